@@ -1,0 +1,106 @@
+"""Where a film lies in a network's frame, and the exact way back.
+
+Pixel centres are the integers: the pixel in row r and column c has its centre at the point (c, r), as in
+OpenCV. All matrices are 2 x 3 or 3 x 3 float64 and act on column vectors (x, y, 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """The affine map between a film and its network frame.
+
+    Args:
+        image_size: (height, width) of the film in px.
+        network_size: (height, width) of the network frame in px.
+        to_network: 3 x 3 row-major nested tuple, film point (x, y, 1) -> network point.
+    """
+
+    image_size: tuple[int, int]
+    network_size: tuple[int, int]
+    to_network: tuple[tuple[float, float, float], ...]
+
+    @property
+    def matrix_to_network(self) -> np.ndarray:
+        """3 x 3 float64, film -> network."""
+        return np.array(self.to_network, dtype=np.float64)
+
+    @property
+    def matrix_to_image(self) -> np.ndarray:
+        """3 x 3 float64, network -> film: the exact inverse of ``matrix_to_network``."""
+        return np.linalg.inv(self.matrix_to_network)
+
+
+def scale_matrix(scale_x: float, scale_y: float) -> np.ndarray:
+    """3 x 3 resize matrix that keeps pixel areas aligned (the half-pixel convention of cv2.resize)."""
+    return np.array(
+        [[scale_x, 0.0, 0.5 * scale_x - 0.5], [0.0, scale_y, 0.5 * scale_y - 0.5], [0.0, 0.0, 1.0]]
+    )
+
+
+def place(*, image_size: tuple[int, int], network_size: tuple[int, int], resize: str) -> Placement:
+    """Place a film in a network frame.
+
+    "stretch" fills the frame, whatever the aspect; "pad" keeps the aspect and centres the film, so that
+    the margins are equal within one pixel.
+
+    Raises:
+        ValueError: ``resize`` is neither "pad" nor "stretch", or a size is not positive.
+    """
+    height, width = image_size
+    net_height, net_width = network_size
+    if min(height, width, net_height, net_width) < 1:
+        raise ValueError(f"sizes must be positive, got {image_size} and {network_size}")
+    if resize == "stretch":
+        matrix = scale_matrix(net_width / width, net_height / height)
+    elif resize == "pad":
+        scale = min(net_width / width, net_height / height)
+        matrix = scale_matrix(scale, scale)
+        matrix[0, 2] += (net_width - scale * width) / 2
+        matrix[1, 2] += (net_height - scale * height) / 2
+    else:
+        raise ValueError(f'resize must be "pad" or "stretch", got {resize!r}')
+    return Placement(image_size=image_size, network_size=network_size, to_network=as_rows(matrix))
+
+
+def as_rows(matrix: np.ndarray) -> tuple[tuple[float, float, float], ...]:
+    """A 3 x 3 array as nested tuples, so that a frozen dataclass can hold, compare and store it."""
+    return tuple((float(row[0]), float(row[1]), float(row[2])) for row in matrix)
+
+
+def about_centre(
+    *,
+    size: tuple[int, int],
+    rotation_deg: float,
+    scale: float,
+    shear_deg: float,
+    translation_px: tuple[float, float],
+    flip_horizontal: bool = False,
+    flip_vertical: bool = False,
+) -> np.ndarray:
+    """3 x 3 affine in a frame of ``size``: flip, shear, scale and rotate about its centre, then move.
+
+    Positive angles turn counter-clockwise as the film is seen (y points down). ``translation_px`` is (x, y).
+    """
+    height, width = size
+    centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
+    angle, shear = np.deg2rad(rotation_deg), np.tan(np.deg2rad(shear_deg))
+    cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
+    linear = np.array([[cos, sin], [-sin, cos]]) @ np.array([[1.0, shear], [0.0, 1.0]])
+    linear = linear @ np.diag([-1.0 if flip_horizontal else 1.0, -1.0 if flip_vertical else 1.0])
+    matrix = np.eye(3)
+    matrix[:2, :2] = linear
+    matrix[:2, 2] = np.array([centre_x, centre_y]) - linear @ np.array([centre_x, centre_y])
+    matrix[:2, 2] += translation_px
+    return matrix
+
+
+def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Map N x 2 points (x, y) through a 3 x 3 affine; returns N x 2 float64."""
+    points = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+    return points @ matrix[:2, :2].T + matrix[:2, 2]

@@ -1,0 +1,135 @@
+"""The folder convention of a workspace, and files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cervseg.core.errors import DatasetError
+
+_DATASET_FOLDER = re.compile(r"^Dataset(\d{3,})_([A-Za-z0-9][A-Za-z0-9_.-]*)$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """The four data folders under one root: raw_data, plans, preprocessed, results."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, root: str | Path | None = None) -> Workspace:
+        """The workspace at ``root``, else at $CERVSEG_ROOT, else in the current folder."""
+        return cls(root=Path(root or os.environ.get("CERVSEG_ROOT") or ".").expanduser().resolve())
+
+    @property
+    def raw_data(self) -> Path:
+        return self.root / "raw_data"
+
+    def raw(self, dataset: str) -> Path:
+        return self.raw_data / dataset
+
+    def plans(self, dataset: str) -> Path:
+        return self.root / "plans" / dataset
+
+    def preprocessed(self, dataset: str) -> Path:
+        return self.root / "preprocessed" / dataset
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results"
+
+    def model(self, dataset: str, trainer: str, variant: str) -> Path:
+        """The folder of one model: its folds, its plan and what it was trained with."""
+        return self.results / dataset / f"{trainer}__plans__{variant}"
+
+    @property
+    def last_model_file(self) -> Path:
+        """A small file that remembers which model was trained last, relative to ``results``."""
+        return self.results / "last_model.json"
+
+    @property
+    def default_model_file(self) -> Path:
+        """The same for the model that the user declared to be the one to predict with."""
+        return self.results / "default_model.json"
+
+    def datasets(self) -> list[str]:
+        """Names of all datasets that any of the folders knows, sorted."""
+        parents = (self.raw_data, self.root / "plans", self.root / "preprocessed", self.results)
+        names = {p.name for parent in parents if parent.is_dir() for p in parent.iterdir() if p.is_dir()}
+        return sorted(name for name in names if _DATASET_FOLDER.match(name))
+
+    def dataset_name(self, given: str | int) -> str:
+        """The dataset that ``1``, ``001`` or ``Dataset001_Phantom`` means.
+
+        Raises:
+            DatasetError: no dataset fits, or more than one does.
+        """
+        text, known = str(given).strip(), self.datasets()
+        if text in known:
+            return text
+        match = re.fullmatch(r"(?:Dataset)?(\d+)", text)
+        if match:
+            number = int(match.group(1))
+            found = [name for name in known if dataset_number(name) == number]
+            if len(found) == 1:
+                return found[0]
+            if found:
+                raise DatasetError(
+                    f"dataset number {number} is taken more than once",
+                    where=self.raw_data,
+                    mend=f"Use a full name: {', '.join(found)}.",
+                )
+        have = f"There are: {', '.join(known)}." if known else "There is none yet; cervseg_convert makes one."
+        raise DatasetError(f"no dataset {text!r}", where=self.root, mend=have)
+
+
+def dataset_folder_name(number: str | int, name: str) -> str:
+    """``Dataset001_Name`` for (1, "Name").
+
+    Raises:
+        DatasetError: the number is not a positive integer or the name is not letters, digits, _ . -
+    """
+    text = f"Dataset{int(number):03d}_{name}" if str(number).isdigit() else ""
+    if not _DATASET_FOLDER.match(text):
+        raise DatasetError(
+            f"{number!r} and {name!r} make no dataset name",
+            mend="Give a whole number and a name of letters, digits, dot, dash and underscore.",
+        )
+    return text
+
+
+def dataset_number(folder_name: str) -> int:
+    """The number in ``Dataset001_Name``."""
+    match = _DATASET_FOLDER.match(folder_name)
+    if not match:
+        raise DatasetError(f"{folder_name!r} is not a dataset folder name", mend="It must look like Dataset001_Name.")
+    return int(match.group(1))
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; rename it onto ``path`` when the block ends well.
+
+    The temporary name keeps the suffix (image writers choose their format by it) and starts with a dot.
+    The data are flushed to disk before the rename, so that neither a kill nor a power cut leaves half a file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
+    try:
+        yield temporary
+        with open(temporary, "rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete temporary files that a killed run left in ``folder``."""
+    for path in folder.glob(".*.tmp*"):
+        path.unlink(missing_ok=True)

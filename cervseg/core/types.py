@@ -1,0 +1,245 @@
+"""The values that flow between stages: frozen, keyword-only, without behaviour.
+
+Conventions, stated once: arrays are (row, column), images carry their channels first (C x H x W) and
+sizes are (height, width); points are (x, y) = (column, row); spacing is (row_mm, column_mm), None where
+it is not known. A ``mask`` is H x W uint8 whose values are label numbers, 0 = background. Suffixes carry
+units (``_mm _px _deg _s``); counts start with ``num_``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cervseg.core.geometry import Placement
+
+SpacingMm = tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetDescription:
+    """dataset.json: nnU-Net v2's fields under our names.
+
+    ``labels`` maps names to consecutive integers, background = 0. ``groups`` maps a case id to the
+    patient (or other group) whose films must never be split over two folds; a case that is not named is
+    its own group.
+    """
+
+    name: str
+    channel_names: tuple[str, ...]
+    labels: dict[str, int]
+    num_training: int
+    file_ending: str
+    groups: dict[str, str] = field(default_factory=dict)
+    spacing_mm: dict[str, SpacingMm] = field(default_factory=dict)
+
+    @property
+    def foreground(self) -> dict[str, int]:
+        """Label names and numbers without the background, in the order of the numbers."""
+        return {name: value for name, value in sorted(self.labels.items(), key=lambda kv: kv[1]) if value}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One film: its id, its image files (one a channel), its mask where there is one, its group."""
+
+    id: str
+    images: tuple[Path, ...]
+    mask: Path | None
+    group: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawImage:
+    """A film as its file holds it: C x H x W uint8, uint16 or float32."""
+
+    pixels: np.ndarray
+    spacing_mm: SpacingMm | None
+    path: Path
+    spacing_source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distribution:
+    """Five numbers that describe a sample; all zero where the sample is empty."""
+
+    minimum: float
+    median: float
+    mean: float
+    maximum: float
+    standard_deviation: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelFingerprint:
+    """How one label looks: shares of the film's area, connected components, width in px."""
+
+    num_cases: int
+    area_fraction: Distribution
+    num_components: Distribution
+    component_area_px: Distribution
+    thickness_px: Distribution
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fingerprint:
+    """What a dataset looks like. Intensities are exact: taken from every pixel's histogram."""
+
+    num_cases: int
+    num_channels: int
+    height_px: Distribution
+    width_px: Distribution
+    aspect: Distribution
+    spacing_mm: Distribution | None
+    num_with_spacing: int
+    bit_depth: int
+    intensity: Distribution
+    intensity_percentile_0_5: float
+    intensity_percentile_99_5: float
+    labels: dict[str, LabelFingerprint]
+    num_empty_masks: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware:
+    """What the plan may count on. ``accelerator`` is "cuda", "mps" or "cpu"; memory in GiB."""
+
+    num_cores: int
+    ram_gib: float
+    accelerator: str
+    accelerator_name: str
+    accelerator_memory_gib: float
+    bfloat16: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """Ranges that training draws from; every probability lies in [0, 1].
+
+    Rotation in degrees either way; scale as a factor range; translation as a share of the network
+    frame's side; ``gamma``, ``contrast`` and ``brightness`` act on intensities scaled to [0, 1].
+    """
+
+    rotation_deg: float = 15.0
+    scale: tuple[float, float] = (0.8, 1.25)
+    translation: float = 0.08
+    shear_deg: float = 0.0
+    flip_horizontal: float = 0.0
+    flip_vertical: float = 0.0
+    gamma: tuple[float, float] = (0.7, 1.5)
+    contrast: tuple[float, float] = (0.75, 1.25)
+    brightness: float = 0.1
+    noise: float = 0.04
+    blur_px: float = 1.0
+    probability: float = 0.8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hyperparameters:
+    """What a training run is steered by; ``--set name=value`` replaces one."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float = 1e-2
+    warmup_fraction: float = 0.05
+    gradient_clip: float = 1.0
+    precision: str = "float32"
+    num_workers: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """One way to bring films to a network of one family.
+
+    ``input_size`` is (height, width) in px, each a multiple of 32. ``resize`` is "pad" (aspect kept) or
+    "stretch". ``normalization`` is "unit" ([0, 1]), "zscore" (each film by its own mean and deviation)
+    or "sam" (SAM's pixel mean and standard deviation). ``network`` holds the size arguments of this
+    family's networks, ``loss`` the family's default loss.
+    """
+
+    name: str
+    input_size: tuple[int, int]
+    resize: str
+    normalization: str
+    network: dict[str, Any]
+    loss: str
+    hyperparameters: Hyperparameters
+    augmentation: Augmentation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What one named rule of the planner chose, and why."""
+
+    value: Any
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """plans.json. ``decisions`` is keyed by "<configuration>.<field>"; see :mod:`cervseg.planning`."""
+
+    dataset: DatasetDescription
+    preset: str
+    fingerprint: Fingerprint
+    hardware: Hardware
+    variants: tuple[str, ...]
+    cache_long_side_px: int
+    configurations: dict[str, Configuration]
+    decisions: dict[str, Decision]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSpec:
+    """A network as data: the name it is registered under and the arguments its factory takes."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedCase:
+    """A film in its network frame: float32 C x H x W, normalized; ``placement`` leads back to the film."""
+
+    image: np.ndarray
+    placement: Placement
+    spacing_mm: SpacingMm | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """A result in the film's own frame: ``mask`` H x W uint8, ``probabilities`` L x H x W float32 in
+    [0, 1], one plane a foreground label."""
+
+    mask: np.ndarray
+    probabilities: np.ndarray
+    spacing_mm: SpacingMm | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseScore:
+    """The measures of one case, label name -> measure -> value; an undefined value is None."""
+
+    case: str
+    metrics: dict[str, dict[str, float | None]]
+    prediction_file: str = ""
+    reference_file: str = ""
+    spacing_mm: SpacingMm | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunInfo:
+    """Where a result came from; ``started_from`` names the weights that training began with."""
+
+    versions: dict[str, str]
+    seed: int
+    commit: str
+    device: str
+    date: str
+    started_from: str = "scratch"

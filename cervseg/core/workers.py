@@ -1,0 +1,119 @@
+"""A map over cases: in processes or one by one, with a progress bar; one bad case never ends the rest."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from cervseg.core.errors import CervsegError
+from cervseg.core.progress import progress_bar
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome(Generic[Item, Result]):
+    """What became of one item: a result, or the error that it raised."""
+
+    item: Item
+    result: Result | None
+    error: Exception | None
+
+
+def map_cases(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    workers: int,
+    label: str,
+    progress: bool = True,
+) -> list[Outcome[Item, Result]]:
+    """Call ``function`` on every item; outcomes come back in the items' order.
+
+    With ``workers`` < 2 everything runs in this process. Worker processes are forked where the system
+    can (nothing is imported again), die with their parent, and leave Ctrl-C to it. ``function`` must not
+    use torch.
+
+    Raises:
+        CervsegError: a worker process was killed from outside (out of memory, most likely).
+    """
+    todo = list(items)
+    outcomes: list[Outcome[Item, Result] | None] = [None] * len(todo)
+    with progress_bar(total=len(todo), label=label, unit="case", show=progress) as bar:
+        runs = _serial(function, todo) if workers < 2 or len(todo) < 2 else _parallel(function, todo, workers)
+        for index, outcome in runs:
+            outcomes[index] = outcome
+            bar.update()
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+def _serial(function: Callable[[Any], Any], todo: list[Any]) -> Iterator[tuple[int, Outcome[Any, Any]]]:
+    for index, item in enumerate(todo):
+        yield index, _run(function, item)
+
+
+def _parallel(
+    function: Callable[[Any], Any], todo: list[Any], workers: int
+) -> Iterator[tuple[int, Outcome[Any, Any]]]:
+    method = "fork" if "fork" in multiprocessing.get_all_start_methods() and _fork_is_safe() else "spawn"
+    context = multiprocessing.get_context(method)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(os.getpid(),))
+    try:
+        pending: dict[Future[Any], int] = {}
+        queue = iter(enumerate(todo))
+        for index, item in queue:
+            pending[pool.submit(_run, function, item)] = index
+            if len(pending) >= 4 * workers:
+                yield from _drain(pending)
+        while pending:
+            yield from _drain(pending)
+    except BrokenProcessPool:
+        raise CervsegError(
+            "a worker process was killed", mend="Memory may be short: try again with --workers 1."
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _drain(pending: dict[Future[Any], int]) -> Iterator[tuple[int, Outcome[Any, Any]]]:
+    done, _ = wait(pending, return_when=FIRST_COMPLETED)
+    for future in done:
+        yield pending.pop(future), future.result()
+
+
+def _run(function: Callable[[Any], Any], item: Any) -> Outcome[Any, Any]:
+    try:
+        return Outcome(item=item, result=function(item), error=None)
+    except Exception as problem:
+        return Outcome(item=item, result=None, error=problem)
+
+
+def _fork_is_safe() -> bool:
+    # Forking a process in which torch has started its threads can deadlock; then we spawn.
+    return "torch" not in sys.modules and threading.active_count() == 1
+
+
+def _start_worker(parent: int) -> None:
+    """In a worker: leave Ctrl-C to the parent, use one thread, and end when the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ["OPENCV_FOR_THREADS_NUM"] = "1"
+    if "cv2" in sys.modules:
+        sys.modules["cv2"].setNumThreads(1)
+    threading.Thread(target=_watch_parent, args=(parent,), daemon=True).start()
+
+
+def _watch_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)

@@ -1,0 +1,30 @@
+import os
+
+import pytest
+
+from cervseg.core.errors import CervsegError, ImageError
+from cervseg.core.workers import map_cases
+
+
+def _square(number: int) -> int:
+    if number == 3:
+        raise ImageError("is odd", where="film 3", mend="Leave it out.")
+    return number**2
+
+
+def _die(number: int) -> int:
+    os._exit(9)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_one_bad_case_does_not_end_the_rest(workers: int) -> None:
+    """Results come in order; the error of the bad case comes back whole."""
+    outcomes = map_cases(_square, range(6), workers=workers, label="test", progress=False)
+    assert [outcome.result for outcome in outcomes] == [0, 1, 4, None, 16, 25]
+    assert str(outcomes[3].error) == "film 3: is odd. Leave it out."
+
+
+def test_a_killed_worker_is_an_error_and_no_hang() -> None:
+    """A worker process that dies is reported with a mend."""
+    with pytest.raises(CervsegError, match="--workers 1"):
+        map_cases(_die, range(4), workers=2, label="test", progress=False)
