@@ -1,0 +1,77 @@
+"""cervseg_predict: a folder of films in, a folder of masks out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cervseg.cli.run import add_root, parser, run
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    made = parser(
+        "Segment films. Without further words it takes the model that this workspace trained last.",
+        example="cervseg_predict -i imgs -o masks --overlay",
+    )
+    made.add_argument("-i", "--images", type=Path, required=True, help="a folder of films, or one film")
+    made.add_argument("-o", "--output", type=Path, required=True, help="folder for the masks (label values, films' size and names)")
+    made.add_argument("-m", "--model", type=Path, help="model folder (default: the last one trained)")
+    made.add_argument("-d", "--dataset", help="with -tr: the model of this dataset")
+    made.add_argument("-tr", "--trainer", help="the model of this trainer")
+    made.add_argument("-f", "--folds", nargs="+", metavar="FOLD", help="folds to average (default: all that are trained)")
+    made.add_argument("--variant", default="original", help="the variant it was trained on (default: original)")
+    made.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the best there is)")
+    made.add_argument("--precision", choices=("float32", "bfloat16", "float16"), help="default: the fastest the device has")
+    made.add_argument("--save-probabilities", action="store_true", help="also write <film>.npz with the probabilities")
+    made.add_argument("--overlay", action="store_true", help="also draw every mask over its film, into overlays/")
+    made.add_argument("--tta", action="store_true", help="average five slightly turned and scaled views: slower, steadier")
+    made.add_argument("--continue", dest="go_on", action="store_true", help="keep every mask that is there, whoever made it")
+    made.add_argument("--make-default", action="store_true", help="from now on take this model where none is named")
+    add_root(made)
+    return made
+
+
+def act(options: argparse.Namespace) -> int:
+    """Run the pipeline; exit code 1 when a film failed."""
+    from cervseg.core.errors import ImageError
+    from cervseg.core.jsonio import write_json
+    from cervseg.core.paths import Workspace
+
+    if not options.images.exists():
+        raise ImageError("no such file or folder", where=options.images)
+    from cervseg.pipeline import PredictOptions, find_model, predict
+
+    workspace = Workspace.find(options.root)
+    model = find_model(
+        workspace, model=options.model, dataset=options.dataset, trainer=options.trainer, variant=options.variant
+    )
+    print(f"model: {model.parent.name}/{model.name}")
+    report = predict(
+        options.images,
+        options.output,
+        model=model,
+        options=PredictOptions(
+            folds=options.folds,
+            device=options.device,
+            precision=options.precision,
+            tta=options.tta,
+            save_probabilities=options.save_probabilities,
+            overlay=options.overlay,
+            go_on=options.go_on,
+        ),
+        say=print,
+    )
+    if options.make_default:
+        write_json(workspace.default_model_file, {"model": str(model.resolve())})
+    print(f"{len(report.written)} mask(s) in {options.output}. Research software, not a medical device.")
+    for _, reason in report.failed:
+        print(f"failed: {reason}", file=sys.stderr)
+    return 1 if report.failed else 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point."""
+    return run(build_parser(), act, argv)

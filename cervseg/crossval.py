@@ -1,0 +1,310 @@
+"""The folds of one model: train each, predict its validation films, score them, summarize. Part of the pipeline."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from cervseg import __version__
+from cervseg.core.errors import DatasetError, PlanError, PluginError
+from cervseg.core.jsonio import read_json, write_json
+from cervseg.core.paths import Workspace, remove_leftovers
+from cervseg.core.registry import TRAINERS, load
+from cervseg.core.types import Case, Configuration, Hyperparameters, Plan, RunInfo
+from cervseg.dataset.description import list_cases
+from cervseg.dataset.splits import Fold, check_folds, read_folds
+from cervseg.evaluation.evaluate import evaluate_folders
+from cervseg.evaluation.summary import combine_folds, read_summary, write_summary
+from cervseg.inference.predictor import Predictor
+from cervseg.inference.stream import FilmJob, StreamOptions, predict_stream
+from cervseg.networks.base import build_network, num_parameters
+from cervseg.networks.device import choose_device, choose_precision
+from cervseg.networks.weights import load_pretrained
+from cervseg.planning.settings import configure
+from cervseg.planning.planfile import read_plan, write_plan
+from cervseg.preprocessing.store import CaseStore
+from cervseg.reporting.figures import progress_figure
+from cervseg.reporting.tables import score_table
+from cervseg.training.checkpoint import BEST, LATEST, model_content
+from cervseg.training.data import BatchPlan, FrameSource
+from cervseg.training.engine import autocast, fit, to_device
+from cervseg.training.logbook import Logbook
+from cervseg.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from cervseg.pipeline import Say, TrainOptions
+
+FIGURE_EVERY_S = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossValidation:
+    """Everything that the folds of one model share."""
+
+    workspace: Workspace
+    name: str
+    trainer_name: str
+    trainer: Trainer
+    plan: Plan
+    configuration: Configuration
+    cases: Mapping[str, Case]
+    folds: tuple[Fold, ...]
+    options: TrainOptions
+
+    @classmethod
+    def make(
+        cls, name: str, trainer_name: str, *, workspace: Workspace, options: TrainOptions
+    ) -> CrossValidation:
+        """Read the plan, the cases and the splits, and apply the trainer's and the user's settings."""
+        trainer = load(TRAINERS, trainer_name)()
+        if not isinstance(trainer, Trainer):
+            raise PluginError(f"{trainer_name} is not a Trainer", mend="It must subclass cervseg's Trainer.")
+        plan = read_plan(workspace.plans(name) / "plans.json")
+        if trainer.configuration not in plan.configurations:
+            raise PlanError(
+                f"the plan has no configuration {trainer.configuration!r}, which {trainer_name} wants",
+                mend=f"It has: {', '.join(plan.configurations)}.",
+            )
+        settings = {**trainer.settings, **(options.settings or {})}
+        configuration = configure(plan.configurations[trainer.configuration], settings)
+        plan = replace(plan, configurations={**plan.configurations, trainer.configuration: configuration})
+        store = CaseStore(folder=workspace.preprocessed(name) / options.variant)
+        known = set(store.cases())
+        cases = list_cases(workspace.raw(name), plan.dataset, split="Tr")
+        folds = read_folds(workspace.preprocessed(name) / "splits_final.json")
+        check_folds(folds, [case for case in cases if case.id in known])
+        return cls(
+            workspace=workspace,
+            name=name,
+            trainer_name=trainer_name,
+            trainer=trainer,
+            plan=plan,
+            configuration=configuration,
+            cases={case.id: case for case in cases if case.id in known},
+            folds=folds,
+            options=options,
+        )
+
+    @property
+    def model(self) -> Path:
+        """The model's folder."""
+        return self.workspace.model(self.name, self.trainer_name, self.options.variant)
+
+    @property
+    def store(self) -> CaseStore:
+        """The cache of the variant that is trained on."""
+        return CaseStore(folder=self.workspace.preprocessed(self.name) / self.options.variant)
+
+    def folder(self, fold: str) -> Path:
+        """The folder of one fold."""
+        return self.model / f"fold_{fold}"
+
+    def is_finished(self, fold: str) -> bool:
+        """Has this fold been trained and validated to the end?"""
+        return (self.folder(fold) / "finished.json").is_file()
+
+    def wanted_folds(self, asked: Sequence[str] | None) -> list[str]:
+        """The folds to train, as names.
+
+        Raises:
+            DatasetError: a fold is asked for that the splits do not have.
+        """
+        every = [str(number) for number in range(len(self.folds))]
+        wanted = every if asked is None else [str(fold) for fold in asked]
+        unknown = [fold for fold in wanted if fold not in every and fold != "all"]
+        if unknown:
+            raise DatasetError(f"no fold {unknown[0]!r}", mend=f"There are: {', '.join(every)} and all.")
+        return wanted
+
+    def split(self, fold: str) -> tuple[list[str], list[str]]:
+        """(training, validation) case ids; "all" trains on everything and validates on nothing."""
+        if fold == "all":
+            return sorted(self.cases), []
+        return sorted(self.folds[int(fold)].train), sorted(self.folds[int(fold)].val)
+
+    def describe(self) -> None:
+        """Write what the model is made from, before anything is trained."""
+        write_json(self.model / "trainer.json", {"trainer": self.trainer_name, "configuration": self.configuration})
+        write_json(self.model / "dataset.json", self.plan.dataset)
+        write_plan(self.model / "plans.json", self.plan)
+
+
+def train_fold(job: CrossValidation, fold: str, *, max_time_s: float | None, say: Say) -> None:
+    """Train one fold inside ``max_time_s``, validation of its films included."""
+    started = time.monotonic()
+    folder, (train_ids, val_ids) = job.folder(fold), job.split(fold)
+    folder.mkdir(parents=True, exist_ok=True)
+    if job.options.restart:
+        for name in (LATEST, BEST, "log.jsonl", "finished.json", "summary.json"):
+            (folder / name).unlink(missing_ok=True)
+    remove_leftovers(folder)
+    (folder / "finished.json").unlink(missing_ok=True)
+
+    device = choose_device(job.options.device)
+    hyper = job.configuration.hyperparameters
+    if device.type == "cpu" and hyper.precision == "float16":
+        hyper = replace(hyper, precision=choose_precision(device))
+    spec = job.trainer.network_spec(job.plan)
+    torch.manual_seed(hyper.seed)
+    network = build_network(spec)
+    started_from = _load_weights(network, job.options.weights, say=say)
+    network = network.to(device, memory_format=torch.channels_last)
+    say(
+        f"fold {fold}: {spec.name}, {num_parameters(network) / 1e6:.2f} M parameters, input "
+        f"{job.configuration.input_size[0]} x {job.configuration.input_size[1]}, {hyper.precision} on {device}; "
+        f"{len(train_ids)} films to train on, {len(val_ids)} to validate"
+    )
+    source = FrameSource(
+        job.store,
+        configuration=job.configuration,
+        labels=job.plan.dataset.foreground,
+        memory_bytes=int(0.25 * job.plan.hardware.ram_gib * 2**30),
+    )
+    training = BatchPlan(
+        source=source,
+        cases=train_ids,
+        batch_size=hyper.batch_size,
+        num_workers=hyper.num_workers,
+        ranges=job.configuration.augmentation,
+        seed=hyper.seed,
+    )
+    validation = replace(training, cases=val_ids, ranges=None) if val_ids else None
+    model = model_content(
+        trainer=job.trainer_name,
+        plan=job.plan,
+        configuration=replace(job.configuration, hyperparameters=hyper),
+        spec=spec,
+        variant=job.options.variant,
+        fold=fold,
+        run=run_info(seed=hyper.seed, device=str(device), started_from=started_from),
+    )
+    if max_time_s is not None:
+        reserve_s = _validation_time_s(network, training, num_films=len(val_ids), hyper=hyper, device=device)
+        max_time_s = max(1.0, max_time_s - (time.monotonic() - started) - reserve_s)
+    result = fit(
+        job.trainer,
+        network=network,
+        loss=job.trainer.loss(job.plan).to(device),
+        optimizer=job.trainer.optimizer(network, job.plan),
+        hyper=hyper,
+        training=training,
+        validation=validation,
+        model=model,
+        folder=folder,
+        device=device,
+        label=f"{job.trainer_name} fold {fold}",
+        max_time_s=max_time_s,
+        on_epoch=_Figure(folder / "progress.png"),
+    )
+    _Figure(folder / "progress.png").draw_now(folder / "log.jsonl")
+    if val_ids:
+        validate_fold(job, fold, say=say)
+    write_json(folder / "finished.json", result)
+
+
+def validate_fold(job: CrossValidation, fold: str, *, say: Say) -> None:
+    """Predict the validation films of a fold with its best checkpoint and score them at their own size."""
+    folder = job.folder(fold)
+    cases = [job.cases[case] for case in job.split(fold)[1]]
+    predictor = Predictor.from_files([folder / BEST], device=job.options.device)
+    films = [FilmJob(images=case.images, mask=folder / "validation" / f"{case.id}.png") for case in cases]
+    report = predict_stream(predictor, films, options=StreamOptions(probabilities=False))
+    if report.failed:
+        raise DatasetError(f"{len(report.failed)} validation film(s) failed: {report.failed[0][1]}")
+    evaluation = evaluate_folders(
+        predictions=folder / "validation",
+        references=job.workspace.raw(job.name) / "labelsTr",
+        labels=job.plan.dataset.foreground,
+        workers=1,
+        probabilities=None,
+        spacing_mm=job.plan.dataset.spacing_mm,
+        only={case.id for case in cases},
+        progress=True,
+    )
+    write_summary(folder / "summary.json", evaluation.summary)
+    say(f"fold {fold}, best checkpoint on {len(cases)} validation films, at their own size:")
+    say(score_table(evaluation.summary))
+
+
+def summarize_folds(job: CrossValidation, *, say: Say) -> None:
+    """Write crossval_summary.json over the folds that are finished."""
+    done = [str(k) for k in range(len(job.folds)) if job.is_finished(str(k))]
+    summaries = [read_summary(job.folder(fold) / "summary.json") for fold in done]
+    if summaries:
+        combined = combine_folds(summaries)
+        write_summary(job.model / "crossval_summary.json", combined)
+        if len(summaries) > 1:
+            say(f"all {len(summaries)} of {len(job.folds)} folds:")
+            say(score_table(combined))
+
+
+def run_info(*, seed: int, device: str, started_from: str) -> RunInfo:
+    """Versions, commit and device of this run."""
+    versions = {name: version(name) for name in ("torch", "numpy", "opencv-python-headless")}
+    commit = ""
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+        commit = found.stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        pass
+    return RunInfo(
+        versions={"cervseg": __version__, "python": platform.python_version(), **versions},
+        seed=seed,
+        commit=commit,
+        device=device,
+        date=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        started_from=started_from,
+    )
+
+
+class _Figure:
+    """Draws progress.png after an epoch, but not more often than it is worth."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._next = path, time.monotonic() + FIGURE_EVERY_S
+
+    def __call__(self, rows: list[dict[str, Any]]) -> None:
+        if time.monotonic() >= self._next:
+            progress_figure(rows, self._path)
+            self._next = time.monotonic() + FIGURE_EVERY_S
+
+    def draw_now(self, log: Path) -> None:
+        progress_figure(Logbook(path=log).rows(), self._path)
+
+
+def _load_weights(network: torch.nn.Module, weights: Path | None, *, say: Say) -> str:
+    if weights is None:
+        return "scratch"
+    report = load_pretrained(network, weights)
+    say(f"weights: {report}")
+    return f"{weights.name}: {report}"
+
+
+@torch.no_grad()
+def _validation_time_s(
+    network: torch.nn.Module, training: BatchPlan, *, num_films: int, hyper: Hyperparameters, device: torch.device
+) -> float:
+    """How long the final validation will take, by a trial: one forward pass and some work on the film."""
+    if not num_films:
+        return 0.0
+    batch = to_device(next(iter(replace(training, batch_size=1, ranges=None).epoch(0))), device)
+    for _ in range(2):
+        started = time.monotonic()
+        with autocast(device, hyper.precision):
+            network(batch.image_BCHW)
+    return 10.0 + 1.3 * num_films * (time.monotonic() - started + 0.15)

@@ -1,0 +1,182 @@
+"""A trained model as an object: films in, masks out; no files and no environment variables after loading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from cervseg.core.errors import CheckpointError
+from cervseg.core.geometry import about_centre
+from cervseg.core.jsonio import from_json
+from cervseg.core.types import Configuration, DatasetDescription, PreparedCase, Prediction, SpacingMm
+from cervseg.networks.device import choose_device, choose_precision
+from cervseg.networks.weights import network_from_checkpoint, read_checkpoint
+from cervseg.preprocessing.prepare import prepare, to_film, to_mask
+
+# Test-time views: as it lies, turned a little, a little smaller and larger. A spine has an up: no flips.
+VIEWS = ((0.0, 1.0), (-4.0, 1.0), (4.0, 1.0), (0.0, 0.94), (0.0, 1.06))
+
+
+class Predictor:
+    """One or more trained networks of one model; their probabilities are averaged.
+
+    Args:
+        networks: in evaluation mode, on ``device``.
+        content: a checkpoint of the model, without its weights.
+        device: where the networks are.
+        precision: "float32", "bfloat16" or "float16" (autocast).
+    """
+
+    def __init__(
+        self, networks: Sequence[nn.Module], *, content: dict[str, Any], device: torch.device, precision: str
+    ) -> None:
+        self.networks, self.device, self.precision = tuple(networks), device, precision
+        self.dataset = from_json(DatasetDescription, content["dataset"], error=CheckpointError)
+        self.configuration = from_json(Configuration, content["configuration"], error=CheckpointError)
+        self.variant = str(content["variant"])
+        self.cache_long_side_px = int(content["cache_long_side_px"])
+
+    @classmethod
+    def from_folder(
+        cls,
+        model: str | Path,
+        *,
+        folds: Sequence[str | int] | None = None,
+        device: str | None = None,
+        precision: str | None = None,
+        checkpoint: str = "checkpoint_best.pt",
+    ) -> Predictor:
+        """Load a model folder (``results/Dataset.../Trainer__plans__variant``).
+
+        Args:
+            folds: which folds to average; default: all that have a checkpoint.
+            device: "cpu", "cuda", "cuda:1", "mps"; default: the best there is.
+            precision: default: bfloat16 where the device computes in it, else float32.
+
+        Raises:
+            CheckpointError: there is no such checkpoint, or it is broken.
+        """
+        files = checkpoint_files(Path(model), folds=folds, checkpoint=checkpoint)
+        return cls.from_files(files, device=device, precision=precision)
+
+    @classmethod
+    def from_files(
+        cls, files: Sequence[Path], *, device: str | None = None, precision: str | None = None
+    ) -> Predictor:
+        """Load checkpoint files of one model."""
+        where = choose_device(device)
+        networks, content = [], dict[str, Any]()
+        for path in files:
+            content = read_checkpoint(path)
+            network = network_from_checkpoint(content).to(where, memory_format=torch.channels_last)
+            networks.append(network.eval())
+        content = {key: value for key, value in content.items() if key not in ("state_dict", "optimizer")}
+        return cls(networks, content=content, device=where, precision=precision or choose_precision(where))
+
+    def predict(
+        self, pixels: np.ndarray, spacing_mm: SpacingMm | None = None, *, tta: bool = False
+    ) -> Prediction:
+        """Segment one film.
+
+        Args:
+            pixels: H x W or C x H x W, uint8, uint16 or float32, as its file holds it.
+            spacing_mm: (row, column), carried through to the result.
+            tta: average over five slightly turned and scaled views (five times the work).
+
+        Returns:
+            The mask H x W uint8 (label values) and the probabilities L x H x W, in the film's own frame.
+
+        Raises:
+            ValueError: the array has another number of dimensions or channels.
+        """
+        return self.finish(self.infer(self.prepare(pixels, spacing_mm), tta=tta))
+
+    def prepare(self, pixels: np.ndarray, spacing_mm: SpacingMm | None = None) -> PreparedCase:
+        """First step of :meth:`predict`, on the CPU: the film in the network's frame."""
+        pixels = pixels[None] if pixels.ndim == 2 else pixels
+        num_channels = len(self.dataset.channel_names)
+        if pixels.ndim != 3 or pixels.shape[0] != num_channels:
+            raise ValueError(f"want H x W or {num_channels} x H x W, got {pixels.shape}")
+        return prepare(
+            pixels,
+            configuration=self.configuration,
+            variant=self.variant,
+            cache_long_side_px=self.cache_long_side_px,
+            spacing_mm=spacing_mm,
+        )
+
+    def infer(self, case: PreparedCase, *, tta: bool = False) -> tuple[PreparedCase, np.ndarray]:
+        """Second step, on the device: probabilities L x h x w float32 in the network's frame."""
+        size = case.placement.network_size
+        total: np.ndarray | None = None
+        views = VIEWS if tta else VIEWS[:1]
+        for rotation_deg, scale in views:
+            image, matrix = case.image, None
+            if (rotation_deg, scale) != (0.0, 1.0):
+                matrix = about_centre(
+                    size=size, rotation_deg=rotation_deg, scale=scale, shear_deg=0.0, translation_px=(0.0, 0.0)
+                )
+                image = _warp(case.image, matrix)
+            probabilities = self._forward(image)
+            if matrix is not None:
+                probabilities = _warp(probabilities, np.linalg.inv(matrix))
+            total = probabilities if total is None else total + probabilities
+        assert total is not None
+        return case, total / np.float32(len(views))
+
+    def finish(self, inferred: tuple[PreparedCase, np.ndarray]) -> Prediction:
+        """Third step, on the CPU: back to the film's own frame, then the threshold."""
+        case, probabilities = inferred
+        at_film_size = np.clip(to_film(probabilities, case.placement), 0.0, 1.0)
+        mask = to_mask(at_film_size, labels=self.dataset.foreground)
+        return Prediction(mask=mask, probabilities=at_film_size, spacing_mm=case.spacing_mm)
+
+    @torch.inference_mode()
+    def _forward(self, image: np.ndarray) -> np.ndarray:
+        image_BCHW = torch.from_numpy(image[None]).to(self.device, memory_format=torch.channels_last)
+        total_BLHW = torch.zeros(())
+        enabled = self.precision != "float32"
+        dtype = getattr(torch, self.precision) if enabled else torch.bfloat16
+        with torch.autocast(self.device.type, dtype=dtype, enabled=enabled):
+            for index, network in enumerate(self.networks):
+                one_BLHW = network(image_BCHW).float().sigmoid()
+                total_BLHW = one_BLHW if index == 0 else total_BLHW + one_BLHW
+        mean_LHW: np.ndarray = (total_BLHW[0] / len(self.networks)).cpu().numpy()
+        return mean_LHW
+
+
+def checkpoint_files(
+    model: Path, *, folds: Sequence[str | int] | None = None, checkpoint: str = "checkpoint_best.pt"
+) -> list[Path]:
+    """The checkpoint of each asked-for fold of a model folder.
+
+    Raises:
+        CheckpointError: the folder or one of the folds has none.
+    """
+    if folds is None:
+        files = sorted(model.glob(f"fold_*/{checkpoint}"))
+        # A network that has seen every case is a model of its own, not a fold to average with.
+        files = [path for path in files if path.parent.name != "fold_all"] or files
+    else:
+        files = [model / f"fold_{fold}" / checkpoint for fold in folds]
+    missing = [path for path in files if not path.is_file()]
+    if not files or missing:
+        raise CheckpointError(
+            "no trained fold there" if not files else f"no {checkpoint} in {missing[0].parent.name}",
+            where=model,
+            mend="Train it first with cervseg_train, or name folds that are trained with -f.",
+        )
+    return files
+
+
+def _warp(planes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    size = (planes.shape[2], planes.shape[1])
+    return np.stack(
+        [cv2.warpAffine(plane, matrix[:2], size, borderMode=cv2.BORDER_REPLICATE) for plane in planes]
+    )

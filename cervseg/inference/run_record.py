@@ -1,0 +1,69 @@
+"""prediction.json: what made the masks of a folder, so that a run that was killed can go on and nothing is mixed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from cervseg.core.errors import CervsegError
+from cervseg.core.jsonio import read_dataclass, write_json
+from cervseg.core.paths import remove_leftovers
+
+FILE = "prediction.json"
+NOTICE = "Research software, not a medical device."
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """Which checkpoints and options a prediction run uses, and whether it came to its end."""
+
+    model: str
+    checkpoints: list[str]
+    tta: bool
+    precision: str
+    save_probabilities: bool
+    finished: bool = False
+    failed: list[str] = field(default_factory=list)
+    notice: str = NOTICE
+
+    @classmethod
+    def make(
+        cls, files: Sequence[Path], *, tta: bool, precision: str, save_probabilities: bool
+    ) -> RunRecord:
+        """The record of a run with these checkpoint files; a retrained checkpoint gives another record."""
+        stats = [(path.parent.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+        return cls(
+            model=files[0].parent.parent.name,
+            checkpoints=[f"{name}, {size} bytes, {time_ns}" for name, size, time_ns in stats],
+            tta=tta,
+            precision=precision,
+            save_probabilities=save_probabilities,
+        )
+
+    def finished_masks(self, output: Path, *, any_run: bool) -> set[Path]:
+        """Masks in ``output`` that this run need not make again.
+
+        Those are the masks of the same run if it was cut short, or whatever is there with ``any_run``.
+        """
+        if not output.is_dir():
+            return set()
+        there = {path for path in output.iterdir() if path.is_file() and not path.name.startswith(".")}
+        if any_run:
+            return there
+        try:
+            before = read_dataclass(RunRecord, output / FILE)
+        except CervsegError:
+            return set()
+        same = replace(before, finished=False, failed=[]) == self
+        return there if same and not before.finished else set()
+
+    def begin(self, output: Path) -> None:
+        """Write the record as unfinished, before the first mask."""
+        output.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(output)
+        write_json(output / FILE, self)
+
+    def end(self, output: Path, *, failed: list[str]) -> None:
+        """Write the record as finished, after the last mask."""
+        write_json(output / FILE, replace(self, finished=True, failed=failed))

@@ -1,0 +1,145 @@
+"""A folder of films through a predictor: reading, computing and writing overlap; a bad film is named, the rest go on."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from cervseg.core.errors import CervsegError, ImageError
+from cervseg.core.progress import progress_bar
+from cervseg.core.paths import atomic_path
+from cervseg.core.types import PreparedCase, Prediction, RawImage
+from cervseg.imageio import read_image, write_mask
+from cervseg.inference.predictor import Predictor
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmJob:
+    """One film to predict: its files (one a channel) and where its mask goes."""
+
+    images: tuple[Path, ...]
+    mask: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamOptions:
+    """What to write beside the masks, and how carefully to look."""
+
+    tta: bool = False
+    probabilities: bool = False
+    draw: Callable[[np.ndarray, Prediction, Path], None] | None = None
+
+
+@dataclass(kw_only=True)
+class StreamReport:
+    """What became of a run: masks written, films that failed with the reason."""
+
+    written: list[Path] = field(default_factory=list)
+    failed: list[tuple[Path, str]] = field(default_factory=list)
+
+
+def probabilities_path(mask: Path) -> Path:
+    """Where the probabilities of a mask go: ``<stem>.npz``, key "probabilities", L x H x W float16."""
+    return mask.with_suffix(".npz")
+
+
+def predict_stream(
+    predictor: Predictor,
+    jobs: Sequence[FilmJob],
+    *,
+    options: StreamOptions,
+    progress: bool = True,
+    on_done: Callable[[FilmJob], None] | None = None,
+) -> StreamReport:
+    """Predict all films.
+
+    One thread reads and prepares the next films, this thread computes, another writes. At most three films
+    are held at each stage, so that memory stays flat however many films there are.
+    """
+    report = StreamReport()
+    bar = progress_bar(total=len(jobs), label="predict", unit="film", show=progress)
+    with bar, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        writing: deque[tuple[FilmJob, Future[None]]] = deque()
+
+        def settle(limit: int) -> None:
+            while len(writing) > limit:
+                job, future = writing.popleft()
+                try:
+                    future.result()
+                except (CervsegError, OSError, ValueError) as problem:
+                    _fail(report, job, problem)
+                else:
+                    report.written.append(job.mask)
+                    if on_done is not None:
+                        on_done(job)
+                bar.update()
+
+        for job, loaded in _read_ahead(predictor, jobs, reader):
+            if isinstance(loaded, Exception):
+                _fail(report, job, loaded)
+                bar.update()
+                continue
+            films, prepared = loaded
+            inferred = predictor.infer(prepared, tta=options.tta)
+            writing.append((job, writer.submit(_write, predictor, job, films, inferred, options)))
+            settle(2)
+        settle(0)
+    return report
+
+
+Loaded = tuple[list[RawImage], PreparedCase]
+
+
+def _read_ahead(
+    predictor: Predictor, jobs: Sequence[FilmJob], reader: ThreadPoolExecutor
+) -> Iterator[tuple[FilmJob, Loaded | Exception]]:
+    waiting: deque[tuple[FilmJob, Future[Loaded]]] = deque()
+    todo = iter(jobs)
+    try:
+        while True:
+            while len(waiting) < 3 and (job := next(todo, None)) is not None:
+                waiting.append((job, reader.submit(_load, predictor, job)))
+            if not waiting:
+                return
+            job, future = waiting.popleft()
+            try:
+                yield job, future.result()
+            except (CervsegError, OSError, ValueError, MemoryError) as problem:
+                yield job, problem
+    finally:
+        for _, future in waiting:
+            future.cancel()
+
+
+def _load(predictor: Predictor, job: FilmJob) -> Loaded:
+    films = [read_image(path) for path in job.images]
+    if len({film.pixels.shape[1:] for film in films}) > 1:
+        raise ImageError("the channels have different sizes", where=job.images[0])
+    pixels = np.concatenate([film.pixels for film in films])
+    return films, predictor.prepare(pixels, films[0].spacing_mm)
+
+
+def _write(
+    predictor: Predictor,
+    job: FilmJob,
+    films: list[RawImage],
+    inferred: tuple[PreparedCase, np.ndarray],
+    options: StreamOptions,
+) -> None:
+    prediction = predictor.finish(inferred)
+    if options.probabilities:
+        with atomic_path(probabilities_path(job.mask)) as temporary:
+            np.savez_compressed(temporary, probabilities=prediction.probabilities.astype(np.float16))
+    if options.draw is not None:
+        options.draw(films[0].pixels[0], prediction, job.mask)
+    write_mask(job.mask, prediction.mask)  # last: a mask that is there is whole, and so is all beside it
+
+
+def _fail(report: StreamReport, job: FilmJob, problem: Exception) -> None:
+    reason = problem if isinstance(problem, CervsegError) else f"{job.images[0]}: {problem}"
+    report.failed.append((job.images[0], str(reason)))

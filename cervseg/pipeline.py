@@ -1,0 +1,323 @@
+"""READ FIRST. Every stage of cervseg, one step a line; only this file joins the rooms.
+
+    raw films -> fingerprint -> plan -> cache -> network -> masks -> scores
+
+Each function is what one command does, callable from Python.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cervseg.core.errors import CheckpointError, DatasetError, PlanError
+from cervseg.core.jsonio import read_json, write_json
+from cervseg.core.paths import Workspace
+from cervseg.core.types import Case, DatasetDescription, Plan
+from cervseg.core.workers import Outcome
+
+Say = Callable[[str], None]
+
+
+def _quiet(_text: str) -> None:
+    """Where messages go when nobody listens."""
+
+
+def plan_and_preprocess(
+    dataset: str | int,
+    *,
+    workspace: Workspace,
+    preset: str = "default",
+    settings: Mapping[str, str] | None = None,
+    variants: Sequence[str] = ("original",),
+    workers: int | None = None,
+    replan: bool = False,
+    progress: bool = True,
+    say: Say = _quiet,
+) -> Plan:
+    """Verify a dataset, measure it, plan for it and this machine, and fill the cache.
+
+    A plan that was edited by hand is kept, unless ``replan``, ``preset`` or ``settings`` ask for a new one. An
+    interrupted run goes on where it stopped.
+
+    Raises:
+        DatasetError: something is wrong with the films or masks; all findings are in the message.
+        PlanError: a setting is unknown or impossible.
+    """
+    from cervseg.dataset.description import list_cases, read_description
+    from cervseg.dataset.splits import make_folds, write_folds
+    from cervseg.dataset.verify import verify_dataset
+    from cervseg.planning.fingerprint import compute_fingerprint
+    from cervseg.planning.hardware import detect_hardware
+    from cervseg.planning.planner import make_plan
+    from cervseg.planning.planfile import edited, read_plan, write_plan
+    from cervseg.planning.table import plan_table
+    from cervseg.preprocessing.cache import fill_cache
+    from cervseg.preprocessing.store import CaseStore
+
+    name = workspace.dataset_name(dataset)
+    hardware = detect_hardware()
+    workers = workers if workers is not None else hardware.num_cores
+    description = read_description(workspace.raw(name))
+    cases = list_cases(workspace.raw(name), description, split="Tr")
+    for warning in verify_dataset(workspace.raw(name), description, workers=workers, progress=progress):
+        say(f"note: {warning}")
+
+    plan_file, fingerprint_file = _plan_files(workspace, name)
+    kept = read_plan(plan_file) if plan_file.is_file() and not (replan or settings) else None
+    if kept is not None and edited(kept) and preset == kept.preset:
+        plan = replace(kept, variants=tuple(variants))
+        say(f"{plan_file} was edited by hand and is kept (--replan makes a new one).")
+    else:
+        fingerprint = compute_fingerprint(
+            cases,
+            labels=description.foreground,
+            workers=workers,
+            progress=progress,
+            spacing_mm=description.spacing_mm,
+        )
+        write_json(fingerprint_file, fingerprint)
+        plan = make_plan(
+            description=description,
+            fingerprint=fingerprint,
+            hardware=hardware,
+            preset=preset,
+            variants=tuple(variants),
+            sam_checkpoint=_sam_checkpoint() is not None,
+            overrides=settings or {},
+        )
+        write_plan(plan_file, plan)
+    say(plan_table(plan))
+
+    for variant in variants:
+        outcomes = fill_cache(
+            cases,
+            store=CaseStore(folder=workspace.preprocessed(name) / variant),
+            variant=variant,
+            labels=description.foreground,
+            cache_long_side_px=plan.cache_long_side_px,
+            spacing_mm=description.spacing_mm,
+            workers=workers,
+            progress=progress,
+        )
+        _raise_failures(outcomes)
+    splits_file = workspace.preprocessed(name) / "splits_final.json"
+    if not splits_file.is_file():
+        write_folds(splits_file, make_folds(cases))
+    say(f"{len(cases)} cases are ready in {workspace.preprocessed(name)}")
+    return plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """What a user may ask of a training run.
+
+    ``folds`` are numbers or "all" (one network on every case); None means every fold of the splits.
+    ``max_time_s`` bounds the whole call; folds share what is left of it.
+    """
+
+    folds: Sequence[str] | None = None
+    variant: str = "original"
+    settings: Mapping[str, str] | None = None
+    max_time_s: float | None = None
+    device: str | None = None
+    weights: Path | None = None
+    go_on: bool = False
+    restart: bool = False
+
+
+def train(
+    dataset: str | int, trainer: str, *, workspace: Workspace, options: TrainOptions, say: Say = _quiet
+) -> Path:
+    """Train a trainer's folds, validate each at the films' own size, and summarize; returns the model folder.
+
+    Finished folds are skipped and unfinished ones go on; ``options.go_on`` trains finished ones further (more
+    epochs or time), ``options.restart`` begins anew.
+    """
+    from cervseg.crossval import CrossValidation, summarize_folds, train_fold
+
+    name = workspace.dataset_name(dataset)
+    deadline = None if options.max_time_s is None else time.monotonic() + options.max_time_s
+    job = CrossValidation.make(name, trainer, workspace=workspace, options=options)
+    job.describe()
+    todo = []
+    for fold in job.wanted_folds(options.folds):
+        if job.is_finished(fold) and not (options.go_on or options.restart):
+            say(f"fold {fold} is finished; skipped")
+        else:
+            todo.append(fold)
+    for position, fold in enumerate(todo):
+        left_s = None if deadline is None else (deadline - time.monotonic()) / (len(todo) - position)
+        train_fold(job, fold, max_time_s=left_s, say=say)
+    summarize_folds(job, say=say)
+    write_json(workspace.last_model_file, {"model": str(job.model.relative_to(workspace.results))})
+    return job.model
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions:
+    """What a user may ask of a prediction run."""
+
+    folds: Sequence[str] | None = None
+    device: str | None = None
+    precision: str | None = None
+    tta: bool = False
+    save_probabilities: bool = False
+    overlay: bool = False
+    go_on: bool = False
+
+
+def predict(
+    images: Path,
+    output: Path,
+    *,
+    model: Path,
+    options: PredictOptions,
+    progress: bool = True,
+    say: Say = _quiet,
+) -> Any:
+    """Segment a film or a folder of films into ``output``; returns a ``StreamReport``.
+
+    A run that was killed goes on when it is repeated: masks that are there are whole.
+
+    Raises:
+        ImageError: there is no film. CheckpointError: the model cannot be loaded.
+    """
+    from cervseg.inference.predictor import Predictor, checkpoint_files
+    from cervseg.inference.run_record import RunRecord
+    from cervseg.inference.stream import StreamOptions, predict_stream
+    from cervseg.inference.jobs import list_jobs
+    from cervseg.reporting.overlays import write_overlay
+
+    files = checkpoint_files(model, folds=options.folds)
+    predictor = Predictor.from_files(files, device=options.device, precision=options.precision)
+    jobs = list_jobs(images, output, num_channels=len(predictor.dataset.channel_names))
+    record = RunRecord.make(
+        files, tta=options.tta, precision=predictor.precision, save_probabilities=options.save_probabilities
+    )
+    finished = record.finished_masks(output, any_run=options.go_on)
+    finished = {job.mask for job in jobs} & finished
+    jobs = [job for job in jobs if job.mask not in finished]
+    say(f"{len(files)} network(s), {predictor.precision} on {predictor.device}, {len(jobs)} film(s)")
+    if finished:
+        say(f"{len(finished)} film(s) are done already; skipped")
+
+    def draw(pixels: Any, prediction: Any, mask: Path) -> None:
+        names = {value: label for label, value in predictor.dataset.foreground.items()}
+        write_overlay(output / "overlays" / f"{mask.stem}.png", pixels, prediction.mask, names=names)
+
+    stream = StreamOptions(
+        tta=options.tta, probabilities=options.save_probabilities, draw=draw if options.overlay else None
+    )
+    record.begin(output)
+    report = predict_stream(predictor, jobs, options=stream, progress=progress)
+    record.end(output, failed=[reason for _, reason in report.failed])
+    return report
+
+
+def find_model(
+    workspace: Workspace,
+    *,
+    model: Path | None = None,
+    dataset: str | None = None,
+    trainer: str | None = None,
+    variant: str = "original",
+) -> Path:
+    """The model folder that a user means: the named one, else the chosen default, else the last trained.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    if model is not None:
+        if not model.is_dir():
+            raise CheckpointError("no such model folder", where=model)
+        return model
+    if dataset is not None or trainer is not None:
+        return _named_model(workspace, dataset, trainer, variant)
+    for memory in (workspace.default_model_file, workspace.last_model_file):
+        if memory.is_file():
+            # An absolute path replaces the folder before it: a default model may lie anywhere.
+            found = workspace.results / str(read_json(memory, error=CheckpointError)["model"])
+            if found.is_dir():
+                return found
+    raise CheckpointError(
+        "no model has been trained in this workspace",
+        where=workspace.root,
+        mend="Train one with cervseg_train, or name a model folder with -m.",
+    )
+
+
+def evaluate(
+    predictions: Path,
+    references: Path,
+    *,
+    output: Path,
+    labels: Mapping[str, int] | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Any:
+    """Score a folder of masks against a folder of references and write summary.json; returns an ``Evaluation``."""
+    from cervseg.evaluation.evaluate import evaluate_folders
+    from cervseg.evaluation.summary import write_summary
+
+    evaluation = evaluate_folders(
+        predictions=predictions,
+        references=references,
+        labels=labels,
+        workers=workers if workers is not None else (os.cpu_count() or 1),
+        probabilities=predictions,
+        spacing_mm=None,
+        progress=progress,
+    )
+    write_summary(output, evaluation.summary)
+    return evaluation
+
+
+def _named_model(workspace: Workspace, dataset: str | None, trainer: str | None, variant: str) -> Path:
+    folder = workspace.results / workspace.dataset_name(dataset) if dataset is not None else workspace.results
+    pattern = f"{trainer or '*'}__plans__{variant}"
+    found = sorted(folder.glob(pattern if dataset is not None else f"*/{pattern}"))
+    if len(found) == 1:
+        return found[0]
+    have = ", ".join(path.name for path in found)
+    raise CheckpointError(
+        "more than one model fits" if found else "no such model",
+        where=folder,
+        mend=f"There are: {have}. Name one with -d and -tr." if found else "Train it with cervseg_train.",
+    )
+
+
+def _plan_files(workspace: Workspace, name: str) -> tuple[Path, Path]:
+    folder = workspace.plans(name)
+    return folder / "plans.json", folder / "dataset_fingerprint.json"
+
+
+def _sam_checkpoint() -> Path | None:
+    from cervseg.networks.published import SAM_VIT_B, default_folder
+
+    path = default_folder() / SAM_VIT_B.filename
+    return path if path.is_file() else None
+
+
+def _raise_failures(outcomes: Sequence[Outcome[Case, bool]]) -> None:
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    if failed:
+        lines = "\n".join(f"  {outcome.item.id}: {outcome.error}" for outcome in failed[:20])
+        raise DatasetError(f"{len(failed)} case(s) could not be preprocessed:\n{lines}")
+
+
+__all__ = [
+    "DatasetDescription",
+    "PlanError",
+    "PredictOptions",
+    "TrainOptions",
+    "evaluate",
+    "find_model",
+    "plan_and_preprocess",
+    "predict",
+    "train",
+]

@@ -1,0 +1,1 @@
+"""Films into network frames and into the cache."""

@@ -1,0 +1,106 @@
+"""Filling the cache: every case of a dataset, in processes, resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cervseg.core.paths import remove_leftovers
+from cervseg.core.types import Case, RawImage, SpacingMm
+from cervseg.core.workers import Outcome, map_cases
+from cervseg.preprocessing.prepare import label_coverage, shrink
+from cervseg.preprocessing.store import FORMAT, CaseRecord, CaseStore
+from cervseg.preprocessing.variants import apply_variant
+
+ReadImage = Callable[..., RawImage]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreCase:
+    """The work on one case, as a picklable call."""
+
+    store: CaseStore
+    variant: str
+    labels: Mapping[str, int]
+    cache_long_side_px: int
+    spacing_mm: Mapping[str, SpacingMm]
+
+    def __call__(self, case: Case) -> bool:
+        """Store ``case`` unless it is there already; True where something was written."""
+        from cervseg.imageio import read_image, read_mask
+
+        source = self._source(case)
+        if self.store.has(case.id, source=source):
+            return False
+        films = [read_image(path) for path in case.images]
+        pixels = np.concatenate([film.pixels for film in films])
+        image_size = (pixels.shape[1], pixels.shape[2])
+        pixels = shrink(apply_variant(pixels, self.variant), long_side_px=self.cache_long_side_px)
+        mask = None
+        if case.mask is not None:
+            mask = shrink_mask(read_mask(case.mask), labels=self.labels, size=pixels.shape[1:])
+        by_hand = self.spacing_mm.get(case.id)
+        record = CaseRecord(
+            format=FORMAT,
+            id=case.id,
+            group=case.group,
+            image_size=image_size,
+            spacing_mm=by_hand or films[0].spacing_mm,
+            spacing_source="dataset.json" if by_hand else films[0].spacing_source,
+            source=source,
+        )
+        self.store.write(record, pixels=pixels, mask=mask)
+        return True
+
+    def _source(self, case: Case) -> str:
+        files = [*case.images, *([case.mask] if case.mask else [])]
+        stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+        spacing = self.spacing_mm.get(case.id)
+        settings = (sorted(self.labels.items()), self.variant, self.cache_long_side_px, spacing)
+        return f"{FORMAT} {stats} {case.group} {settings}"
+
+
+def shrink_mask(mask: np.ndarray, *, labels: Mapping[str, int], size: tuple[int, ...]) -> np.ndarray:
+    """Label values at a smaller size: each pixel takes the label, or the background, that covers most of it.
+
+    Args:
+        mask: H x W label values.
+        labels: foreground names and values.
+        size: (height, width) of the result, h x w uint8.
+    """
+    if mask.shape == tuple(size):
+        return mask.astype(np.uint8)
+    coverage = label_coverage(mask, labels=labels, size=(size[0], size[1])).astype(np.int32)
+    background = 255 - coverage.sum(axis=0, keepdims=True)
+    values = np.array([0, *sorted(labels.values())], dtype=np.uint8)
+    return values[np.concatenate([background, coverage]).argmax(axis=0)]
+
+
+def fill_cache(
+    cases: Sequence[Case],
+    *,
+    store: CaseStore,
+    variant: str,
+    labels: Mapping[str, int],
+    cache_long_side_px: int,
+    spacing_mm: Mapping[str, SpacingMm],
+    workers: int,
+    progress: bool = True,
+) -> list[Outcome[Case, bool]]:
+    """Store all cases; those that fail are named in the outcomes and the cache stays incomplete."""
+    store.folder.mkdir(parents=True, exist_ok=True)
+    store.reopen()
+    remove_leftovers(store.folder)
+    work = StoreCase(
+        store=store,
+        variant=variant,
+        labels=dict(labels),
+        cache_long_side_px=cache_long_side_px,
+        spacing_mm=dict(spacing_mm),
+    )
+    outcomes = map_cases(work, cases, workers=workers, label=f"preprocess {variant}", progress=progress)
+    if all(outcome.error is None for outcome in outcomes):
+        store.finish([case.id for case in cases])
+    return outcomes

@@ -1,0 +1,213 @@
+"""From a film to a network's frame and back: one call for training and for prediction.
+
+A film is area-averaged down to the cache's size, averaged once more by a whole factor where the network is
+much smaller, and then brought into the network frame by a single affine warp. Augmentation is composed into
+that same warp, so a training image is interpolated exactly once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from cervseg.core.geometry import Placement, place, scale_matrix
+from cervseg.core.types import Configuration, PreparedCase, SpacingMm
+from cervseg.preprocessing.variants import apply_variant
+
+# SAM's own pixel statistics, averaged over its three channels and scaled to [0, 1].
+SAM_MEAN = (123.675 + 116.28 + 103.53) / 3 / 255
+SAM_STD = (58.395 + 57.12 + 57.375) / 3 / 255
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """A film ready to be warped into a network frame, as often as training likes.
+
+    Args:
+        planes: C x h x w float32 in [0, 1], the film at about the network's resolution or finer.
+        coverage: L x h x w uint8, how much of each pixel a label covers (0-255); None without a mask.
+        image_size: (height, width) of the film that ``planes`` came from.
+        normalization: see :class:`Configuration`.
+        network_size, resize: see :class:`Configuration`.
+        spacing_mm: the film's spacing.
+    """
+
+    planes: np.ndarray
+    coverage: np.ndarray | None
+    image_size: tuple[int, int]
+    normalization: str
+    network_size: tuple[int, int]
+    resize: str
+    spacing_mm: SpacingMm | None = None
+
+    @property
+    def placement(self) -> Placement:
+        """Where the film lies in the network frame, without augmentation."""
+        return place(image_size=self.image_size, network_size=self.network_size, resize=self.resize)
+
+
+def shrink(pixels: np.ndarray, *, long_side_px: int) -> np.ndarray:
+    """Area-average C x H x W so that the long side is at most ``long_side_px``; never enlarges."""
+    height, width = pixels.shape[1:]
+    factor = long_side_px / max(height, width)
+    if factor >= 1:
+        return pixels
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return np.stack([cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in pixels])
+
+
+def label_coverage(mask: np.ndarray, *, labels: Mapping[str, int], size: tuple[int, int]) -> np.ndarray:
+    """How much of each pixel of a smaller frame every label covers.
+
+    Args:
+        mask: H x W label values.
+        labels: foreground names and values; the planes come in the order of the values.
+        size: (height, width) of the result.
+
+    Returns:
+        L x height x width uint8, 0 (none) to 255 (all).
+    """
+    planes = [(mask == value).astype(np.uint8) * np.uint8(255) for value in sorted(labels.values())]
+    if mask.shape == tuple(size):
+        return np.stack(planes)
+    return np.stack([cv2.resize(p, (size[1], size[0]), interpolation=cv2.INTER_AREA) for p in planes])
+
+
+def make_frame(
+    pixels: np.ndarray,
+    *,
+    configuration: Configuration,
+    image_size: tuple[int, int],
+    coverage: np.ndarray | None = None,
+    spacing_mm: SpacingMm | None = None,
+) -> Frame:
+    """Bring a cached (already shrunk) film close to the network's resolution.
+
+    Args:
+        pixels: C x H x W uint8, uint16 or float32, at most the cache's size.
+        image_size: (height, width) of the original film.
+        coverage: L x H x W uint8 of the same size, or None.
+    """
+    height, width = pixels.shape[1:]
+    placement = place(
+        image_size=(height, width), network_size=configuration.input_size, resize=configuration.resize
+    )
+    matrix = placement.matrix_to_network
+    # Averaging by whole factors keeps what is left for the warp between 1x and 2x: no aliasing, little blur.
+    factor_x, factor_y = max(1, int(1 / matrix[0, 0])), max(1, int(1 / matrix[1, 1]))
+    size = (max(1, width // factor_x), max(1, height // factor_y))
+    planes = scale_to_unit(pixels)
+    if size != (width, height):
+        planes = np.stack([cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in planes])
+        if coverage is not None:
+            coverage = np.stack([cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in coverage])
+    return Frame(
+        planes=planes,
+        coverage=coverage,
+        image_size=image_size,
+        normalization=configuration.normalization,
+        network_size=configuration.input_size,
+        resize=configuration.resize,
+        spacing_mm=spacing_mm,
+    )
+
+
+def scale_to_unit(pixels: np.ndarray) -> np.ndarray:
+    """C x H x W float32 in [0, 1]: integers over their type's range, floats over their own."""
+    if pixels.dtype == np.uint8:
+        return pixels.astype(np.float32) / np.float32(255)
+    if pixels.dtype == np.uint16:
+        # Detectors of 10, 12 or 14 bits are stored in 16: the type's range would leave them nearly black.
+        top = max(255, (1 << int(pixels.max()).bit_length()) - 1)
+        return pixels.astype(np.float32) / np.float32(top)
+    low, high = float(pixels.min()), float(pixels.max())
+    return ((pixels - low) / max(high - low, 1e-12)).astype(np.float32)
+
+
+def warp_image(frame: Frame, *, augmentation: np.ndarray | None = None) -> np.ndarray:
+    """The film in its network frame: C x h x w float32 in [0, 1], margins 0.
+
+    ``augmentation`` is a 3 x 3 affine within the network frame (see ``geometry.about_centre``).
+    """
+    matrix, size = _frame_matrix(frame, augmentation), (frame.network_size[1], frame.network_size[0])
+    return np.stack([cv2.warpAffine(p, matrix[:2], size, flags=cv2.INTER_LINEAR) for p in frame.planes])
+
+
+def warp_target(frame: Frame, *, augmentation: np.ndarray | None = None) -> np.ndarray:
+    """The labels in the network frame: L x h x w float32, 0 or 1.
+
+    Raises:
+        ValueError: the frame has no labels.
+    """
+    if frame.coverage is None:
+        raise ValueError("this frame has no labels")
+    matrix, size = _frame_matrix(frame, augmentation), (frame.network_size[1], frame.network_size[0])
+    planes = [cv2.warpAffine(p, matrix[:2], size, flags=cv2.INTER_LINEAR) for p in frame.coverage]
+    return (np.stack(planes) >= 128).astype(np.float32)
+
+
+def normalize(image: np.ndarray, normalization: str) -> np.ndarray:
+    """C x h x w in [0, 1] as the network wants it; see :class:`Configuration` for the names."""
+    if normalization == "unit":
+        return image
+    if normalization == "sam":
+        return (image - np.float32(SAM_MEAN)) / np.float32(SAM_STD)
+    if normalization == "zscore":
+        mean = image.mean(axis=(1, 2), keepdims=True)
+        deviation = image.std(axis=(1, 2), keepdims=True)
+        return (image - mean) / np.maximum(deviation, np.float32(1e-3))
+    raise ValueError(f"no normalization {normalization!r}")
+
+
+def prepare(
+    pixels: np.ndarray,
+    *,
+    configuration: Configuration,
+    variant: str,
+    cache_long_side_px: int,
+    spacing_mm: SpacingMm | None = None,
+) -> PreparedCase:
+    """A film as its file holds it (C x H x W) in the network's frame: the way of every prediction."""
+    image_size = (pixels.shape[1], pixels.shape[2])
+    cached = shrink(apply_variant(pixels, variant), long_side_px=cache_long_side_px)
+    frame = make_frame(cached, configuration=configuration, image_size=image_size, spacing_mm=spacing_mm)
+    image = normalize(warp_image(frame), frame.normalization)
+    return PreparedCase(image=image, placement=frame.placement, spacing_mm=spacing_mm)
+
+
+def to_film(probabilities: np.ndarray, placement: Placement) -> np.ndarray:
+    """L x h x w probabilities of the network frame at the film's own size: L x H x W float32, bilinear."""
+    height, width = placement.image_size
+    # WARP_INVERSE_MAP: warpAffine is given the map from the result's pixels to the source's.
+    return np.stack(
+        [
+            cv2.warpAffine(
+                np.ascontiguousarray(plane, dtype=np.float32),
+                placement.matrix_to_network[:2],
+                (width, height),
+                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+            for plane in probabilities
+        ]
+    )
+
+
+def to_mask(probabilities: np.ndarray, *, labels: Mapping[str, int], threshold: float = 0.5) -> np.ndarray:
+    """L x H x W probabilities as H x W uint8 label values: the likeliest label above the threshold."""
+    values = np.array(sorted(labels.values()), dtype=np.uint8)
+    if len(values) == 1:
+        return (probabilities[0] > threshold).astype(np.uint8) * values[0]
+    best = probabilities.argmax(axis=0)
+    return np.where(probabilities.max(axis=0) > threshold, values[best], np.uint8(0)).astype(np.uint8)
+
+
+def _frame_matrix(frame: Frame, augmentation: np.ndarray | None) -> np.ndarray:
+    """3 x 3: pixels of ``frame.planes`` -> film -> network frame -> augmented network frame."""
+    height, width = frame.planes.shape[1:]
+    to_film_frame = scale_matrix(frame.image_size[1] / width, frame.image_size[0] / height)
+    matrix = frame.placement.matrix_to_network @ to_film_frame
+    return matrix if augmentation is None else augmentation @ matrix

@@ -1,0 +1,40 @@
+"""Variants of a dataset: the same films, treated differently before anything else (paper, 2.2)."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from cervseg.core.errors import PlanError
+
+VARIANTS = ("original", "clahe")
+
+
+def apply_variant(pixels: np.ndarray, variant: str) -> np.ndarray:
+    """A film as the variant has it.
+
+    Args:
+        pixels: C x H x W uint8, uint16 or float32.
+        variant: "original" (unchanged) or "clahe" (OpenCV's CLAHE, clip limit 2.0, 8 x 8 tiles, at the
+            film's own size; float films are scaled to 16 bit over their range first).
+
+    Returns:
+        C x H x W, uint8 or uint16 after CLAHE, else the dtype that came in.
+
+    Raises:
+        PlanError: the variant is not known.
+    """
+    if variant == "original":
+        return pixels
+    if variant == "clahe":
+        equalizer = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8))
+        return np.stack([equalizer.apply(np.ascontiguousarray(plane)) for plane in _as_integers(pixels)])
+    raise PlanError(f"no variant {variant!r}", mend=f"There are: {', '.join(VARIANTS)}.")
+
+
+def _as_integers(pixels: np.ndarray) -> np.ndarray:
+    if pixels.dtype in (np.uint8, np.uint16):
+        return pixels
+    low, high = float(pixels.min()), float(pixels.max())
+    scaled = (pixels - low) / max(high - low, 1e-12) * 65535.0
+    return np.round(scaled).astype(np.uint16)

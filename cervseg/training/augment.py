@@ -1,0 +1,70 @@
+"""Augmentation: drawn from ranges first, applied afterwards; geometry becomes one affine matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from cervseg.core.geometry import about_centre
+from cervseg.core.types import Augmentation
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentationDraw:
+    """One draw: a 3 x 3 affine in the network frame (None = as it lies) and intensity changes."""
+
+    matrix: np.ndarray | None
+    gamma: float = 1.0
+    contrast: float = 1.0
+    brightness: float = 0.0
+    noise: float = 0.0
+    blur_px: float = 0.0
+    noise_seed: int = 0
+
+
+def draw_augmentation(
+    rng: np.random.Generator, ranges: Augmentation, *, size: tuple[int, int]
+) -> AugmentationDraw:
+    """Draw one augmentation for a network frame of ``size`` (height, width).
+
+    Geometry and each intensity change are drawn independently with ``ranges.probability`` (noise and blur
+    with half of it: most films should stay sharp).
+    """
+    often, seldom = ranges.probability, 0.5 * ranges.probability
+    matrix = None
+    if rng.random() < often:
+        shift = rng.uniform(-ranges.translation, ranges.translation, 2)
+        matrix = about_centre(
+            size=size,
+            rotation_deg=rng.uniform(-ranges.rotation_deg, ranges.rotation_deg),
+            scale=float(np.exp(rng.uniform(*np.log(ranges.scale)))),
+            shear_deg=rng.uniform(-ranges.shear_deg, ranges.shear_deg),
+            translation_px=(float(shift[0] * size[1]), float(shift[1] * size[0])),
+            flip_horizontal=bool(rng.random() < ranges.flip_horizontal),
+            flip_vertical=bool(rng.random() < ranges.flip_vertical),
+        )
+    return AugmentationDraw(
+        matrix=matrix,
+        gamma=float(np.exp(rng.uniform(*np.log(ranges.gamma)))) if rng.random() < often else 1.0,
+        contrast=rng.uniform(*ranges.contrast) if rng.random() < often else 1.0,
+        brightness=rng.uniform(-ranges.brightness, ranges.brightness) if rng.random() < often else 0.0,
+        noise=rng.uniform(0, ranges.noise) if rng.random() < seldom else 0.0,
+        blur_px=rng.uniform(0, ranges.blur_px) if rng.random() < seldom else 0.0,
+        noise_seed=int(rng.integers(2**31)),
+    )
+
+
+def apply_intensity(image: np.ndarray, draw: AugmentationDraw) -> np.ndarray:
+    """Change intensities of C x h x w float32 in [0, 1]; the result is clipped to [0, 1] again."""
+    if draw.blur_px > 0.3:
+        image = np.stack([cv2.GaussianBlur(plane, (0, 0), draw.blur_px) for plane in image])
+    if draw.contrast != 1.0 or draw.brightness:
+        mean = float(image.mean())
+        image = (image - mean) * np.float32(draw.contrast) + np.float32(mean + draw.brightness)
+    if draw.noise > 0:
+        noise = np.random.default_rng(draw.noise_seed).standard_normal(image.shape, dtype=np.float32)
+        image = image + noise * np.float32(draw.noise)
+    image = np.clip(image, 0.0, 1.0)
+    return cv2.pow(image, draw.gamma) if draw.gamma != 1.0 else image

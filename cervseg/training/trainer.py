@@ -1,0 +1,72 @@
+"""What a trainer is: a configuration, a network as data, a loss, an optimizer and a step. No loop, no files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from cervseg.core.types import Configuration, NetworkSpec, Plan
+from cervseg.losses.compound import build_loss
+from cervseg.training.data import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepResult:
+    """What one step gives: weighted loss terms by name (their sum is minimized) and logits B x L x H x W."""
+
+    terms: dict[str, torch.Tensor]
+    logits_BLHW: torch.Tensor
+
+
+class Trainer:
+    """The contract of a trainer plug-in; subclasses override what differs.
+
+    ``configuration`` names the entry of ``plan.configurations`` that it trains in. ``settings`` replaces
+    values of that configuration, as ``--set`` does: ``{"learning_rate": "3e-4"}``.
+    """
+
+    configuration: ClassVar[str] = "2d_cnn"
+    settings: ClassVar[Mapping[str, str]] = {}
+
+    def network_spec(self, plan: Plan) -> NetworkSpec:
+        """The network as data; a checkpoint rebuilds it from that without the trainer."""
+        raise NotImplementedError
+
+    def loss(self, plan: Plan) -> nn.Module:
+        """A module (logits, target) -> weighted terms by name; the plan's loss unless overridden."""
+        return build_loss(self.configured(plan).loss)
+
+    def optimizer(self, network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
+        """AdamW; weight decay acts on matrices and kernels, not on biases, norms and position embeddings."""
+        hyper = self.configured(plan).hyperparameters
+        decayed, free = [], []
+        for name, parameter in network.named_parameters():
+            if parameter.requires_grad:
+                is_free = parameter.ndim < 2 or "pos_embed" in name or "rel_pos" in name
+                (free if is_free else decayed).append(parameter)
+        groups = [
+            {"params": decayed, "weight_decay": hyper.weight_decay},
+            {"params": free, "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW(groups, lr=hyper.learning_rate)
+
+    def step(self, network: nn.Module, loss: nn.Module, batch: Batch) -> StepResult:
+        """Forward and loss of one batch on its device; the loop does the rest."""
+        logits_BLHW = network(batch.image_BCHW)
+        return StepResult(terms=loss(logits_BLHW, batch.target_BLHW), logits_BLHW=logits_BLHW)
+
+    def configured(self, plan: Plan) -> Configuration:
+        """This trainer's entry of the plan."""
+        return plan.configurations[self.configuration]
+
+    def shape_arguments(self, plan: Plan) -> dict[str, object]:
+        """The network arguments that follow from the dataset: channels, labels and frame."""
+        return {
+            "in_channels": len(plan.dataset.channel_names),
+            "num_labels": len(plan.dataset.foreground),
+            "input_size": self.configured(plan).input_size,
+        }

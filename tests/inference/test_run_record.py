@@ -1,0 +1,37 @@
+import os
+from pathlib import Path
+
+from cervseg.inference.run_record import RunRecord
+
+
+def record(tmp_path: Path, *, tta: bool = False) -> RunRecord:
+    checkpoint = tmp_path / "model" / "fold_0" / "checkpoint_best.pt"
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    if not checkpoint.exists():
+        checkpoint.write_bytes(b"weights")
+    return RunRecord.make([checkpoint], tta=tta, precision="float32", save_probabilities=False)
+
+
+def test_a_killed_run_goes_on_and_a_finished_one_starts_anew(tmp_path: Path) -> None:
+    """Masks of the same unfinished run count; those of a finished one are made again."""
+    output = tmp_path / "out"
+    run = record(tmp_path)
+    assert run.finished_masks(output, any_run=False) == set()
+    run.begin(output)
+    (output / "a.png").write_bytes(b"")
+    (output / ".b.0123.tmp.png").write_bytes(b"")
+    assert output / "a.png" in run.finished_masks(output, any_run=False)
+    assert output / ".b.0123.tmp.png" not in run.finished_masks(output, any_run=False)
+    run.end(output, failed=[])
+    assert run.finished_masks(output, any_run=False) == set()
+    assert output / "a.png" in run.finished_masks(output, any_run=True)
+
+
+def test_another_model_or_option_does_not_go_on(tmp_path: Path) -> None:
+    """Masks of a retrained checkpoint, or made otherwise, are never mixed."""
+    output = tmp_path / "out"
+    record(tmp_path).begin(output)
+    (output / "a.png").write_bytes(b"")
+    assert record(tmp_path, tta=True).finished_masks(output, any_run=False) == set()
+    os.utime(tmp_path / "model" / "fold_0" / "checkpoint_best.pt", (1, 1))
+    assert record(tmp_path).finished_masks(output, any_run=False) == set()

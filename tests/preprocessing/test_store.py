@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cervseg.core.errors import DatasetError
+from cervseg.core.types import Case
+from cervseg.preprocessing.cache import fill_cache, shrink_mask
+from cervseg.preprocessing.store import CaseStore
+from tests.shapes import blob_film
+
+
+def write_cases(folder: Path, num: int = 3) -> list[Case]:
+    cases = []
+    for index in range(num):
+        pixels, mask = blob_film((80, 60), seed=index)
+        image_file, mask_file = folder / f"c{index}_0000.png", folder / f"c{index}.png"
+        cv2.imwrite(str(image_file), pixels)
+        cv2.imwrite(str(mask_file), mask)
+        cases.append(Case(id=f"c{index}", images=(image_file,), mask=mask_file, group=f"c{index}"))
+    return cases
+
+
+def fill(cases: list[Case], store: CaseStore) -> list[bool | None]:
+    outcomes = fill_cache(
+        cases,
+        store=store,
+        variant="original",
+        labels={"disc": 1},
+        cache_long_side_px=64,
+        spacing_mm={"c0": (0.2, 0.2)},
+        workers=1,
+        progress=False,
+    )
+    return [outcome.result for outcome in outcomes]
+
+
+def test_a_second_run_writes_nothing_and_a_changed_film_is_stored_anew(tmp_path: Path) -> None:
+    """Only what changed is done again."""
+    cases, store = write_cases(tmp_path), CaseStore(folder=tmp_path / "store")
+    assert fill(cases, store) == [True, True, True]
+    assert fill(cases, store) == [False, False, False]
+    cv2.imwrite(str(cases[1].images[0]), blob_film((90, 60), seed=9)[0])
+    cv2.imwrite(str(cases[1].mask), blob_film((90, 60), seed=9)[1])
+    assert fill(cases, store) == [False, True, False]
+
+
+def test_a_stored_case_is_small_whole_and_knows_its_film(tmp_path: Path) -> None:
+    """Pixels shrunk to the cache's size, dtype kept, original size and spacing remembered."""
+    cases, store = write_cases(tmp_path), CaseStore(folder=tmp_path / "store")
+    fill(cases, store)
+    case = store.read("c0")
+    assert (case.pixels.shape, case.pixels.dtype) == ((1, 64, 48), np.dtype(np.uint8))
+    assert case.record.image_size == (80, 60)
+    assert case.record.spacing_mm == (0.2, 0.2)
+    assert case.record.spacing_source == "dataset.json"
+    assert store.cases() == ["c0", "c1", "c2"]
+
+
+def test_a_partial_cache_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
+    """One bad film: the others are stored, the cache is not complete and training refuses it."""
+    cases, store = write_cases(tmp_path), CaseStore(folder=tmp_path / "store")
+    cases[1].images[0].write_text("no image")
+    assert fill(cases, store) == [True, None, True]
+    with pytest.raises(DatasetError, match="not to the end"):
+        store.cases()
+
+
+def test_a_broken_array_is_named(tmp_path: Path) -> None:
+    """A truncated array raises with its path and a mend."""
+    cases, store = write_cases(tmp_path), CaseStore(folder=tmp_path / "store")
+    fill(cases, store)
+    (store.folder / "c0.npy").write_bytes((store.folder / "c0.npy").read_bytes()[:200])
+    with pytest.raises(DatasetError, match=r"c0\.npy"):
+        store.read("c0")
+
+
+def test_shrinking_a_mask_takes_the_majority() -> None:
+    """By hand: of 2 x 2 pixels the label that covers most wins, background included."""
+    mask = np.array([[1, 1, 0, 0], [1, 2, 0, 2]], dtype=np.uint8)
+    np.testing.assert_array_equal(shrink_mask(mask, labels={"a": 1, "b": 2}, size=(1, 2)), [[1, 0]])

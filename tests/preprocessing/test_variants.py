@@ -1,0 +1,22 @@
+import cv2
+import numpy as np
+import pytest
+
+from cervseg.core.errors import PlanError
+from cervseg.preprocessing.variants import apply_variant
+from tests.shapes import blob_film
+
+
+def test_clahe_is_opencvs() -> None:
+    """Clip limit 2.0 and 8 x 8 tiles, on the film as it is."""
+    pixels, _ = blob_film((120, 100))
+    expected = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply(pixels)
+    np.testing.assert_array_equal(apply_variant(pixels[None], "clahe")[0], expected)
+
+
+def test_original_changes_nothing_and_an_unknown_variant_is_refused() -> None:
+    """The film itself comes back; a wrong word lists the right ones."""
+    pixels = blob_film((40, 40))[0][None]
+    assert apply_variant(pixels, "original") is pixels
+    with pytest.raises(PlanError, match="clahe"):
+        apply_variant(pixels, "klahe")

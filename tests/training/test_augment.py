@@ -1,0 +1,53 @@
+import numpy as np
+
+from cervseg.core.types import Augmentation
+from cervseg.training.augment import AugmentationDraw, apply_intensity, draw_augmentation
+
+
+def test_draws_stay_in_their_ranges_and_repeat_by_seed() -> None:
+    """1,000 draws: contrast, gamma, shift and turn within range; the same seed draws the same."""
+    ranges = Augmentation(rotation_deg=10, scale=(0.9, 1.1), translation=0.05, probability=1.0)
+    rng = np.random.default_rng(0)
+    for _ in range(1000):
+        draw = draw_augmentation(rng, ranges, size=(100, 80))
+        assert draw.matrix is not None
+        scale = np.sqrt(np.linalg.det(draw.matrix[:2, :2]))
+        angle = np.rad2deg(np.arctan2(draw.matrix[0, 1], draw.matrix[0, 0]))
+        centre = draw.matrix @ [39.5, 49.5, 1] - [39.5, 49.5, 1]
+        assert 0.9 <= scale <= 1.1
+        assert abs(angle) <= 10
+        assert abs(centre[0]) <= 4.0 + 1e-9
+        assert abs(centre[1]) <= 5.0 + 1e-9
+        assert 0.75 <= draw.contrast <= 1.25
+        assert 0.7 <= draw.gamma <= 1.5
+    first = draw_augmentation(np.random.default_rng(3), ranges, size=(9, 9))
+    again = draw_augmentation(np.random.default_rng(3), ranges, size=(9, 9))
+    np.testing.assert_array_equal(first.matrix, again.matrix)
+    assert (first.gamma, first.noise_seed) == (again.gamma, again.noise_seed)
+
+
+def test_no_flips_by_default() -> None:
+    """A spine has an up: the default ranges never mirror."""
+    rng = np.random.default_rng(0)
+    draws = [draw_augmentation(rng, Augmentation(), size=(64, 64)) for _ in range(300)]
+    assert all(np.linalg.det(draw.matrix[:2, :2]) > 0 for draw in draws if draw.matrix is not None)
+
+
+def test_intensity_by_hand_and_in_range() -> None:
+    """Contrast 0.5 about the mean 0.5, brightness 0.1; noise and blur stay within [0, 1]."""
+    image = np.array([[[0.0, 1.0]]], dtype=np.float32)
+    changed = apply_intensity(image, AugmentationDraw(matrix=None, contrast=0.5, brightness=0.1))
+    np.testing.assert_allclose(changed, [[[0.35, 0.85]]], atol=1e-6)
+    noisy = apply_intensity(
+        np.random.default_rng(0).random((1, 40, 30)).astype(np.float32),
+        AugmentationDraw(matrix=None, noise=0.3, blur_px=1.0, gamma=1.4),
+    )
+    assert noisy.shape == (1, 40, 30)
+    assert noisy.min() >= 0
+    assert noisy.max() <= 1
+
+
+def test_nothing_drawn_changes_nothing() -> None:
+    """The empty draw returns the image bit-equal."""
+    image = np.random.default_rng(1).random((1, 8, 8)).astype(np.float32)
+    np.testing.assert_array_equal(apply_intensity(image, AugmentationDraw(matrix=None)), image)
