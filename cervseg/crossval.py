@@ -1,4 +1,4 @@
-"""The folds of one model: train each, predict its validation films, score them, summarize. Part of the pipeline."""
+"""The folds of one model: train each, predict and score its validation films, summarize. Part of the pipeline."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,7 @@ import torch
 
 from cervseg import __version__
 from cervseg.core.errors import DatasetError, PlanError, PluginError
-from cervseg.core.jsonio import read_json, write_json
+from cervseg.core.jsonio import write_json
 from cervseg.core.paths import Workspace, remove_leftovers
 from cervseg.core.registry import TRAINERS, load
 from cervseg.core.types import Case, Configuration, Hyperparameters, Plan, RunInfo
@@ -29,8 +29,8 @@ from cervseg.inference.stream import FilmJob, StreamOptions, predict_stream
 from cervseg.networks.base import build_network, num_parameters
 from cervseg.networks.device import choose_device, choose_precision
 from cervseg.networks.weights import load_pretrained
-from cervseg.planning.settings import configure
 from cervseg.planning.planfile import read_plan, write_plan
+from cervseg.planning.settings import configure
 from cervseg.preprocessing.store import CaseStore
 from cervseg.reporting.figures import progress_figure
 from cervseg.reporting.tables import score_table
@@ -133,7 +133,9 @@ class CrossValidation:
 
     def describe(self) -> None:
         """Write what the model is made from, before anything is trained."""
-        write_json(self.model / "trainer.json", {"trainer": self.trainer_name, "configuration": self.configuration})
+        write_json(
+            self.model / "trainer.json", {"trainer": self.trainer_name, "configuration": self.configuration}
+        )
         write_json(self.model / "dataset.json", self.plan.dataset)
         write_plan(self.model / "plans.json", self.plan)
 
@@ -157,10 +159,11 @@ def train_fold(job: CrossValidation, fold: str, *, max_time_s: float | None, say
     torch.manual_seed(hyper.seed)
     network = build_network(spec)
     started_from = _load_weights(network, job.options.weights, say=say)
-    network = network.to(device, memory_format=torch.channels_last)
+    network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    height, width = job.configuration.input_size
     say(
         f"fold {fold}: {spec.name}, {num_parameters(network) / 1e6:.2f} M parameters, input "
-        f"{job.configuration.input_size[0]} x {job.configuration.input_size[1]}, {hyper.precision} on {device}; "
+        f"{height} x {width}, {hyper.precision} on {device}; "
         f"{len(train_ids)} films to train on, {len(val_ids)} to validate"
     )
     source = FrameSource(
@@ -297,7 +300,12 @@ def _load_weights(network: torch.nn.Module, weights: Path | None, *, say: Say) -
 
 @torch.no_grad()
 def _validation_time_s(
-    network: torch.nn.Module, training: BatchPlan, *, num_films: int, hyper: Hyperparameters, device: torch.device
+    network: torch.nn.Module,
+    training: BatchPlan,
+    *,
+    num_films: int,
+    hyper: Hyperparameters,
+    device: torch.device,
 ) -> float:
     """How long the final validation will take, by a trial: one forward pass and some work on the film."""
     if not num_films:

@@ -41,8 +41,8 @@ def plan_and_preprocess(
 ) -> Plan:
     """Verify a dataset, measure it, plan for it and this machine, and fill the cache.
 
-    A plan that was edited by hand is kept, unless ``replan``, ``preset`` or ``settings`` ask for a new one. An
-    interrupted run goes on where it stopped.
+    A plan that was edited by hand is kept, unless ``replan``, ``preset`` or ``settings`` ask for a new one.
+    An interrupted run goes on where it stopped.
 
     Raises:
         DatasetError: something is wrong with the films or masks; all findings are in the message.
@@ -53,8 +53,8 @@ def plan_and_preprocess(
     from cervseg.dataset.verify import verify_dataset
     from cervseg.planning.fingerprint import compute_fingerprint
     from cervseg.planning.hardware import detect_hardware
-    from cervseg.planning.planner import make_plan
     from cervseg.planning.planfile import edited, read_plan, write_plan
+    from cervseg.planning.planner import make_plan
     from cervseg.planning.table import plan_table
     from cervseg.preprocessing.cache import fill_cache
     from cervseg.preprocessing.store import CaseStore
@@ -187,10 +187,10 @@ def predict(
     Raises:
         ImageError: there is no film. CheckpointError: the model cannot be loaded.
     """
+    from cervseg.inference.jobs import list_jobs
     from cervseg.inference.predictor import Predictor, checkpoint_files
     from cervseg.inference.run_record import RunRecord
     from cervseg.inference.stream import StreamOptions, predict_stream
-    from cervseg.inference.jobs import list_jobs
     from cervseg.reporting.overlays import write_overlay
 
     files = checkpoint_files(model, folds=options.folds)
@@ -260,7 +260,7 @@ def evaluate(
     workers: int | None = None,
     progress: bool = True,
 ) -> Any:
-    """Score a folder of masks against a folder of references and write summary.json; returns an ``Evaluation``."""
+    """Score a folder of masks against references and write summary.json; returns an ``Evaluation``."""
     from cervseg.evaluation.evaluate import evaluate_folders
     from cervseg.evaluation.summary import write_summary
 

@@ -15,12 +15,18 @@ def build_parser() -> argparse.ArgumentParser:
         "Make a dataset of synthetic lateral cervical radiographs with exact masks (phantoms).",
         example="cervseg_phantom -d 001 -n 60 --seed 0",
     )
-    made.add_argument("-d", "--dataset", required=True, metavar="NUMBER", help="number of the dataset, like 001")
+    made.add_argument(
+        "-d", "--dataset", required=True, metavar="NUMBER", help="number of the dataset, like 001"
+    )
     made.add_argument("--name", default="Phantom", help="its name (default: Phantom)")
     made.add_argument("-n", "--num", type=int, default=60, help="films to train on (default: 60)")
-    made.add_argument("--num-test", type=int, default=0, help="held-out films in imagesTs and labelsTs (default: 0)")
+    made.add_argument(
+        "--num-test", type=int, default=0, help="held-out films in imagesTs and labelsTs (default: 0)"
+    )
     made.add_argument("--seed", type=int, default=0, help="the same seed gives the same films (default: 0)")
-    made.add_argument("--long-side", type=int, metavar="PX", help="long side of every film (default: varied, 480 to 2500)")
+    made.add_argument(
+        "--long-side", type=int, metavar="PX", help="long side of every film (default: varied, 480 to 2500)"
+    )
     made.add_argument("--workers", type=int, help="processes (default: one a core)")
     made.add_argument("--overwrite", action="store_true", help="replace a dataset of this number and name")
     add_root(made)
@@ -41,7 +47,9 @@ def act(options: argparse.Namespace) -> int:
     folder = workspace.raw(dataset_folder_name(options.dataset, options.name))
     if folder.exists():
         if not options.overwrite:
-            raise DatasetError("exists already", where=folder, mend="Choose another number, or say --overwrite.")
+            raise DatasetError(
+                "exists already", where=folder, mend="Choose another number, or say --overwrite."
+            )
         shutil.rmtree(folder)
     workers = options.workers if options.workers is not None else (os.cpu_count() or 1)
     write_phantom_dataset(

@@ -14,9 +14,18 @@ def build_parser() -> argparse.ArgumentParser:
         "Verify a dataset, measure it, plan for it and for this machine, and prepare it for training.",
         example="cervseg_plan_and_preprocess -d 001",
     )
-    made.add_argument("-d", "--dataset", nargs="+", required=True, metavar="ID", help="1, 001 or Dataset001_Name; several at once")
+    made.add_argument(
+        "-d",
+        "--dataset",
+        nargs="+",
+        required=True,
+        metavar="ID",
+        help="1, 001 or Dataset001_Name; several at once",
+    )
     made.add_argument("--preset", default="default", help='"default", or "paper" for the published protocol')
-    made.add_argument("--variants", nargs="+", default=["original"], help="original, clahe (default: original)")
+    made.add_argument(
+        "--variants", nargs="+", default=["original"], help="original, clahe (default: original)"
+    )
     made.add_argument("--workers", type=int, help="processes (default: one a core)")
     made.add_argument("--replan", action="store_true", help="plan anew even if plans.json was edited by hand")
     add_settings(made)

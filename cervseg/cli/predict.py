@@ -17,19 +17,41 @@ def build_parser() -> argparse.ArgumentParser:
         example="cervseg_predict -i imgs -o masks --overlay",
     )
     made.add_argument("-i", "--images", type=Path, required=True, help="a folder of films, or one film")
-    made.add_argument("-o", "--output", type=Path, required=True, help="folder for the masks (label values, films' size and names)")
+    made.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        help="folder for the masks (label values, films' size and names)",
+    )
     made.add_argument("-m", "--model", type=Path, help="model folder (default: the last one trained)")
     made.add_argument("-d", "--dataset", help="with -tr: the model of this dataset")
     made.add_argument("-tr", "--trainer", help="the model of this trainer")
-    made.add_argument("-f", "--folds", nargs="+", metavar="FOLD", help="folds to average (default: all that are trained)")
-    made.add_argument("--variant", default="original", help="the variant it was trained on (default: original)")
+    made.add_argument(
+        "-f", "--folds", nargs="+", metavar="FOLD", help="folds to average (default: all that are trained)"
+    )
+    made.add_argument(
+        "--variant", default="original", help="the variant it was trained on (default: original)"
+    )
     made.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the best there is)")
-    made.add_argument("--precision", choices=("float32", "bfloat16", "float16"), help="default: the fastest the device has")
-    made.add_argument("--save-probabilities", action="store_true", help="also write <film>.npz with the probabilities")
-    made.add_argument("--overlay", action="store_true", help="also draw every mask over its film, into overlays/")
-    made.add_argument("--tta", action="store_true", help="average five slightly turned and scaled views: slower, steadier")
-    made.add_argument("--continue", dest="go_on", action="store_true", help="keep every mask that is there, whoever made it")
-    made.add_argument("--make-default", action="store_true", help="from now on take this model where none is named")
+    made.add_argument(
+        "--precision", choices=("float32", "bfloat16", "float16"), help="default: the fastest the device has"
+    )
+    made.add_argument(
+        "--save-probabilities", action="store_true", help="also write <film>.npz with the probabilities"
+    )
+    made.add_argument(
+        "--overlay", action="store_true", help="also draw every mask over its film, into overlays/"
+    )
+    made.add_argument(
+        "--tta", action="store_true", help="average five slightly turned and scaled views: slower, steadier"
+    )
+    made.add_argument(
+        "--continue", dest="go_on", action="store_true", help="keep every mask that is there, whoever made it"
+    )
+    made.add_argument(
+        "--make-default", action="store_true", help="from now on take this model where none is named"
+    )
     add_root(made)
     return made
 
@@ -46,7 +68,11 @@ def act(options: argparse.Namespace) -> int:
 
     workspace = Workspace.find(options.root)
     model = find_model(
-        workspace, model=options.model, dataset=options.dataset, trainer=options.trainer, variant=options.variant
+        workspace,
+        model=options.model,
+        dataset=options.dataset,
+        trainer=options.trainer,
+        variant=options.variant,
     )
     print(f"model: {model.parent.name}/{model.name}")
     report = predict(

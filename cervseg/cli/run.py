@@ -25,7 +25,9 @@ def parser(description: str, *, example: str) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     made.add_argument("--version", action="version", version=f"cervseg {__version__}")
-    made.add_argument("--verbose", action="store_true", help="show details and, after an error, the traceback")
+    made.add_argument(
+        "--verbose", action="store_true", help="show details and, after an error, the traceback"
+    )
     return made
 
 
@@ -36,7 +38,13 @@ def add_root(made: argparse.ArgumentParser) -> None:
 
 def add_settings(made: argparse.ArgumentParser) -> None:
     """The option that overrules the plan."""
-    made.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="overrule the plan: epochs=5 input_size=384x288")
+    made.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="overrule the plan: epochs=5 input_size=384x288",
+    )
 
 
 def settings(options: argparse.Namespace) -> dict[str, str]:

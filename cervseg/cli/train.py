@@ -21,13 +21,37 @@ def build_parser() -> argparse.ArgumentParser:
     )
     made.add_argument("dataset", help="1, 001 or Dataset001_Name")
     made.add_argument("trainer", help="CervSpineNetTrainer, UNetTrainer, or one of a plug-in")
-    made.add_argument("-f", "--folds", nargs="+", metavar="FOLD", help='fold numbers, or "all" for one network on every case (default: every fold)')
-    made.add_argument("--variant", default="original", help="which prepared variant to train on (default: original)")
-    made.add_argument("--max-time", metavar="TIME", help="end within this time, validation included: 90s, 20m, 1.5h; folds share it")
+    made.add_argument(
+        "-f",
+        "--folds",
+        nargs="+",
+        metavar="FOLD",
+        help='fold numbers, or "all" for one network on every case (default: every fold)',
+    )
+    made.add_argument(
+        "--variant", default="original", help="which prepared variant to train on (default: original)"
+    )
+    made.add_argument(
+        "--max-time",
+        metavar="TIME",
+        help="end within this time, validation included: 90s, 20m, 1.5h; folds share it",
+    )
     made.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the best there is)")
-    made.add_argument("--weights", type=Path, metavar="FILE", help="start from these weights: SAM's checkpoint or one of ours")
-    made.add_argument("--continue", dest="go_on", action="store_true", help="train finished folds further, with more --set epochs=... or time")
-    made.add_argument("--restart", action="store_true", help="forget what the folds have learnt and begin anew")
+    made.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="start from these weights: SAM's checkpoint or one of ours",
+    )
+    made.add_argument(
+        "--continue",
+        dest="go_on",
+        action="store_true",
+        help="train finished folds further, with more --set epochs=... or time",
+    )
+    made.add_argument(
+        "--restart", action="store_true", help="forget what the folds have learnt and begin anew"
+    )
     add_settings(made)
     add_root(made)
     return made
@@ -55,7 +79,9 @@ def act(options: argparse.Namespace) -> int:
     find(TRAINERS, options.trainer)
     max_time_s = seconds(options.max_time)
     if options.weights is not None and not options.weights.is_file():
-        raise CervsegError("no such file", where=options.weights, mend="cervseg_download_weights fetches SAM's.")
+        raise CervsegError(
+            "no such file", where=options.weights, mend="cervseg_download_weights fetches SAM's."
+        )
     from cervseg.pipeline import TrainOptions, train
 
     model = train(

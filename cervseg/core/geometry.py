@@ -103,4 +103,5 @@ def about_centre(
 def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Map N x 2 points (x, y) through a 3 x 3 affine; returns N x 2 float64."""
     points = np.asarray(points, dtype=np.float64).reshape(-1, 2)
-    return points @ matrix[:2, :2].T + matrix[:2, 2]
+    mapped: np.ndarray = points @ matrix[:2, :2].T + matrix[:2, 2]
+    return mapped

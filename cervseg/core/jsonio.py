@@ -58,13 +58,13 @@ def read_json(path: Path, *, error: type[CervsegError] = CervsegError) -> Any:
 
 
 def from_json(kind: type[T], value: Any, *, where: str = "", error: type[CervsegError] = CervsegError) -> T:
-    """Rebuild a value of type ``kind`` from plain JSON types; unknown, missing and mistyped fields are errors."""
+    """Rebuild a value of type ``kind`` from JSON types; unknown, missing and mistyped fields are errors."""
     return typing.cast(T, _convert(kind, value, where or kind.__name__, error))
 
 
 def read_dataclass(kind: type[T], path: Path, *, error: type[CervsegError] = CervsegError) -> T:
     """Read ``path`` into a dataclass; every mistake names its place in the file."""
-    return _convert(kind, read_json(path, error=error), str(path), error)
+    return typing.cast(T, _convert(kind, read_json(path, error=error), str(path), error))
 
 
 def _convert(kind: Any, value: Any, where: str, error: type[CervsegError]) -> Any:
@@ -91,7 +91,9 @@ def _convert(kind: Any, value: Any, where: str, error: type[CervsegError]) -> An
         _expect(is_number, value, "a number", where, error)
         return float(value)
     if kind is int:
-        is_whole = isinstance(value, (int, float)) and not isinstance(value, bool) and float(value).is_integer()
+        is_whole = (
+            isinstance(value, (int, float)) and not isinstance(value, bool) and float(value).is_integer()
+        )
         _expect(is_whole, value, "a whole number", where, error)
         return int(value)
     if kind is Path:
@@ -121,7 +123,8 @@ def _convert_tuple(arguments: tuple[Any, ...], value: Any, where: str, error: ty
         return tuple(_convert(arguments[0], item, f"{where}[{i}]", error) for i, item in enumerate(value))
     _expect(len(value) == len(arguments), value, f"a list of {len(arguments)}", where, error)
     return tuple(
-        _convert(a, item, f"{where}[{i}]", error) for i, (a, item) in enumerate(zip(arguments, value, strict=True))
+        _convert(a, item, f"{where}[{i}]", error)
+        for i, (a, item) in enumerate(zip(arguments, value, strict=True))
     )
 
 

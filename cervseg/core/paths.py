@@ -28,19 +28,24 @@ class Workspace:
 
     @property
     def raw_data(self) -> Path:
+        """Where all raw datasets lie."""
         return self.root / "raw_data"
 
     def raw(self, dataset: str) -> Path:
+        """The raw films and masks of one dataset."""
         return self.raw_data / dataset
 
     def plans(self, dataset: str) -> Path:
+        """Its fingerprint and plan."""
         return self.root / "plans" / dataset
 
     def preprocessed(self, dataset: str) -> Path:
+        """Its caches, one folder a variant, and its splits."""
         return self.root / "preprocessed" / dataset
 
     @property
     def results(self) -> Path:
+        """Where all models lie."""
         return self.root / "results"
 
     def model(self, dataset: str, trainer: str, variant: str) -> Path:
@@ -107,7 +112,9 @@ def dataset_number(folder_name: str) -> int:
     """The number in ``Dataset001_Name``."""
     match = _DATASET_FOLDER.match(folder_name)
     if not match:
-        raise DatasetError(f"{folder_name!r} is not a dataset folder name", mend="It must look like Dataset001_Name.")
+        raise DatasetError(
+            f"{folder_name!r} is not a dataset folder name", mend="It must look like Dataset001_Name."
+        )
     return int(match.group(1))
 
 

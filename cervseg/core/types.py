@@ -18,6 +18,7 @@ import numpy as np
 from cervseg.core.geometry import Placement
 
 SpacingMm = tuple[float, float]
+Measures = dict[str, float | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,6 +232,48 @@ class CaseScore:
     prediction_file: str = ""
     reference_file: str = ""
     spacing_mm: SpacingMm | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldMeans:
+    """The means of one fold of a cross-validation; ``mean`` is keyed by label name."""
+
+    num_cases: int
+    foreground_mean: Measures
+    mean: dict[str, Measures]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """Scores of cases and what follows from them. Everything is keyed by label name, then by measure.
+
+    Args:
+        labels: foreground names -> values.
+        scores: one a case that could be scored.
+        mean, std, foreground_mean: over defined values only; None where there is none (one, for ``std``).
+        undefined: in how many cases a measure has no value.
+        missed, invented: in how many cases only the reference, or only the prediction, has the label.
+        without_prediction: cases with a reference and no prediction; they are in no mean.
+        without_reference: cases with a prediction and no reference.
+        failed: case -> why it could not be scored.
+        folds: of a cross-validation, else empty, as are ``fold_mean`` and ``fold_std``: mean and sample
+            standard deviation of the folds' means.
+    """
+
+    labels: dict[str, int]
+    scores: tuple[CaseScore, ...]
+    foreground_mean: Measures
+    mean: dict[str, Measures]
+    std: dict[str, Measures]
+    undefined: dict[str, dict[str, int]]
+    missed: dict[str, int]
+    invented: dict[str, int]
+    without_prediction: tuple[str, ...] = ()
+    without_reference: tuple[str, ...] = ()
+    failed: dict[str, str] = field(default_factory=dict)
+    folds: tuple[FoldMeans, ...] = ()
+    fold_mean: dict[str, Measures] = field(default_factory=dict)
+    fold_std: dict[str, Measures] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

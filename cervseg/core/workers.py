@@ -17,7 +17,6 @@ from typing import Any, Generic, TypeVar
 from cervseg.core.errors import CervsegError
 from cervseg.core.progress import progress_bar
 
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -66,9 +65,17 @@ def _serial(function: Callable[[Any], Any], todo: list[Any]) -> Iterator[tuple[i
 def _parallel(
     function: Callable[[Any], Any], todo: list[Any], workers: int
 ) -> Iterator[tuple[int, Outcome[Any, Any]]]:
+    # OpenCV's threads do not survive a fork: a child that touches their pool would wait for ever. Without
+    # threads in the parent there is no pool to inherit.
+    opencv = sys.modules.get("cv2")
+    num_threads = opencv.getNumThreads() if opencv else 0
+    if opencv:
+        opencv.setNumThreads(1)
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() and _fork_is_safe() else "spawn"
     context = multiprocessing.get_context(method)
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(os.getpid(),))
+    pool = ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_start_worker, initargs=(os.getpid(),)
+    )
     try:
         pending: dict[Future[Any], int] = {}
         queue = iter(enumerate(todo))
@@ -84,6 +91,8 @@ def _parallel(
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        if opencv:
+            opencv.setNumThreads(num_threads)
 
 
 def _drain(pending: dict[Future[Any], int]) -> Iterator[tuple[int, Outcome[Any, Any]]]:
@@ -108,8 +117,6 @@ def _start_worker(parent: int) -> None:
     """In a worker: leave Ctrl-C to the parent, use one thread, and end when the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["OPENCV_FOR_THREADS_NUM"] = "1"
-    if "cv2" in sys.modules:
-        sys.modules["cv2"].setNumThreads(1)
     threading.Thread(target=_watch_parent, args=(parent,), daemon=True).start()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cervseg.core.errors import ImageError
-from cervseg.imageio import SUFFIXES, list_images
+from cervseg.imageio import SUFFIXES, list_images, stem_of
 from cervseg.inference.stream import FilmJob
 
 # Formats that keep label values exactly; a mask of any other film is a PNG.
@@ -29,7 +29,9 @@ def list_jobs(images: Path, output: Path, *, num_channels: int) -> list[FilmJob]
         raise ImageError("no such file or folder", where=images)
     files = list_images(images) if images.is_dir() else [images]
     if not files:
-        raise ImageError("no films in this folder", where=images, mend=f"Known endings: {' '.join(sorted(SUFFIXES))}.")
+        raise ImageError(
+            "no films in this folder", where=images, mend=f"Known endings: {' '.join(sorted(SUFFIXES))}."
+        )
     if num_channels > 1 or all(_channel(path) == "0000" for path in files):
         return _channel_jobs(files, output, num_channels)
     return [
@@ -38,30 +40,26 @@ def list_jobs(images: Path, output: Path, *, num_channels: int) -> list[FilmJob]
     ]
 
 
-def _stem(path: Path) -> str:
-    return path.name[: -len(".nii.gz")] if path.name.lower().endswith(".nii.gz") else path.stem
-
-
 def _channel(path: Path) -> str | None:
-    match = _CHANNEL.match(_stem(path))
+    match = _CHANNEL.match(stem_of(path))
     return match["channel"] if match else None
 
 
 def _mask_names(files: Sequence[Path]) -> list[str]:
     """One name a film; films that differ only in their ending keep it in the name."""
-    stems = Counter(_stem(path).lower() for path in files)
+    stems = Counter(stem_of(path).lower() for path in files)
     names = []
     for path in files:
         suffix = path.suffix.lower() if path.suffix.lower() in _MASK_SUFFIXES else ".png"
-        alone = stems[_stem(path).lower()] == 1
-        names.append(f"{_stem(path)}{suffix}" if alone else f"{path.name.replace('.', '_')}.png")
+        alone = stems[stem_of(path).lower()] == 1
+        names.append(f"{stem_of(path)}{suffix}" if alone else f"{path.name.replace('.', '_')}.png")
     return names
 
 
 def _channel_jobs(files: Sequence[Path], output: Path, num_channels: int) -> list[FilmJob]:
     groups: dict[str, dict[str, Path]] = {}
     for path in files:
-        match = _CHANNEL.match(_stem(path))
+        match = _CHANNEL.match(stem_of(path))
         if match:
             groups.setdefault(match["case"], {})[match["channel"]] = path
     wanted = [f"{channel:04d}" for channel in range(num_channels)]

@@ -14,7 +14,7 @@ from torch import nn
 from cervseg.core.errors import CheckpointError
 from cervseg.core.geometry import about_centre
 from cervseg.core.jsonio import from_json
-from cervseg.core.types import Configuration, DatasetDescription, PreparedCase, Prediction, SpacingMm
+from cervseg.core.types import Configuration, DatasetDescription, Prediction, PreparedCase, SpacingMm
 from cervseg.networks.device import choose_device, choose_precision
 from cervseg.networks.weights import network_from_checkpoint, read_checkpoint
 from cervseg.preprocessing.prepare import prepare, to_film, to_mask
@@ -74,8 +74,8 @@ class Predictor:
         networks, content = [], dict[str, Any]()
         for path in files:
             content = read_checkpoint(path)
-            network = network_from_checkpoint(content).to(where, memory_format=torch.channels_last)
-            networks.append(network.eval())
+            network = network_from_checkpoint(content).to(where)
+            networks.append(network.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
         content = {key: value for key, value in content.items() if key not in ("state_dict", "optimizer")}
         return cls(networks, content=content, device=where, precision=precision or choose_precision(where))
 
@@ -120,7 +120,11 @@ class Predictor:
             image, matrix = case.image, None
             if (rotation_deg, scale) != (0.0, 1.0):
                 matrix = about_centre(
-                    size=size, rotation_deg=rotation_deg, scale=scale, shear_deg=0.0, translation_px=(0.0, 0.0)
+                    size=size,
+                    rotation_deg=rotation_deg,
+                    scale=scale,
+                    shear_deg=0.0,
+                    translation_px=(0.0, 0.0),
                 )
                 image = _warp(case.image, matrix)
             probabilities = self._forward(image)

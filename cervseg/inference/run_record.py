@@ -1,4 +1,4 @@
-"""prediction.json: what made the masks of a folder, so that a run that was killed can go on and nothing is mixed."""
+"""prediction.json: what made the masks of a folder, so that a killed run goes on and nothing is mixed."""
 
 from __future__ import annotations
 
@@ -28,9 +28,7 @@ class RunRecord:
     notice: str = NOTICE
 
     @classmethod
-    def make(
-        cls, files: Sequence[Path], *, tta: bool, precision: str, save_probabilities: bool
-    ) -> RunRecord:
+    def make(cls, files: Sequence[Path], *, tta: bool, precision: str, save_probabilities: bool) -> RunRecord:
         """The record of a run with these checkpoint files; a retrained checkpoint gives another record."""
         stats = [(path.parent.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
         return cls(

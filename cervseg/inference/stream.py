@@ -1,4 +1,4 @@
-"""A folder of films through a predictor: reading, computing and writing overlap; a bad film is named, the rest go on."""
+"""Films through a predictor: reading, computing and writing overlap; a bad film is named, the rest go on."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from cervseg.core.errors import CervsegError, ImageError
-from cervseg.core.progress import progress_bar
 from cervseg.core.paths import atomic_path
-from cervseg.core.types import PreparedCase, Prediction, RawImage
+from cervseg.core.progress import progress_bar
+from cervseg.core.types import Prediction, PreparedCase, RawImage
 from cervseg.imageio import read_image, write_mask
 from cervseg.inference.predictor import Predictor
 

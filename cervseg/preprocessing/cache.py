@@ -75,7 +75,8 @@ def shrink_mask(mask: np.ndarray, *, labels: Mapping[str, int], size: tuple[int,
     coverage = label_coverage(mask, labels=labels, size=(size[0], size[1])).astype(np.int32)
     background = 255 - coverage.sum(axis=0, keepdims=True)
     values = np.array([0, *sorted(labels.values())], dtype=np.uint8)
-    return values[np.concatenate([background, coverage]).argmax(axis=0)]
+    shrunk: np.ndarray = values[np.concatenate([background, coverage]).argmax(axis=0)]
+    return shrunk
 
 
 def fill_cache(

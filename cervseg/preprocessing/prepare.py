@@ -158,7 +158,8 @@ def normalize(image: np.ndarray, normalization: str) -> np.ndarray:
     if normalization == "zscore":
         mean = image.mean(axis=(1, 2), keepdims=True)
         deviation = image.std(axis=(1, 2), keepdims=True)
-        return (image - mean) / np.maximum(deviation, np.float32(1e-3))
+        scored: np.ndarray = (image - mean) / np.maximum(deviation, np.float32(1e-3))
+        return scored
     raise ValueError(f"no normalization {normalization!r}")
 
 
@@ -199,15 +200,14 @@ def to_film(probabilities: np.ndarray, placement: Placement) -> np.ndarray:
 def to_mask(probabilities: np.ndarray, *, labels: Mapping[str, int], threshold: float = 0.5) -> np.ndarray:
     """L x H x W probabilities as H x W uint8 label values: the likeliest label above the threshold."""
     values = np.array(sorted(labels.values()), dtype=np.uint8)
-    if len(values) == 1:
-        return (probabilities[0] > threshold).astype(np.uint8) * values[0]
-    best = probabilities.argmax(axis=0)
-    return np.where(probabilities.max(axis=0) > threshold, values[best], np.uint8(0)).astype(np.uint8)
+    likeliest = values[probabilities.argmax(axis=0)]
+    mask: np.ndarray = np.where(probabilities.max(axis=0) > threshold, likeliest, np.uint8(0))
+    return mask
 
 
 def _frame_matrix(frame: Frame, augmentation: np.ndarray | None) -> np.ndarray:
     """3 x 3: pixels of ``frame.planes`` -> film -> network frame -> augmented network frame."""
     height, width = frame.planes.shape[1:]
     to_film_frame = scale_matrix(frame.image_size[1] / width, frame.image_size[0] / height)
-    matrix = frame.placement.matrix_to_network @ to_film_frame
+    matrix: np.ndarray = frame.placement.matrix_to_network @ to_film_frame
     return matrix if augmentation is None else augmentation @ matrix

@@ -1,4 +1,4 @@
-"""Checkpoints: everything that prediction needs, and everything that going on needs; plain types and tensors only."""
+"""Checkpoints: all that prediction needs, and all that going on needs; plain types and tensors only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ BEST, LATEST = "checkpoint_best.pt", "checkpoint_latest.pt"
 
 
 def model_content(
-    *, trainer: str, plan: Plan, configuration: Configuration, spec: NetworkSpec, variant: str, fold: str, run: RunInfo
+    *,
+    trainer: str,
+    plan: Plan,
+    configuration: Configuration,
+    spec: NetworkSpec,
+    variant: str,
+    fold: str,
+    run: RunInfo,
 ) -> dict[str, Any]:
     """The part of a checkpoint that never changes during a run: what rebuilds the network and its input."""
     return {
@@ -34,7 +41,9 @@ def model_content(
     }
 
 
-def save_best(path: Path, model: dict[str, Any], *, network: nn.Module, epoch: int, dice: float | None) -> None:
+def save_best(
+    path: Path, model: dict[str, Any], *, network: nn.Module, epoch: int, dice: float | None
+) -> None:
     """Write a checkpoint for prediction."""
     _save(path, {**model, "state_dict": network.state_dict(), "epoch": epoch, "dice": dice})
 
@@ -63,7 +72,9 @@ def resume(
     content = read_checkpoint(path)
     for part in ("network", "configuration", "variant"):
         changed = _difference(content[part], model[part], part)
-        if changed and not changed.startswith(("configuration.hyperparameters.epochs", "configuration.hyperparameters.num_workers")):
+        if changed and not changed.startswith(
+            ("configuration.hyperparameters.epochs", "configuration.hyperparameters.num_workers")
+        ):
             raise CheckpointError(
                 f"was trained with another setting ({changed})",
                 where=path,

@@ -16,7 +16,14 @@ import numpy as np
 import torch
 
 from cervseg.core.types import Augmentation, Configuration
-from cervseg.preprocessing.prepare import Frame, label_coverage, make_frame, normalize, warp_image, warp_target
+from cervseg.preprocessing.prepare import (
+    Frame,
+    label_coverage,
+    make_frame,
+    normalize,
+    warp_image,
+    warp_target,
+)
 from cervseg.preprocessing.store import CaseStore
 from cervseg.training.augment import apply_intensity, draw_augmentation
 
@@ -79,7 +86,7 @@ class FrameSource:
     def sample(
         self, case: str, *, ranges: Augmentation | None, rng: np.random.Generator | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """(image C x h x w, target L x h x w) of one case, augmented where ranges and a generator are given."""
+        """(image C x h x w, target L x h x w) of one case, augmented if ranges and a generator are given."""
         frame = self.frame(case)
         if ranges is None or rng is None:
             return normalize(warp_image(frame), frame.normalization), warp_target(frame)

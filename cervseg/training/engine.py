@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,22 @@ class FitResult:
     elapsed_s: float
     best_epoch: int
     best_dice: float | None
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """How far a fold's training has come; what a checkpoint remembers of it are plain numbers.
+
+    ``dice`` and ``best_epoch`` are the best so far, ``sums`` the loss terms of the epoch so far.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    elapsed_s: float = 0.0
+    dice: float | None = None
+    best_epoch: int = -1
+    sums: dict[str, float] = field(default_factory=dict)
+    scaler: dict[str, Any] = field(default_factory=dict)
 
 
 def fit(
@@ -69,29 +85,29 @@ def fit(
     """
     torch.manual_seed(hyper.seed)
     log = Logbook(path=folder / "log.jsonl")
-    progress = {"epoch": 0, "batch": 0, "elapsed_s": 0.0, "dice": None, "best_epoch": -1, "sums": {}}
+    progress = Progress()
     if go_on and (folder / LATEST).is_file():
-        progress = resume(folder / LATEST, model, network=network, optimizer=optimizer)
-    log.keep_before(progress["epoch"])
-    scaler = torch.amp.GradScaler(device.type, enabled=hyper.precision == "float16")
-    clock = _Clock(already_s=progress["elapsed_s"], limit_s=max_time_s)
+        progress = Progress(**resume(folder / LATEST, model, network=network, optimizer=optimizer))
+    log.keep_before(progress.epoch)
+    scaler = torch.amp.grad_scaler.GradScaler(device.type, enabled=hyper.precision == "float16")
+    clock = _Clock(already_s=progress.elapsed_s, limit_s=max_time_s)
     total_batches = hyper.epochs * training.num_batches
     last_save, rate = time.monotonic(), 0.0
-    if progress.get("scaler"):
-        scaler.load_state_dict(progress["scaler"])
+    if progress.scaler:
+        scaler.load_state_dict(progress.scaler)
 
     def save() -> None:
-        progress.update(elapsed_s=clock.elapsed_s, scaler=scaler.state_dict())
-        save_latest(folder / LATEST, model, network=network, optimizer=optimizer, progress=progress)
+        progress.elapsed_s, progress.scaler = clock.elapsed_s, scaler.state_dict()
+        save_latest(folder / LATEST, model, network=network, optimizer=optimizer, progress=asdict(progress))
 
     bar = progress_bar(total=total_batches, label=label, unit="step", log=True)
-    bar.update(progress["epoch"] * training.num_batches + progress["batch"])
+    bar.update(progress.epoch * training.num_batches + progress.batch)
     with bar, _stop_at_step_end() as stop_wanted:
-        while progress["epoch"] < hyper.epochs and not clock.over:
-            epoch, epoch_started = progress["epoch"], time.monotonic()
+        while progress.epoch < hyper.epochs and not clock.over:
+            epoch, epoch_started = progress.epoch, time.monotonic()
             network.train()
-            for batch in training.epoch(epoch, start=progress["batch"]):
-                done = epoch * training.num_batches + progress["batch"]
+            for batch in training.epoch(epoch, start=progress.batch):
+                done = epoch * training.num_batches + progress.batch
                 share = max(done / total_batches, clock.share)
                 rate = hyper.learning_rate * schedule(share, warmup=hyper.warmup_fraction)
                 for group in optimizer.param_groups:
@@ -102,13 +118,13 @@ def fit(
                 total = torch.stack(list(result.terms.values())).sum()
                 _check_finite(total, folder=folder, rate=rate)
                 optimizer.zero_grad(set_to_none=True)
-                scaler.scale(total).backward()
+                scaler.scale(total).backward()  # type: ignore[no-untyped-call]
                 scaler.unscale_(optimizer)
                 nn.utils.clip_grad_norm_(network.parameters(), hyper.gradient_clip)
                 scaler.step(optimizer)
                 scaler.update()
-                progress["batch"] += 1
-                _add_to_sums(progress["sums"], result.terms)
+                progress.batch += 1
+                _add_to_sums(progress.sums, result.terms)
                 bar.update()
                 bar.set_postfix_str(_bar_text(total, progress, epoch, hyper, clock), refresh=False)
                 if stop_wanted():
@@ -120,7 +136,7 @@ def fit(
                     save()
                     last_save = time.monotonic()
             dice = mean_dice(network, validation, device=device, precision=hyper.precision)
-            terms = {name: value / max(1, progress["batch"]) for name, value in progress["sums"].items()}
+            terms = {name: value / max(1, progress.batch) for name, value in progress.sums.items()}
             log.append(
                 {
                     "epoch": epoch,
@@ -132,10 +148,10 @@ def fit(
                     "elapsed_s": clock.elapsed_s,
                 }
             )
-            if validation is None or progress["dice"] is None or (dice is not None and dice > progress["dice"]):
-                progress["dice"], progress["best_epoch"] = dice, epoch
+            if validation is None or progress.dice is None or (dice is not None and dice > progress.dice):
+                progress.dice, progress.best_epoch = dice, epoch
                 save_best(folder / BEST, model, network=network, epoch=epoch, dice=dice)
-            progress.update(epoch=epoch + 1, batch=0, sums={})
+            progress.epoch, progress.batch, progress.sums = epoch + 1, 0, {}
             if on_epoch is not None:
                 on_epoch(log.rows())
             if stop_wanted():
@@ -143,10 +159,10 @@ def fit(
                 raise KeyboardInterrupt
     save()
     return FitResult(
-        epochs=progress["epoch"],
+        epochs=progress.epoch,
         elapsed_s=clock.elapsed_s,
-        best_epoch=progress["best_epoch"],
-        best_dice=progress["dice"],
+        best_epoch=progress.best_epoch,
+        best_dice=progress.dice,
     )
 
 
@@ -167,7 +183,9 @@ def autocast(device: torch.device, precision: str) -> contextlib.AbstractContext
 def to_device(batch: Batch, device: torch.device) -> Batch:
     """The batch on a device, channels last: what convolutions like."""
     image = batch.image_BCHW.to(device, memory_format=torch.channels_last, non_blocking=True)
-    return Batch(image_BCHW=image, target_BLHW=batch.target_BLHW.to(device, non_blocking=True), cases=batch.cases)
+    return Batch(
+        image_BCHW=image, target_BLHW=batch.target_BLHW.to(device, non_blocking=True), cases=batch.cases
+    )
 
 
 @torch.no_grad()
@@ -240,7 +258,7 @@ def _check_finite(total: torch.Tensor, *, folder: Path, rate: float) -> None:
         raise CervsegError(
             "the loss is no longer a finite number",
             where=folder,
-            mend=f"Try a smaller learning rate than {rate:.1e} (--set learning_rate=...) or --set precision=float32.",
+            mend=f"Try --set learning_rate={rate / 3:.0e}, or --set precision=float32.",
         )
 
 
@@ -249,7 +267,9 @@ def _add_to_sums(sums: dict[str, float], terms: dict[str, torch.Tensor]) -> None
         sums[name] = sums.get(name, 0.0) + float(value.detach())
 
 
-def _bar_text(total: torch.Tensor, progress: dict[str, Any], epoch: int, hyper: Hyperparameters, clock: _Clock) -> str:
-    best = f"{progress['dice']:.3f}" if progress["dice"] is not None else "-"
+def _bar_text(
+    total: torch.Tensor, progress: Progress, epoch: int, hyper: Hyperparameters, clock: _Clock
+) -> str:
+    best = f"{progress.dice:.3f}" if progress.dice is not None else "-"
     left = f", {100 * clock.share:.0f}% of the time" if clock.share else ""
     return f"epoch {epoch + 1}/{hyper.epochs}, loss {float(total.detach()):.3f}, best Dice {best}{left}"

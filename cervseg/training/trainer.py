@@ -1,4 +1,4 @@
-"""What a trainer is: a configuration, a network as data, a loss, an optimizer and a step. No loop, no files."""
+"""A trainer: a configuration, a network as data, a loss, an optimizer and a step. No loop, no files."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ class Trainer:
     def optimizer(self, network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
         """AdamW; weight decay acts on matrices and kernels, not on biases, norms and position embeddings."""
         hyper = self.configured(plan).hyperparameters
-        decayed, free = [], []
+        decayed: list[nn.Parameter] = []
+        free: list[nn.Parameter] = []
         for name, parameter in network.named_parameters():
             if parameter.requires_grad:
                 is_free = parameter.ndim < 2 or "pos_embed" in name or "rel_pos" in name

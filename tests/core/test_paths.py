@@ -46,9 +46,14 @@ def test_atomic_path_leaves_nothing_behind_on_failure(tmp_path: Path) -> None:
     """An error within the block keeps the old file and removes the temporary one."""
     target = tmp_path / "a.txt"
     target.write_text("old")
-    with pytest.raises(RuntimeError), atomic_path(target) as temporary:
-        temporary.write_text("new")
-        raise RuntimeError
+
+    def write_and_fail() -> None:
+        with atomic_path(target) as temporary:
+            temporary.write_text("new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_and_fail()
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 

@@ -1,0 +1,1 @@
+"""Other people's folders into dataset folders."""

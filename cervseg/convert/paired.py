@@ -1,0 +1,232 @@
+"""A folder of films and a folder of masks into a dataset."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from cervseg.convert.labelling import Labelling
+from cervseg.convert.pairing import Pair, Pairing, films_alone, pair_folders
+from cervseg.core.errors import CervsegError, DatasetError
+from cervseg.core.types import SpacingMm
+from cervseg.core.workers import map_cases
+from cervseg.dataset.writer import DatasetWriter
+from cervseg.imageio import read_image, read_mask
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversionReport:
+    """What became of a conversion.
+
+    ``left_out`` names, one line each, what is not in the dataset and why; ``notes`` are remarks on what is.
+    """
+
+    folder: Path
+    num_training: int
+    num_test: int
+    labels: dict[str, int]
+    left_out: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        """Is every given file in the dataset? The command's exit code is 1 if not."""
+        return not self.left_out
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Done:
+    """What the report needs to know of one film."""
+
+    was_thresholded: bool
+    was_rescaled: bool
+    spacing_mm: SpacingMm | None
+    spacing_source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ConvertPair:
+    """The work on one pair, as a picklable call."""
+
+    writer: DatasetWriter
+    labelling: Labelling
+    test: bool
+
+    def __call__(self, pair: Pair) -> _Done:
+        film = read_image(pair.image)
+        pixels, was_rescaled = _as_integers(film.pixels[0])
+        mask, was_thresholded = None, False
+        if pair.mask is not None:
+            stored = read_mask(pair.mask)
+            if stored.shape != pixels.shape:
+                raise DatasetError(
+                    f"the film has {_size(pixels)} pixels, its mask {pair.mask.name} {_size(stored)}",
+                    where=pair.image,
+                    mend="Export both at the same size.",
+                )
+            try:
+                mask, was_thresholded = self.labelling.apply(stored)
+            except DatasetError as problem:
+                raise DatasetError(problem.what, where=pair.mask, mend=problem.mend) from None
+        self.writer.add_case(pair.id, channels=[pixels], mask=mask, test=self.test)
+        return _Done(
+            was_thresholded=was_thresholded,
+            was_rescaled=was_rescaled,
+            spacing_mm=film.spacing_mm,
+            spacing_source=film.spacing_source,
+        )
+
+
+def convert_paired(
+    *,
+    images: Path,
+    masks: Path,
+    folder: Path,
+    labels: Mapping[int, str] | None = None,
+    label: str = "foreground",
+    test_images: Path | None = None,
+    test_masks: Path | None = None,
+    channel_name: str = "xray",
+    workers: int = 1,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> ConversionReport:
+    """Make a dataset of films and masks in any mix of formats, paired by name.
+
+    A film that cannot be used is named in the report, the others go on. Everything is written to a hidden
+    folder beside ``folder`` and renamed at the end, so that a killed run leaves no partial dataset.
+
+    Args:
+        images, masks: folders; they may be the same one if masks end in _mask, _seg or the like.
+        folder: the dataset's folder, .../raw_data/Dataset101_Name.
+        labels: value in the masks -> label name, for masks of several values.
+        label: the label's name where masks hold one: {0, 1}, {0, 255}, or soft edges (then cut at half).
+        test_images, test_masks: held-out films, masks optional, into imagesTs and labelsTs.
+        channel_name: what the films show, for dataset.json.
+        overwrite: replace ``folder`` if it is there.
+
+    Raises:
+        DatasetError: a folder is missing, ``folder`` is there already, labels make no sense, or no film at
+            all could be converted (with the reasons).
+    """
+    labelling = Labelling(names=labels or {}, label=label)
+    if folder.exists() and not overwrite:
+        raise DatasetError("exists already", where=folder, mend="Choose another number, or say --overwrite.")
+    training = _pairing(images, masks)
+    testing = None if test_images is None else _pairing(test_images, test_masks)
+    temporary = folder.with_name(f".{folder.name}.converting")
+    shutil.rmtree(temporary, ignore_errors=True)  # a killed run's
+    try:
+        writer = DatasetWriter(folder=temporary, name=folder.name)
+        report = _convert(writer, labelling, training, testing, channel_name, workers, progress)
+        _replace(folder, temporary)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return replace(report, folder=folder)
+
+
+def _convert(
+    writer: DatasetWriter,
+    labelling: Labelling,
+    training: Pairing,
+    testing: Pairing | None,
+    channel_name: str,
+    workers: int,
+    progress: bool,
+) -> ConversionReport:
+    done: dict[str, _Done] = {}
+    left_out, notes, numbers = [], [], []
+    for test, pairing in ((False, training), (True, testing)):
+        if pairing is None:
+            numbers.append(0)
+            continue
+        work = _ConvertPair(writer=writer, labelling=labelling, test=test)
+        title = "convert test films" if test else "convert"
+        outcomes = map_cases(work, pairing.pairs, workers=workers, label=title, progress=progress)
+        good = {o.item.id: o.result for o in outcomes if o.result is not None}
+        left_out += [_reason(o.item, o.error) for o in outcomes if o.error is not None]
+        left_out += _without_partner(pairing)
+        notes += _notes(pairing, list(good.values()), test=test)
+        numbers.append(len(good))
+        if both := done.keys() & good.keys():
+            notes.append(f"{len(both)} test film(s) are called like a training film, such as {min(both)}")
+        done = {**good, **done}
+    if not numbers[0]:
+        raise DatasetError("no film could be converted" + "".join(f"\n  {line}" for line in left_out[:20]))
+    spacing = {case: film.spacing_mm for case, film in sorted(done.items()) if film.spacing_mm is not None}
+    description = writer.finish(channel_names=[channel_name], labels=labelling.labels, spacing_mm=spacing)
+    if description.num_training != numbers[0]:
+        raise DatasetError("another conversion writes there too", where=writer.folder, mend="Start again.")
+    return ConversionReport(
+        folder=writer.folder,
+        num_training=numbers[0],
+        num_test=numbers[1],
+        labels=labelling.labels,
+        left_out=tuple(left_out),
+        notes=tuple(notes),
+    )
+
+
+def _pairing(images: Path, masks: Path | None) -> Pairing:
+    for folder in (images, masks):
+        if folder is not None and not folder.is_dir():
+            raise DatasetError("no such folder", where=folder)
+    pairing = films_alone(images) if masks is None else pair_folders(images, masks)
+    if not pairing.pairs:
+        raise DatasetError(
+            f"none of the films has a mask of the same name in {masks}" if masks else "holds no films",
+            where=images,
+            mend="Films and masks are paired by their names without endings." if masks else "",
+        )
+    return pairing
+
+
+def _replace(folder: Path, made: Path) -> None:
+    """Put ``made`` where ``folder`` is or shall be; at no time is there half a dataset."""
+    old = folder.with_name(f".{folder.name}.replaced")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    made.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _as_integers(plane: np.ndarray) -> tuple[np.ndarray, bool]:
+    """H x W uint8 or uint16 as it is; floats over their own range in 16 bits, and whether that was needed."""
+    if plane.dtype in (np.uint8, np.uint16):
+        return plane, False
+    low, high = float(plane.min()), float(plane.max())
+    return np.rint((plane - low) * (65535 / max(high - low, 1e-12))).astype(np.uint16), True
+
+
+def _size(plane: np.ndarray) -> str:
+    return f"{plane.shape[1]} x {plane.shape[0]}"
+
+
+def _reason(pair: Pair, error: Exception) -> str:
+    return str(error) if isinstance(error, CervsegError) else f"{pair.image}: {error}"
+
+
+def _without_partner(pairing: Pairing) -> list[str]:
+    return [
+        *(f"{path}: a film without mask" for path in pairing.images_without_mask),
+        *(f"{path}: a mask without film" for path in pairing.masks_without_image),
+        *(f"{path}: shares its name with another file" for path in pairing.doubled),
+    ]
+
+
+def _notes(pairing: Pairing, films: Sequence[_Done], *, test: bool) -> list[str]:
+    sources = Counter(film.spacing_source for film in films if film.spacing_mm is not None)
+    lines = [
+        (pairing.num_renamed, "paired although their names end differently (_mask, _0000 and the like)"),
+        (sum(film.was_thresholded for film in films), "with soft or noisy masks, cut at half"),
+        (sum(film.was_rescaled for film in films), "with fractions or negative values, rescaled to 16 bits"),
+        *((number, f"with pixel spacing from {source}") for source, number in sorted(sources.items())),
+    ]
+    what = "test film(s)" if test else "film(s)"
+    return [f"{number} {what} {text}" for number, text in lines if number]

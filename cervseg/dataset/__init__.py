@@ -1,0 +1,1 @@
+"""The standardized dataset folder."""

@@ -1,0 +1,180 @@
+"""Everything that is wrong with a dataset, found before anything is computed with it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from cervseg.core.errors import DatasetError, ImageError
+from cervseg.core.types import DatasetDescription
+from cervseg.core.workers import map_cases
+from cervseg.dataset.contents import Contents, scan
+from cervseg.imageio import read_image, read_mask
+
+MAX_FINDINGS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Files:
+    """One case's files, as far as they are there."""
+
+    id: str
+    images: tuple[Path, ...]
+    mask: Path | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Look:
+    """What a look into one case's files gave: findings, and the label values of its mask."""
+
+    findings: tuple[str, ...]
+    values: tuple[int, ...] | None
+
+
+def verify_dataset(
+    folder: Path, description: DatasetDescription, *, workers: int, progress: bool = True
+) -> tuple[str, ...]:
+    """Open every training film and mask of a dataset.
+
+    Returns:
+        Remarks that are no errors, such as how many masks are empty.
+
+    Raises:
+        DatasetError: with all findings at once, one a line (at most 20, then their number): unreadable
+            files, missing masks, masks without film, films named wrongly or twice, missing channels,
+            differing sizes, values that are no label, a wrong numTraining, no cases, all masks empty.
+    """
+    contents = scan(folder, split="Tr")
+    cases = [_files(contents, case) for case in sorted(contents.images)]
+    looks = []
+    work = partial(_look, num_labels=len(description.labels))
+    for outcome in map_cases(work, cases, workers=workers, label="verify", progress=progress):
+        if outcome.result is not None:
+            looks.append(outcome.result)
+        else:
+            looks.append(_Look(findings=(f"{outcome.item.id}: {outcome.error}",), values=None))
+    findings = [
+        *_of_names(contents, description),
+        *(line for look in looks for line in look.findings),
+        *_of_whole(cases, looks, description),
+    ]
+    if findings:
+        raise DatasetError(_message(findings), where=folder)
+    known = contents.images.keys() | scan(folder, split="Ts").images.keys()
+    return (*_remarks(cases, looks, description), *_of_unknown_names(description, known))
+
+
+def _message(findings: Sequence[str]) -> str:
+    lines = [f"{len(findings)} thing(s) to mend:", *(f"  {line}" for line in findings[:MAX_FINDINGS])]
+    if len(findings) > MAX_FINDINGS:
+        lines.append(f"  ... and {len(findings) - MAX_FINDINGS} more")
+    return "\n".join(lines)
+
+
+def _files(contents: Contents, case: str) -> _Files:
+    channels, masks = contents.images[case], contents.masks.get(case, ())
+    return _Files(
+        id=case,
+        images=tuple(paths[0] for _, paths in sorted(channels.items())),
+        mask=masks[0] if masks else None,
+    )
+
+
+def _of_names(contents: Contents, description: DatasetDescription) -> list[str]:
+    """Findings that the files' names alone give."""
+    wanted = set(range(len(description.channel_names)))
+    found = [
+        f"{path.name}: no channel number; call it {path.stem}_0000{path.suffix}" for path in contents.strays
+    ]
+    for case, channels in sorted(contents.images.items()):
+        doubled = [path for paths in channels.values() if len(paths) > 1 for path in paths]
+        if doubled:
+            found.append(f"{case}: twice there, as {' and '.join(path.name for path in doubled)}")
+        if lacking := sorted(wanted - channels.keys()):
+            found.append(f"{case}: channel {', '.join(f'_{n:04d}' for n in lacking)} is missing")
+        if surplus := sorted(channels.keys() - wanted):
+            found.append(f"{case}: channel {', '.join(f'_{n:04d}' for n in surplus)} is not in dataset.json")
+        if case not in contents.masks:
+            found.append(f"{case}: no mask in labelsTr")
+    for case, masks in sorted(contents.masks.items()):
+        if len(masks) > 1:
+            found.append(f"{case}: two masks, {' and '.join(path.name for path in masks)}")
+        if case not in contents.images:
+            found.append(f"{masks[0].name}: a mask without film in imagesTr")
+    return found
+
+
+def _look(case: _Files, *, num_labels: int) -> _Look:
+    """Open one case's files (in a worker process)."""
+    findings, sizes, values = [], {}, None
+    for path in case.images:
+        try:
+            sizes[path.name] = read_image(path).pixels.shape[1:]
+        except ImageError as problem:
+            findings.append(str(problem))
+    if case.mask is not None:
+        try:
+            mask = read_mask(case.mask)
+        except ImageError as problem:
+            findings.append(str(problem))
+        else:
+            sizes[f"mask {case.mask.name}"] = mask.shape
+            values = tuple(int(value) for value in np.flatnonzero(np.bincount(mask.ravel())))
+            findings += _of_values(case.mask, values, num_labels)
+    if len(set(sizes.values())) > 1:
+        listed = ", ".join(f"{name} {width} x {height}" for name, (height, width) in sizes.items())
+        findings.append(f"{case.id}: sizes differ: {listed}")
+    return _Look(findings=tuple(findings), values=values)
+
+
+def _of_values(mask: Path, values: Sequence[int], num_labels: int) -> list[str]:
+    unknown = [value for value in values if value >= num_labels]
+    if not unknown:
+        return []
+    shown = ", ".join(map(str, unknown[:8])) + (", ..." if len(unknown) > 8 else "")
+    is_binary = unknown == [255] or len(unknown) > 8
+    mend = "run cervseg_convert paired" if is_binary else "mend the mask, or add them to dataset.json"
+    return [f"{mask.name}: values {shown} are no labels; {mend}"]
+
+
+def _of_whole(cases: Sequence[_Files], looks: Sequence[_Look], description: DatasetDescription) -> list[str]:
+    if not cases:
+        return ["imagesTr holds no films"]
+    found = []
+    if description.num_training != len(cases):
+        found.append(
+            f"dataset.json: numTraining is {description.num_training}, imagesTr holds {len(cases)} case(s)"
+        )
+    masks = [look.values for look in looks if look.values is not None]
+    if masks and all(not any(values) for values in masks):
+        found.append(f"all {len(masks)} masks are empty: there is nothing to learn")
+    return found
+
+
+def _remarks(cases: Sequence[_Files], looks: Sequence[_Look], description: DatasetDescription) -> list[str]:
+    remarks = []
+    empty = [case.id for case, look in zip(cases, looks) if look.values is not None and not any(look.values)]
+    if empty:
+        remarks.append(f"{len(empty)} of {len(cases)} masks are empty ({_some(empty)})")
+    seen = {value for look in looks for value in look.values or ()}
+    if unused := [name for name, value in description.foreground.items() if value not in seen]:
+        remarks.append(f"no mask holds the label {_some(unused)}")
+    return remarks
+
+
+def _of_unknown_names(description: DatasetDescription, known: Collection[str]) -> list[str]:
+    remarks = []
+    for field, ids in (("groups", description.groups), ("spacing_mm", description.spacing_mm)):
+        if unknown := sorted(set(ids).difference(known)):
+            remarks.append(
+                f'"{field}" in dataset.json names {len(unknown)} unknown case(s) ({_some(unknown)})'
+            )
+    return remarks
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

@@ -1,0 +1,105 @@
+"""Writing a dataset: the only way one is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cervseg.core.errors import DatasetError
+from cervseg.core.jsonio import write_json
+from cervseg.core.types import DatasetDescription, SpacingMm
+from cervseg.dataset.labels import check_labels
+from cervseg.imageio import write_gray, write_mask
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetWriter:
+    """Writes nnU-Net v2's raw format into ``folder``; ``dataset.json`` comes last.
+
+    A folder without ``dataset.json`` is unfinished. ``add_case`` may be called in worker processes.
+
+    Args:
+        folder: the dataset's folder, .../raw_data/Dataset001_Name; it is made.
+        file_ending: .png or .tif.
+        name: the dataset's name; by default the folder's.
+    """
+
+    folder: Path
+    file_ending: str = ".png"
+    name: str = ""
+
+    def add_case(
+        self, case_id: str, *, channels: Sequence[np.ndarray], mask: np.ndarray | None, test: bool = False
+    ) -> None:
+        """Write one film; files appear whole or not at all, the mask last.
+
+        Args:
+            case_id: becomes the files' name.
+            channels: one H x W uint8 or uint16 array a channel.
+            mask: H x W label values, or None (test films only).
+            test: into imagesTs and labelsTs instead of imagesTr and labelsTr.
+
+        Raises:
+            DatasetError: the id makes no file name, the sizes differ, or a training film has no mask.
+            ImageError: an array is not of the type or shape above.
+        """
+        if not case_id or case_id.startswith(".") or any(sign in case_id for sign in '/\\:*?"<>|\0'):
+            raise DatasetError(f"{case_id!r} makes no file name", where=self.folder, mend="Rename the film.")
+        if mask is None and not test:
+            raise DatasetError("a film to train on needs a mask", where=case_id)
+        if not channels:
+            raise DatasetError("has no channels", where=case_id)
+        sizes = {np.shape(plane) for plane in [*channels, *([] if mask is None else [mask])]}
+        if len(sizes) != 1:
+            raise DatasetError(f"channels and mask differ in size: {sorted(sizes)}", where=case_id)
+        part = "Ts" if test else "Tr"
+        for number, plane in enumerate(channels):
+            write_gray(self.folder / f"images{part}" / f"{case_id}_{number:04d}{self.file_ending}", plane)
+        if mask is not None:
+            write_mask(self.folder / f"labels{part}" / f"{case_id}{self.file_ending}", mask)
+
+    def finish(
+        self,
+        *,
+        channel_names: Sequence[str],
+        labels: Mapping[str, int],
+        groups: Mapping[str, str] | None = None,
+        spacing_mm: Mapping[str, SpacingMm] | None = None,
+    ) -> DatasetDescription:
+        """Count the training films and write dataset.json: from here on the dataset exists.
+
+        Args:
+            channel_names: one name a channel, such as "xray".
+            labels: name -> number, background = 0, then 1, 2, ...
+            groups: case id -> patient.
+            spacing_mm: case id -> (row, column) in mm.
+
+        Raises:
+            DatasetError: the labels are not as above, or there is no channel name.
+        """
+        check_labels(labels, where=self.folder)
+        if not channel_names:
+            raise DatasetError("there must be at least one channel name", where=self.folder)
+        description = DatasetDescription(
+            name=self.name or self.folder.name,
+            channel_names=tuple(channel_names),
+            labels=dict(labels),
+            num_training=len(list((self.folder / "imagesTr").glob(f"*_0000{self.file_ending}"))),
+            file_ending=self.file_ending,
+            groups=dict(groups or {}),
+            spacing_mm=dict(spacing_mm or {}),
+        )
+        content = {
+            "name": description.name,
+            "channel_names": {str(number): name for number, name in enumerate(channel_names)},
+            "labels": description.labels,
+            "numTraining": description.num_training,
+            "file_ending": self.file_ending,
+            **({"groups": description.groups} if groups else {}),
+            **({"spacing_mm": description.spacing_mm} if spacing_mm else {}),
+        }
+        write_json(self.folder / "dataset.json", content)
+        return description

@@ -1,0 +1,217 @@
+"""A folder of masks against a folder of references."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cervseg.core.errors import CervsegError, DatasetError
+from cervseg.core.types import CaseScore, DatasetDescription, SpacingMm, Summary
+from cervseg.core.workers import map_cases
+from cervseg.dataset.description import read_description, stem_of
+from cervseg.evaluation.score import score_case
+from cervseg.evaluation.summary import summarize
+from cervseg.imageio import list_images, read_mask
+
+WHITE = 255  # many binary masks hold 0 and 255
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What came of an evaluation."""
+
+    summary: Summary
+
+    @property
+    def is_complete(self) -> bool:
+        """Was every reference scored? The command's exit code is 1 if not."""
+        return not self.summary.without_prediction and not self.summary.failed
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pair:
+    case: str
+    prediction: Path
+    reference: Path
+    probabilities: Path | None
+    spacing_mm: SpacingMm | None
+
+
+def evaluate_folders(
+    *,
+    predictions: Path,
+    references: Path,
+    labels: Mapping[str, int] | None = None,
+    workers: int = 1,
+    probabilities: Path | None = None,
+    spacing_mm: Mapping[str, SpacingMm] | None = None,
+    only: Collection[str] | None = None,
+    progress: bool = True,
+) -> Evaluation:
+    """Score every prediction that has a reference of the same name (endings may differ).
+
+    An unreadable case is named in the summary, as is a reference without a prediction; the rest is scored.
+
+    Args:
+        labels: foreground names -> values; other values in the masks are background. By default those of the
+            dataset.json in or above the folder of references; without one, the values that the masks hold.
+            Masks of 0 and 255 are read as the one label there is.
+        probabilities: a folder that may hold ``<case>.npz`` with ``probabilities``, L x H x W.
+        spacing_mm: case -> (row, column); by default as dataset.json has it.
+        only: the cases to look at; by default all.
+
+    Raises:
+        DatasetError: a folder is missing, no prediction has a reference, or the labels cannot be told.
+    """
+    found, expected = _by_case(predictions, only), _by_case(references, only)
+    description = _description(references, required=labels is None)
+    if spacing_mm is None:
+        spacing_mm = description.spacing_mm if description else {}
+    pairs = _pairs(found, expected, probabilities=probabilities, spacing_mm=spacing_mm)
+    if not pairs:
+        raise DatasetError(
+            f"none of {len(found)} prediction(s) has a reference of the same name in {references}",
+            where=predictions,
+            mend="Both folders must hold masks, named like their cases.",
+        )
+    is_strict = labels is None
+    if labels is None and description is not None:
+        labels = description.foreground
+    elif labels is None:
+        labels = _labels_found(pairs, workers=workers, progress=progress)
+    outcomes = map_cases(
+        partial(_score_pair, labels=dict(labels), is_strict=is_strict),
+        pairs,
+        workers=workers,
+        label="evaluate",
+        progress=progress,
+    )
+    return Evaluation(
+        summary=summarize(
+            [outcome.result for outcome in outcomes if outcome.result is not None],
+            labels=labels,
+            without_prediction=sorted(expected.keys() - found.keys()),
+            without_reference=sorted(found.keys() - expected.keys()),
+            failed={outcome.item.case: _reason(outcome.error) for outcome in outcomes if outcome.error},
+        )
+    )
+
+
+def _pairs(
+    found: Mapping[str, Path],
+    expected: Mapping[str, Path],
+    *,
+    probabilities: Path | None,
+    spacing_mm: Mapping[str, SpacingMm],
+) -> list[_Pair]:
+    pairs = []
+    for case in sorted(found.keys() & expected.keys()):
+        archive = None if probabilities is None else probabilities / f"{case}.npz"
+        pairs.append(
+            _Pair(
+                case=case,
+                prediction=found[case],
+                reference=expected[case],
+                probabilities=archive if archive is not None and archive.is_file() else None,
+                spacing_mm=spacing_mm.get(case),
+            )
+        )
+    return pairs
+
+
+def _score_pair(pair: _Pair, *, labels: Mapping[str, int], is_strict: bool) -> CaseScore:
+    return score_case(
+        case=pair.case,
+        prediction=_read_labels(pair.prediction, labels, is_strict=is_strict),
+        reference=_read_labels(pair.reference, labels, is_strict=is_strict),
+        labels=labels,
+        probabilities=None if pair.probabilities is None else _read_probabilities(pair.probabilities),
+        spacing_mm=pair.spacing_mm,
+        prediction_file=str(pair.prediction),
+        reference_file=str(pair.reference),
+    )
+
+
+def _read_labels(path: Path, labels: Mapping[str, int], *, is_strict: bool) -> NDArray[Any]:
+    mask: NDArray[Any] = read_mask(path)
+    values, known = _values(mask), set(labels.values())
+    if WHITE in values and WHITE not in known and values <= {0, WHITE}:
+        if len(labels) != 1:
+            raise DatasetError(f"holds only 0 and {WHITE}, but there are {len(labels)} labels", where=path)
+        return np.where(mask == WHITE, next(iter(known)), 0)
+    unknown = sorted(values - known - {0})
+    if unknown and is_strict:
+        raise DatasetError(
+            f"holds the value {unknown[0]}, which is no label",
+            where=path,
+            mend="With --labels name=value ... all other values count as background.",
+        )
+    return mask
+
+
+def _read_probabilities(path: Path) -> NDArray[Any]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            planes: NDArray[Any] = archive["probabilities"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
+        raise DatasetError(f"holds no probabilities ({problem})", where=path) from None
+    if planes.ndim == 4 and planes.shape[1] == 1:  # nnU-Net: background first, and a depth of one
+        planes = planes[1:, 0]
+    return planes
+
+
+def _labels_found(pairs: list[_Pair], *, workers: int, progress: bool) -> dict[str, int]:
+    files = [path for pair in pairs for path in (pair.reference, pair.prediction)]
+    outcomes = map_cases(_values_in_file, files, workers=workers, label="labels", progress=progress)
+    values = {value for outcome in outcomes for value in outcome.result or ()} - {0}
+    if values <= {1, WHITE}:
+        return {"1": 1}
+    return {str(value): value for value in sorted(values)}
+
+
+def _values_in_file(path: Path) -> set[int]:
+    return _values(read_mask(path))
+
+
+def _values(mask: NDArray[Any]) -> set[int]:
+    return {int(value) for value in np.flatnonzero(np.bincount(mask.ravel()))}
+
+
+def _by_case(folder: Path, only: Collection[str] | None) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise DatasetError("no such folder", where=folder)
+    found: dict[str, Path] = {}
+    for path in list_images(folder):
+        case = stem_of(path)
+        if only is not None and case not in only:
+            continue
+        if case in found:
+            raise DatasetError(
+                f"two masks for the case {case!r}: {found[case].name} and {path.name}",
+                where=folder,
+                mend="Remove one of them.",
+            )
+        found[case] = path
+    return found
+
+
+def _description(references: Path, *, required: bool) -> DatasetDescription | None:
+    for folder in (references, references.resolve().parent):
+        if (folder / "dataset.json").is_file():
+            try:
+                return read_description(folder)
+            except DatasetError:
+                if required:
+                    raise
+    return None
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, CervsegError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,16 @@
+"""Films and masks in files: one door a library."""
+
+from cervseg.imageio.image import read_image, read_mask
+from cervseg.imageio.listing import RASTER_SUFFIXES, SUFFIXES, list_images, stem_of
+from cervseg.imageio.raster import write_gray, write_mask
+
+__all__ = [
+    "RASTER_SUFFIXES",
+    "SUFFIXES",
+    "list_images",
+    "read_image",
+    "read_mask",
+    "stem_of",
+    "write_gray",
+    "write_mask",
+]

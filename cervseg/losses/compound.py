@@ -1,0 +1,88 @@
+"""Weighted sums of loss terms; the paper's is Eq. 14."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import nn
+
+from cervseg.core.errors import PlanError
+from cervseg.losses.boundary import HausdorffSurrogate
+from cervseg.losses.overlap import BinaryCrossEntropy, FocalTversky, SoftDice
+from cervseg.losses.structure import StructuralSimilarity
+
+TERMS: Mapping[str, Callable[[], nn.Module]] = {
+    "dice": SoftDice,
+    "focal_tversky": FocalTversky,
+    "hausdorff": HausdorffSurrogate,
+    "ssim": StructuralSimilarity,
+    "bce": BinaryCrossEntropy,
+}
+
+# Eq. 14, the losses of the compared systems (2.5) and the ablations (2.7.2). The paper gives no weights for
+# the ablations: the terms that are left keep theirs.
+LOSSES: Mapping[str, Mapping[str, float]] = {
+    "cervspinenet": {"dice": 0.5, "focal_tversky": 0.3, "hausdorff": 0.1, "ssim": 0.1},
+    "bce": {"bce": 1.0},
+    "bce_dice": {"bce": 0.5, "dice": 0.5},
+    "dice": {"dice": 1.0},
+    "dice_ft": {"dice": 0.5, "focal_tversky": 0.3},
+    "dice_ssim": {"dice": 0.5, "ssim": 0.1},
+    "dice_ft_ssim": {"dice": 0.5, "focal_tversky": 0.3, "ssim": 0.1},
+}
+
+
+class CompoundLoss(nn.Module):
+    """Terms by name, each times its weight; their sum is what training minimizes.
+
+    Args:
+        weights: term name (a key of ``TERMS``) -> weight.
+
+    Raises:
+        PlanError: there is no term of that name, or none at all.
+    """
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        super().__init__()
+        unknown = sorted(set(weights) - set(TERMS))
+        if unknown or not weights:
+            raise PlanError(
+                f"no loss term {', '.join(map(repr, unknown))}" if unknown else "a loss without terms",
+                mend=f"The terms are {', '.join(TERMS)}.",
+            )
+        self.weights = dict(weights)
+        self.terms = nn.ModuleDict({name: TERMS[name]() for name in weights})
+
+    def forward(self, logits_BLHW: torch.Tensor, target_BLHW: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Weighted terms, scalars, in float32 even under autocast (float64 where the logits are).
+
+        Args:
+            logits_BLHW: float, any range.
+            target_BLHW: float {0, 1}, the same shape.
+
+        Raises:
+            ValueError: the shapes differ.
+        """
+        if logits_BLHW.shape != target_BLHW.shape:
+            raise ValueError(
+                f"logits {tuple(logits_BLHW.shape)} and target {tuple(target_BLHW.shape)} differ."
+            )
+        with torch.autocast(logits_BLHW.device.type, enabled=False):
+            logits = logits_BLHW if logits_BLHW.dtype == torch.float64 else logits_BLHW.float()
+            target, probability = target_BLHW.to(logits.dtype), logits.sigmoid()
+            return {
+                name: self.weights[name] * term(logits if term.takes_logits else probability, target)
+                for name, term in self.terms.items()
+            }
+
+
+def build_loss(name: str) -> CompoundLoss:
+    """The loss that a plan calls ``name``: a key of ``LOSSES``.
+
+    Raises:
+        PlanError: there is no loss of that name.
+    """
+    if name not in LOSSES:
+        raise PlanError(f"no loss {name!r}", mend=f"The losses are {', '.join(LOSSES)}.")
+    return CompoundLoss(LOSSES[name])

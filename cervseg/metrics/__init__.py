@@ -1,0 +1,1 @@
+"""What a mask is worth: the measures of the paper, on arrays."""

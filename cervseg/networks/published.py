@@ -1,0 +1,114 @@
+"""Published weights: where they are, how they are fetched, how they are known to be the right ones."""
+
+from __future__ import annotations
+
+import hashlib
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from tqdm import tqdm
+
+from cervseg.core.errors import CheckpointError
+from cervseg.core.paths import atomic_path
+
+CHUNK_BYTES = 2**20
+TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedWeights:
+    """A file of weights on a public server: its address, its size, its SHA-256 (hex), its name."""
+
+    url: str
+    bytes: int
+    sha256: str
+    filename: str
+
+
+# Segment Anything ViT-B, trained on SA-1B (Kirillov et al. 2023), Apache-2.0.
+SAM_VIT_B = PublishedWeights(
+    url="https://dl.fbaipublicfiles.com/segment_anything/sam_vit_b_01ec64.pth",
+    bytes=375_042_383,
+    sha256="ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+    filename="sam_vit_b_01ec64.pth",
+)
+
+
+def default_folder() -> Path:
+    """Where weights are kept unless a user says otherwise: ~/.cache/cervseg."""
+    return Path.home() / ".cache" / "cervseg"
+
+
+def download(weights: PublishedWeights, target_folder: Path, *, progress: bool = True) -> Path:
+    """Fetch ``weights`` into ``target_folder``, unless they are there already; returns the file.
+
+    The file appears under its name only when its size and SHA-256 are right.
+
+    Args:
+        weights: what to fetch.
+        target_folder: made if it is missing.
+        progress: show a progress bar.
+
+    Raises:
+        CheckpointError: the server cannot be reached, or what it sends is not the published file.
+    """
+    target = target_folder / weights.filename
+    if target.is_file() and _problem(target, weights) is None:
+        return target
+    with atomic_path(target) as temporary:
+        try:
+            with (
+                urllib.request.urlopen(weights.url, timeout=TIMEOUT_S) as source,
+                open(temporary, "wb") as sink,
+            ):
+                _copy(source, sink, weights=weights, progress=progress)
+        except (urllib.error.URLError, TimeoutError, ConnectionError) as problem:
+            reason = getattr(problem, "reason", problem)
+            raise CheckpointError(
+                f"cannot be downloaded ({reason})",
+                where=weights.url,
+                mend=f"Fetch it on a machine that is online and put it at {target}.",
+            ) from problem
+        verify_sha256(temporary, weights)
+    return target
+
+
+def verify_sha256(path: Path, weights: PublishedWeights) -> None:
+    """Make sure that ``path`` is the published file.
+
+    Raises:
+        CheckpointError: it is missing, or its size or SHA-256 differs.
+    """
+    problem = _problem(path, weights)
+    if problem is not None:
+        raise CheckpointError(
+            f"{weights.filename} is not the published file: {problem}",
+            where=path,
+            mend=f"Download it again from {weights.url}.",
+        )
+
+
+def _problem(path: Path, weights: PublishedWeights) -> str | None:
+    if not path.is_file():
+        return "it is missing"
+    num_bytes = path.stat().st_size
+    if num_bytes != weights.bytes:
+        return f"it has {num_bytes:,} bytes, not {weights.bytes:,}"
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            digest.update(chunk)
+    found = digest.hexdigest()
+    return None if found == weights.sha256 else f"its SHA-256 is {found}, not {weights.sha256}"
+
+
+def _copy(source: BinaryIO, sink: BinaryIO, *, weights: PublishedWeights, progress: bool) -> None:
+    with tqdm(
+        total=weights.bytes, desc=weights.filename, unit="B", unit_scale=True, disable=not progress
+    ) as bar:
+        while chunk := source.read(CHUNK_BYTES):
+            sink.write(chunk)
+            bar.update(len(chunk))

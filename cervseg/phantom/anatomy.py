@@ -1,0 +1,258 @@
+"""A drawn patient: everything a phantom film shows, in millimetres, before any pixel exists.
+
+Axes: x posterior, y inferior, origin in the middle of C4's body; the film turns and mirrors later.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from cervseg.phantom.implant import Implant, draw_implant
+from cervseg.phantom.skull import Skull, hyoid_solids
+from cervseg.phantom.softtissue import SoftTissue
+from cervseg.phantom.solid import Pose, Solid
+from cervseg.phantom.vertebra import Vertebra
+
+Posture = Literal["neutral", "flexion", "extension"]
+LEVELS = ("C2", "C3", "C4", "C5", "C6", "C7")
+_DRAWN_LEVELS = (*LEVELS, "T1", "T2")
+
+# Means over adults of both sexes, mm and degrees; order C2..C7, T1, T2.
+_BODY_WIDTH_MM = (16.4, 17.0, 17.2, 17.4, 17.8, 18.2, 18.4, 18.8)
+_BODY_HEIGHT_MM = (16.0, 14.6, 14.2, 13.9, 14.0, 15.2, 16.8, 17.6)
+_DISC_HEIGHT_MM = (4.0, 4.2, 4.4, 4.6, 4.6, 4.4, 4.4)
+_CANAL_MM = (16.6, 15.4, 15.2, 15.2, 15.4, 15.4, 15.4, 15.4)
+_PROCESS_LENGTH_MM = (17.5, 16.0, 16.2, 16.5, 21.6, 28.6, 30.0, 28.0)
+_PROCESS_HEIGHT_MM = (13.0, 11.4, 11.0, 11.0, 11.8, 12.6, 13.0, 13.0)
+_TIP_HEIGHT_MM = (14.6, 7.4, 7.0, 6.8, 6.6, 7.8, 8.5, 8.5)
+_NEUTRAL_TILT_DEG = (9.0, 7.0, 2.5, -2.0, -7.5, -14.0, -21.0, -26.0)
+_TIP_DISTANCE_MM = {"C4": 13.0, "C5": 13.5, "C6": 15.0, "C7": 18.0}
+# How far a segment C2-3 .. T1-2 turns in full flexion (+) and extension, degrees.
+_FLEXION_DEG = (6.0, 7.5, 8.5, 9.0, 8.0, 4.0, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anatomy:
+    """A patient in a posture: all that is drawn about the body, nothing about the film."""
+
+    vertebrae: tuple[Vertebra, ...]
+    skull: Skull
+    tissue: SoftTissue
+    hyoid: Pose
+    implant: Implant | None
+    age_years: float
+    sex: Literal["female", "male"]
+    posture: Posture
+
+    def __getitem__(self, level: str) -> Vertebra:
+        return next(vertebra for vertebra in self.vertebrae if vertebra.level == level)
+
+    def solids(self) -> list[Solid]:
+        """Everything that the beam crosses; the order has no influence, attenuation adds up."""
+        skull = self.skull
+        solids = [*self.tissue.solids(), *skull.solids()]
+        solids += hyoid_solids(self.hyoid, density=skull.density, oblique_mm=skull.oblique_mm)
+        for vertebra in self.vertebrae:
+            solids += vertebra.solids()
+        return solids + (self.implant.solids() if self.implant else [])
+
+
+def draw_anatomy(
+    rng: np.random.Generator,
+    *,
+    posture: Posture | None = None,
+    hardware: bool | None = None,
+    fracture: bool | None = None,
+    overlap: bool | None = None,
+) -> Anatomy:
+    """Draw a patient. What is given is fixed, what is None is drawn.
+
+    Args:
+        rng: the only source of randomness.
+        posture: "neutral" (70 %), "flexion" or "extension" (15 % each).
+        hardware: an anterior plate with screws (6 %).
+        fracture: a broken spinous process of C6 or C7 (5 %).
+        overlap: two processes that touch or lie over each other (12 %).
+    """
+    age, male = float(np.clip(rng.normal(46, 18), 16, 92)), bool(rng.random() < 0.5)
+    drawn_posture: Posture = ("neutral", "flexion", "extension")[int(rng.choice(3, p=(0.7, 0.15, 0.15)))]
+    chances = rng.random(3)
+    hardware = bool(chances[0] < 0.06) if hardware is None else hardware
+    fracture = bool(chances[1] < 0.05) if fracture is None else fracture
+    overlap = bool(chances[2] < 0.12) if overlap is None else overlap
+    posture = posture or drawn_posture
+    scale = (1.05 if male else 0.95) * float(np.clip(rng.normal(1.0, 0.03), 0.92, 1.08))
+    vertebrae = _draw_vertebrae(rng, age=age, scale=scale, fracture=fracture)
+    vertebrae = _slope_processes(vertebrae, rng, overlap=overlap)
+    vertebrae = _bend(vertebrae, rng, posture=posture)
+    skull = _draw_skull(rng, axis=vertebrae[0], scale=scale, posture=posture)
+    return Anatomy(
+        vertebrae=tuple(vertebrae),
+        skull=skull,
+        tissue=_draw_tissue(rng, vertebrae=vertebrae, skull=skull, male=male),
+        hyoid=_draw_hyoid(rng, vertebrae=vertebrae, skull=skull),
+        implant=draw_implant(rng, vertebrae) if hardware else None,
+        age_years=age,
+        sex="male" if male else "female",
+        posture=posture,
+    )
+
+
+def _draw_skull(rng: np.random.Generator, *, axis: Vertebra, scale: float, posture: Posture) -> Skull:
+    """The head, which nods on the dens a little further than the neck bends."""
+    nod_deg = {"neutral": 0.0, "flexion": -6.0, "extension": 8.0}[posture] + rng.normal(0, 3)
+    dens = axis.pose.apply(np.array([[-axis.body_width_mm / 2 + 6.0, -axis.body_height_mm / 2 - 16.0]]))[0]
+    return Skull(
+        pose=Pose(x_mm=float(dens[0]), y_mm=float(dens[1]), angle_deg=axis.pose.angle_deg - 9.0 + nod_deg),
+        scale=scale,
+        density=axis.density,
+        jaw_drop_mm=float(np.clip(rng.normal(1, 2), -1, 8)),
+        oblique_mm=(float(rng.normal(0, 1.6)), float(rng.normal(0, 1.3))),
+        fillings=int(rng.integers(0, 5)),
+        variation=_variation(rng, 16),
+    )
+
+
+def _draw_hyoid(rng: np.random.Generator, *, vertebrae: list[Vertebra], skull: Skull) -> Pose:
+    """The hyoid hangs in front of C3-C4 and follows the head."""
+    third, fourth = vertebrae[1].pose, vertebrae[2].pose
+    dx, dy, turn = rng.standard_normal(3)
+    return Pose(
+        x_mm=float((third.x_mm + fourth.x_mm) / 2 - (45 + 3 * dx) * skull.scale),
+        y_mm=float((third.y_mm + fourth.y_mm) / 2 + 4 * dy - 2.0),
+        angle_deg=float(skull.pose.angle_deg + 8 * turn),
+    )
+
+
+def _variation(rng: np.random.Generator, count: int) -> tuple[float, ...]:
+    return tuple(float(x) for x in np.clip(rng.standard_normal(count), -2.0, 2.0))
+
+
+def _draw_vertebrae(rng: np.random.Generator, *, age: float, scale: float, fracture: bool) -> list[Vertebra]:
+    """Measures of C2..T2, all in the origin with their neutral tilt."""
+    worn = float(np.clip((age - 35) / 45, 0, 1))
+    density = float(np.clip(1.05 - 0.3 * worn + 0.08 * rng.standard_normal(), 0.6, 1.2))
+    oblique = (float(rng.normal(0, 0.7)), float(rng.normal(0, 0.6)))
+    broken = str(rng.choice(["C6", "C7"])) if fracture else ""
+    vertebrae = []
+    for i, level in enumerate(_DRAWN_LEVELS):
+        size = scale * (1 + 0.02 * rng.standard_normal(6))
+        spur = worn * rng.gamma(1.0, 1.2) if level in ("C4", "C5", "C6", "C7") else 0.0
+        vertebrae.append(
+            Vertebra(
+                level=level,
+                pose=Pose(x_mm=0, y_mm=0, angle_deg=_NEUTRAL_TILT_DEG[i]),
+                body_width_mm=float(_BODY_WIDTH_MM[i] * size[0]),
+                body_height_mm=float(_BODY_HEIGHT_MM[i] * size[1]),
+                canal_mm=float(_CANAL_MM[i] * size[2]),
+                process_length_mm=float(_PROCESS_LENGTH_MM[i] * size[3] * (1 + 0.05 * rng.standard_normal())),
+                process_slope_deg=float((14.0, 28.0)[i > 0] + 4.0 * rng.standard_normal()),
+                process_height_mm=float(_PROCESS_HEIGHT_MM[i] * size[4]),
+                tip_height_mm=float(_TIP_HEIGHT_MM[i] * size[5]),
+                density=density,
+                osteophyte_mm=float(min(spur, 4.0)),
+                oblique_mm=oblique,
+                fracture_mm=(float(rng.uniform(0.8, 2.4)), float(rng.uniform(2.0, 5.0)))
+                if level == broken
+                else None,
+                variation=_variation(rng, 12),
+            )
+        )
+    return _stack(vertebrae, _draw_discs(rng, worn=worn, scale=scale))
+
+
+def _draw_discs(rng: np.random.Generator, *, worn: float, scale: float) -> list[float]:
+    """Disc heights C2-3 .. T1-2 in mm; C4-5 to C6-7 wear most."""
+    loss = worn * np.array([0.1, 0.2, 0.4, 0.6, 0.6, 0.2, 0.0]) * rng.random(7)
+    return [float(d) for d in np.array(_DISC_HEIGHT_MM) * scale * (1 - loss)]
+
+
+def _stack(vertebrae: list[Vertebra], discs_mm: list[float]) -> list[Vertebra]:
+    """Place the bodies on each other, discs between them, C4's middle in the origin."""
+    centres = [np.zeros(2)]
+    for i in range(1, len(vertebrae)):
+        above, below = vertebrae[i - 1], vertebrae[i]
+        angle = np.deg2rad((above.pose.angle_deg + below.pose.angle_deg) / 2)
+        step = (above.body_height_mm + below.body_height_mm) / 2 + discs_mm[i - 1]
+        centres.append(centres[-1] + step * np.array([-np.sin(angle), np.cos(angle)]))
+    origin = centres[2]
+    return [
+        replace(v, pose=replace(v.pose, x_mm=float((c - origin)[0]), y_mm=float((c - origin)[1])))
+        for v, c in zip(vertebrae, centres)
+    ]
+
+
+def _slope_processes(vertebrae: list[Vertebra], rng: np.random.Generator, *, overlap: bool) -> list[Vertebra]:
+    """Turn the processes of C4..C7 so that neighbouring tips lie as far apart as is usual."""
+    sloped = list(vertebrae)
+    touching = int(rng.integers(2, 5)) if overlap else -1
+    jitter = rng.normal(0, 0.06, size=len(vertebrae))
+    share = rng.uniform(0.05, 0.35)
+    scale = vertebrae[2].body_width_mm / _BODY_WIDTH_MM[2]
+    for i in range(2, 6):
+        if i == touching:
+            # The upper process droops and both are taller than usual.
+            upper, lower = sloped[i - 1], sloped[i]
+            sloped[i - 1] = replace(
+                upper,
+                process_slope_deg=min(upper.process_slope_deg + 12, 55),
+                tip_height_mm=1.2 * upper.tip_height_mm,
+            )
+            sloped[i] = replace(lower, tip_height_mm=1.2 * lower.tip_height_mm)
+        below = sloped[i]
+        base = below.pose.apply(np.array([below.spinolaminar_local_mm]))[0]
+        above_tip = np.array(sloped[i - 1].tip_mm()) - np.array(sloped[i - 1].fracture_mm or (0, 0))
+        distance = _TIP_DISTANCE_MM[below.level] * scale * (1 + jitter[i]) * (share if i == touching else 1.0)
+        reach, length = float(np.linalg.norm(above_tip - base)), below.process_length_mm
+        distance = float(np.clip(distance, abs(reach - length) + 0.1, reach + length - 0.1))
+        # Two circles meet: about the base with the process's length, about the tip above with the distance.
+        cosine = (reach**2 + length**2 - distance**2) / (2 * reach * length)
+        towards = np.arctan2(*(above_tip - base)[::-1])
+        slope = np.rad2deg(towards + np.arccos(np.clip(cosine, -1, 1))) - below.pose.angle_deg
+        sloped[i] = replace(below, process_slope_deg=float(np.clip(slope, -18 if i == touching else -12, 52)))
+    return sloped
+
+
+def _bend(vertebrae: list[Vertebra], rng: np.random.Generator, *, posture: Posture) -> list[Vertebra]:
+    """Bring rigid vertebrae into a posture: segments turn, the spine as a whole leans."""
+    amount = {
+        "neutral": rng.normal(0, 0.12),
+        "flexion": rng.uniform(0.5, 1.0),
+        "extension": -rng.uniform(0.4, 0.9),
+    }
+    turns = np.array(_FLEXION_DEG) * amount[posture] + rng.normal(0, 0.8, size=len(_FLEXION_DEG))
+    lean = rng.normal(0, 4)
+    gaps = [_gap(above, below) for above, below in itertools.pairwise(vertebrae)]
+    # Flexion turns every vertebra forwards (x towards -y) by all turns below it.
+    above_turns = np.append(np.cumsum(turns[::-1])[::-1], 0.0)
+    bent = [
+        replace(v, pose=replace(v.pose, angle_deg=float(v.pose.angle_deg - t + lean)))
+        for v, t in zip(vertebrae, above_turns)
+    ]
+    return _stack(bent, gaps)
+
+
+def _gap(above: Vertebra, below: Vertebra) -> float:
+    apart = np.hypot(above.pose.x_mm - below.pose.x_mm, above.pose.y_mm - below.pose.y_mm)
+    return float(apart - (above.body_height_mm + below.body_height_mm) / 2)
+
+
+def _draw_tissue(
+    rng: np.random.Generator, *, vertebrae: list[Vertebra], skull: Skull, male: bool
+) -> SoftTissue:
+    build = float(np.clip(rng.normal(1.0, 0.08), 0.85, 1.25))
+    return SoftTissue(
+        centres_mm={v.level: (v.pose.x_mm, v.pose.y_mm) for v in vertebrae},
+        half_widths_mm={v.level: v.body_width_mm / 2 for v in vertebrae},
+        head=skull.pose,
+        scale=skull.scale * (0.6 + 0.4 * build),
+        depth_mm=(118.0 if male else 106.0) * build,
+        shoulder_rise_mm=float(np.clip(rng.normal(-4, 11), -28, 22)),
+        shoulder_depth_mm=float(rng.uniform(170, 240)) * build,
+        density=skull.density,
+        variation=_variation(rng, 16),
+    )

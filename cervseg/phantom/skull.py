@@ -1,0 +1,188 @@
+"""Skull, atlas, jaw and hyoid: what lies above and in front of the cervical spine.
+
+Local axes: origin in the tip of the dens, x posterior, y inferior, in mm; moved by the head's pose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cervseg.phantom.solid import Pose, Solid, band, bone, ellipse, smooth_outline
+
+# Edges that cross the skull base on a lateral film: points along the edge, its width, its depth (mm).
+_BASE_EDGES = (
+    (((-112, -21), (-80, -23), (-52, -25), (-40, -23)), 2.6, 16),
+    (((-112, -17), (-80, -19), (-56, -22), (-44, -24)), 2.0, 9),
+    (((-84, -70), (-58, -58), (-42, -40), (-34, -18)), 1.8, 8),
+    (((-60, -72), (-44, -56), (-34, -38), (-28, -20)), 1.6, 7),
+    (((-40, -66), (-22, -50), (-6, -46), (14, -50)), 2.2, 9),
+    (((-10, -40), (6, -34), (24, -38), (44, -30)), 2.0, 8),
+    (((-6, -14), (4, -7), (14, -5), (22, -9)), 2.4, 12),
+    (((-2, -22), (8, -14), (18, -14), (26, -20)), 1.8, 8),
+    (((28, 2), (38, -6), (44, -20), (44, -36)), 2.0, 5),
+    (((-104, -60), (-96, -44), (-92, -30), (-90, -22)), 1.4, 6),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skull:
+    """The head's pose and measures; ``variation`` holds 16 standard normal numbers of shape."""
+
+    pose: Pose
+    scale: float
+    density: float
+    jaw_drop_mm: float
+    oblique_mm: tuple[float, float]
+    fillings: int
+    variation: tuple[float, ...]
+
+    def solids(self) -> list[Solid]:
+        """The bones of the head on the film."""
+        local = [*_vault(self), *_base(self), *_atlas(self), *_teeth(self)]
+        for side in (-1, 1):
+            shift_mm = np.asarray(self.oblique_mm) * side * 1.6
+            local += [replace(solid, outline_mm=solid.outline_mm + shift_mm) for solid in _jaw_side(self)]
+        return [replace(s, outline_mm=self.pose.apply(s.outline_mm * self.scale)) for s in local]
+
+
+def _vault(skull: Skull) -> list[Solid]:
+    """The cranial vault: a thick-walled shell, of which the film shows the occiput with its two tables."""
+    v = skull.variation
+    low = 4.0 + 3.0 * v[0]
+    outline = smooth_outline([
+        (4, -10), (20, -6 + 0.5 * low), (38, low), (56, low + 4 + v[1]), (75, low - 2), (95, -20 + 3 * v[2]),
+        (113, -50), (118, -90), (95, -150), (40, -175), (-30, -160), (-70, -110), (-66, -75), (-35, -52),
+        (-14, -38), (-2, -22),
+    ])  # fmt: skip
+    middle = np.array([25.0, -85.0])
+    other_side = (outline - middle) * 0.985 + middle + (1.5 * v[9], -1.0 + v[10])
+    inner = (outline - middle) * (0.945, 0.93) + middle
+    wall = Solid(
+        outline_mm=outline,
+        depth_mm=150.0,
+        edge_mm=48.0,
+        shell_mm=6.0 + 0.6 * v[3],
+        shell_per_mm=0.018 * skull.density,
+        inside_per_mm=0.0034,
+        coarse=True,
+    )
+    table = replace(
+        wall, depth_mm=14.0, edge_mm=6.0, shell_mm=1.4, shell_per_mm=0.04 * skull.density, inside_per_mm=0.001
+    )
+    return [
+        wall,
+        replace(table, coarse=False),
+        replace(table, outline_mm=other_side, depth_mm=9.0),
+        replace(table, outline_mm=inner, depth_mm=6.0, shell_mm=0.8, inside_per_mm=0.0),
+    ]
+
+
+def _base(skull: Skull) -> list[Solid]:
+    """Skull base: petrous bones with air cells, clivus, palate, sinus, and the many edges between them."""
+    v, spongy = skull.variation, 0.017 * skull.density
+    petrous = smooth_outline(
+        [(-20, -30), (0, -50), (26, -52), (46, -34), (44, -12), (26, 2), (10, -1), (-4, -8)]
+    )
+    mastoid = smooth_outline([(6, -28), (20, -38), (36, -30), (40, -12), (28, 4 + v[4]), (16, 0), (8, -12)])
+    clivus = smooth_outline([(-36, -60), (-24, -58), (-4, -28), (5, -10), (0, -6), (-8, -14), (-22, -34)])
+    facial = smooth_outline([(-40, -70), (-20, -46), (-12, -22), (-18, -8), (-28, -18), (-40, -40)])
+    sinus = smooth_outline([(-110, -62), (-70, -60), (-54, -46), (-54, -32), (-80, -28), (-112, -28)])
+    block = Solid(
+        outline_mm=petrous,
+        depth_mm=50,
+        edge_mm=24,
+        inside_per_mm=spongy,
+        grain=0.12,
+        coarse=True,
+        wedge=True,
+    )
+    solids = [
+        block,
+        replace(block, outline_mm=mastoid, depth_mm=32, edge_mm=14, grain=0.4),
+        replace(block, outline_mm=clivus, depth_mm=34, edge_mm=9),
+        replace(block, outline_mm=facial, depth_mm=20, edge_mm=9),
+        replace(block, outline_mm=sinus, depth_mm=36, edge_mm=16, grain=0.2, inside_per_mm=-0.015),
+    ]
+    for i, (points, width, depth) in enumerate(_BASE_EDGES):
+        line = [(x + 1.2 * v[(i + j) % 16], y + 1.2 * v[(3 * i + j) % 16]) for j, (x, y) in enumerate(points)]
+        outline = band(line, [0.6 * width, width, width, 0.5 * width])
+        dense = 0.032 * skull.density
+        solids.append(Solid(outline_mm=outline, depth_mm=depth, edge_mm=0.6 * width, inside_per_mm=dense))
+    return solids
+
+
+def _atlas(skull: Skull) -> list[Solid]:
+    """C1: anterior arch, lateral masses over the dens, posterior arch with its tubercle."""
+    v, density = skull.variation, skull.density
+    arch = ellipse(-8.4, 5.5, 3.2, 5.4, angle_deg=-12 + 4 * v[5])
+    solids = [bone(arch, depth_mm=13, edge_mm=2.6, shell_mm=0.9, density=density)]
+    up = v[6]
+    for side in (-1, 1):
+        shift = np.asarray(skull.oblique_mm) * side
+        mass = smooth_outline(
+            np.array([(-6, 0), (2, -4), (10, -6), (13, 2), (11, 13), (1, 14), (-6, 9)]) + shift
+        )
+        ramus = smooth_outline(np.array([
+            (6, -1.5), (14, -2.0), (21, 1.6), (29, 1.6 + 0.8 * up), (35.0, -1.2 + up), (40.0, -0.4 + up),
+            (42.5, 4.6 + up), (41.0, 10.4 + up), (36.5, 12.6 + up), (30, 9.6 + up),
+            (21, 8.2), (13, 10.5), (7, 11),
+        ]) + 0.6 * shift)  # fmt: skip
+        solids += [
+            bone(mass, depth_mm=11, edge_mm=6, shell_mm=0.4, density=density),
+            bone(ramus, depth_mm=6, edge_mm=2.8, shell_mm=1.0, density=density),
+        ]
+    tubercle = ellipse(37, 5.6 + up, 3.6, 5.2, angle_deg=-15)
+    return [*solids, bone(tubercle, depth_mm=5, edge_mm=3.0, shell_mm=0.7, density=density)]
+
+
+def _jaw_side(skull: Skull) -> list[Solid]:
+    """One half of the mandible: ramus, angle and body, with the nerve's canal."""
+    v, drop = skull.variation, skull.jaw_drop_mm
+    outline = smooth_outline([
+        (-24, -38), (-19, -41), (-16, -36), (-22, -18), (-27, 0), (-28 + v[7], 12 + drop), (-34, 20 + drop),
+        (-48, 27 + drop + v[8]), (-75, 31 + drop + v[8]), (-115, 31 + drop), (-118, 2 + drop),
+        (-80, 1 + drop), (-58, -1 + drop), (-52, -14), (-46, -34), (-40, -38), (-34, -26),
+    ])  # fmt: skip
+    canal = band([(-36, -8 + drop), (-50, 10 + drop), (-75, 17 + drop), (-115, 18 + drop)], [3, 3, 3, 3])
+    return [
+        bone(outline, depth_mm=11, edge_mm=5, shell_mm=1.4, density=0.8 * skull.density, grain=0.06),
+        Solid(outline_mm=canal, depth_mm=3, edge_mm=1.5, inside_per_mm=-0.01),
+    ]
+
+
+def _teeth(skull: Skull) -> list[Solid]:
+    """Molars to incisors of both sides and jaws, each a crown over its roots; some with metal fillings."""
+    v, drop = skull.variation, skull.jaw_drop_mm
+    crown = np.array([(-3.2, 0), (0, 0.8), (3.3, 0), (4.2, 4), (3.2, 7.5), (-3.2, 7.5), (-4.2, 4)])
+    root = np.array([(-3.4, 6), (3.4, 6), (2.2, 17), (0, 20), (-2.2, 17)])
+    filling = np.array([(-2.8, 0.0), (2.6, 1.0), (2.0, 3.2), (-2.2, 3.0)])
+    solids = []
+    for i in range(12):
+        side, place = (-1, 1)[i % 2], i // 2
+        x = -57.0 - 8.8 * place + 0.8 * v[i] + 2.2 * side * skull.oblique_mm[0]
+        for up, gum in ((-1, -7.0 + 0.4 * drop), (1, 1.0 + drop)):
+            y = gum + 0.9 * side * skull.oblique_mm[1] + 0.5 * v[(i + 3) % 16] + 0.35 * place
+            lean = np.array([[1.0, 0.0], [0.1 + 0.1 * v[(i + 7) % 16], 1.0]])
+            lower, upper = (smooth_outline(part @ lean * (1, up) + (x, y)) for part in (root, crown))
+            solids += [
+                Solid(outline_mm=upper, depth_mm=8, edge_mm=3.4, shell_mm=1.0, inside_per_mm=0.034),
+                Solid(outline_mm=lower, depth_mm=6, edge_mm=3, inside_per_mm=0.022),
+            ]
+            if place < skull.fillings and v[(2 * i + 6 + up) % 16] > 0.3:
+                metal = smooth_outline(filling * (1, up) + (x, y))
+                solids.append(Solid(outline_mm=metal, depth_mm=6, edge_mm=1, inside_per_mm=0.4))
+    return solids
+
+
+def hyoid_solids(pose: Pose, *, density: float, oblique_mm: tuple[float, float]) -> list[Solid]:
+    """The hyoid about its own body: a small ring and two thin horns that run backwards and upwards."""
+    ring = smooth_outline([(-3.2, -4), (1.5, -5), (4.0, -1), (3.2, 4.0), (-0.5, 5.2), (-3.6, 2)])
+    solids = [bone(ring, depth_mm=12, edge_mm=2.4, shell_mm=0.7, density=0.8 * density)]
+    for side in (-1, 1):
+        dx, dy = side * oblique_mm[0], side * (oblique_mm[1] + 0.8)
+        line = [(2.0, -1 + dy), (12.0, -2 + dy), (22.0, -4.5 + dy), (32 + dx, -9 + dy)]
+        horn = band(line, [3.6, 2.4, 1.7, 2.2])
+        solids.append(bone(horn, depth_mm=3.0, edge_mm=1.2, shell_mm=0.4, density=0.8 * density))
+    return [solid.moved(pose) for solid in solids]

@@ -1,0 +1,224 @@
+"""What a dataset looks like: every film read once, in processes, and merged into a few numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import cv2
+import numpy as np
+
+from cervseg.core.errors import CervsegError, DatasetError
+from cervseg.core.types import Case, Fingerprint, LabelFingerprint, SpacingMm
+from cervseg.core.workers import Outcome, map_cases
+from cervseg.imageio import read_image, read_mask
+from cervseg.planning.histogram import Histogram, distribution
+
+# Results of this many cases are held at a time; a full 16-bit histogram takes 0.5 MB.
+_CASES_AT_ONCE = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelMeasure:
+    """One label in one film: its share of the area and, for each component, area and thickness in px."""
+
+    area_fraction: float
+    component_area_px: np.ndarray
+    thickness_px: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseMeasure:
+    """One film, measured. ``labels`` is None where the case has no mask."""
+
+    size: tuple[int, int]
+    num_channels: int
+    bit_depth: int
+    row_spacing_mm: float | None
+    histogram: Histogram
+    labels: dict[str, LabelMeasure] | None
+
+
+@dataclass
+class _Totals:
+    """All cases so far; only this module changes it."""
+
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+    channels: Counter[int] = field(default_factory=Counter)
+    bit_depth: int = 0
+    spacings_mm: list[float] = field(default_factory=list)
+    histogram: Histogram | None = None
+    masks: list[dict[str, LabelMeasure]] = field(default_factory=list)
+
+    def add(self, measure: CaseMeasure) -> None:
+        """Take one more case in."""
+        self.sizes.append(measure.size)
+        self.channels[measure.num_channels] += 1
+        self.bit_depth = max(self.bit_depth, measure.bit_depth)
+        if measure.row_spacing_mm is not None:
+            self.spacings_mm.append(measure.row_spacing_mm)
+        self.histogram = measure.histogram if self.histogram is None else self.histogram + measure.histogram
+        if measure.labels is not None:
+            self.masks.append(measure.labels)
+
+
+def compute_fingerprint(
+    cases: Sequence[Case],
+    *,
+    labels: Mapping[str, int],
+    workers: int,
+    spacing_mm: Mapping[str, SpacingMm] | None = None,
+    progress: bool = True,
+) -> Fingerprint:
+    """Measure every film and mask of a dataset, one pass over the files.
+
+    Call it before torch is imported: then its workers are forked and cost nothing to start.
+
+    Args:
+        cases: the training cases; a case without a mask counts for everything but the labels.
+        labels: foreground label names and their values in the masks.
+        workers: processes; fewer than 2 measure in this one.
+        spacing_mm: case id -> (row, column) spacing; it goes before what a film's own file says.
+
+    Returns:
+        intensities in the files' own units (floating-point films binned to 16 bit over their range), sizes
+        and areas in px of the files, components by 8-connectivity, thickness as twice the radius of the
+        largest inscribed circle. ``bit_depth`` is 8 for 8-bit films, for 16-bit films the bits that are in
+        use (10, 12, ... 16), for floating point 32; the largest of all films.
+
+    Raises:
+        DatasetError: there are no cases, or some cannot be read; it names all of them.
+    """
+    if not cases:
+        raise DatasetError("there are no training cases", mend="imagesTr must hold at least one film.")
+    known = dict(spacing_mm or {})
+    measure = partial(measure_case, labels=dict(labels), spacing_mm=known)
+    totals, failed = _Totals(), list[Outcome[Case, CaseMeasure]]()
+    for start in range(0, len(cases), _CASES_AT_ONCE):
+        part = cases[start : start + _CASES_AT_ONCE]
+        title = "fingerprint" if len(cases) <= _CASES_AT_ONCE else f"fingerprint, from case {start + 1}"
+        for outcome in map_cases(measure, part, workers=workers, label=title, progress=progress):
+            if outcome.result is None:
+                failed.append(outcome)
+            else:
+                totals.add(outcome.result)
+    if failed:
+        raise _unreadable(failed, num_cases=len(cases))
+    return _fingerprint(totals, labels=labels)
+
+
+def measure_case(
+    case: Case, *, labels: Mapping[str, int], spacing_mm: Mapping[str, SpacingMm]
+) -> CaseMeasure:
+    """Read and measure one case.
+
+    Raises:
+        ImageError: a file cannot be read.
+        DatasetError: its channels or its mask have different sizes.
+    """
+    films = [read_image(path) for path in case.images]
+    sizes = {film.pixels.shape[1:] for film in films}
+    mask = read_mask(case.mask) if case.mask is not None else None
+    if mask is not None:
+        sizes.add(mask.shape)
+    if len(sizes) > 1:
+        found = " and ".join(f"{height} x {width}" for height, width in sorted(sizes))
+        raise DatasetError(f"film and mask (or two channels) differ in size: {found}", where=case.id)
+    histogram = Histogram.of(films[0].pixels)
+    for film in films[1:]:
+        histogram = histogram + Histogram.of(film.pixels)
+    spacing = spacing_mm.get(case.id) or films[0].spacing_mm
+    height, width = next(iter(sizes))
+    return CaseMeasure(
+        size=(int(height), int(width)),
+        num_channels=sum(film.pixels.shape[0] for film in films),
+        bit_depth=max(_bit_depth(film.pixels) for film in films),
+        row_spacing_mm=spacing[0] if spacing else None,
+        histogram=histogram,
+        labels=None if mask is None else measure_labels(mask, labels=labels),
+    )
+
+
+def measure_labels(mask: np.ndarray, *, labels: Mapping[str, int]) -> dict[str, LabelMeasure]:
+    """Area, components (8-connectivity) and thickness of every label in an H x W mask."""
+    return {name: _measure_label((mask == value).view(np.uint8)) for name, value in labels.items()}
+
+
+def _measure_label(binary: np.ndarray) -> LabelMeasure:
+    left, top, width, height = cv2.boundingRect(binary)
+    if width == 0:
+        return LabelMeasure(area_fraction=0.0, component_area_px=np.empty(0), thickness_px=np.empty(0))
+    crop = np.ascontiguousarray(binary[top : top + height, left : left + width])
+    num, components, boxes, _ = cv2.connectedComponentsWithStats(crop, connectivity=8, ltype=cv2.CV_32S)
+    thickness = np.empty(num - 1)
+    for index in range(1, num):
+        x, y, w, h = boxes[index, :4]
+        # One px of background all around: beyond the film's edge a structure ends.
+        alone = np.pad((components[y : y + h, x : x + w] == index).view(np.uint8), 1)
+        distance = cv2.distanceTransform(alone, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        thickness[index - 1] = 2.0 * float(distance.max())
+    areas = boxes[1:, cv2.CC_STAT_AREA].astype(np.float64)
+    return LabelMeasure(
+        area_fraction=float(areas.sum() / binary.size), component_area_px=areas, thickness_px=thickness
+    )
+
+
+def _bit_depth(pixels: np.ndarray) -> int:
+    if pixels.dtype == np.uint8:
+        return 8
+    return max(8, int(pixels.max()).bit_length()) if pixels.dtype == np.uint16 else 32
+
+
+def _fingerprint(totals: _Totals, *, labels: Mapping[str, int]) -> Fingerprint:
+    heights, widths = np.array(totals.sizes, dtype=np.float64).T
+    histogram = totals.histogram
+    assert histogram is not None
+    return Fingerprint(
+        num_cases=len(totals.sizes),
+        num_channels=totals.channels.most_common(1)[0][0],
+        height_px=distribution(heights),
+        width_px=distribution(widths),
+        aspect=distribution(heights / widths),
+        spacing_mm=distribution(totals.spacings_mm) if totals.spacings_mm else None,
+        num_with_spacing=len(totals.spacings_mm),
+        bit_depth=totals.bit_depth,
+        intensity=histogram.distribution(),
+        intensity_percentile_0_5=histogram.percentile(0.5),
+        intensity_percentile_99_5=histogram.percentile(99.5),
+        labels={name: _label_fingerprint([mask[name] for mask in totals.masks]) for name in labels},
+        num_empty_masks=sum(
+            all(measure.area_fraction == 0 for measure in mask.values()) for mask in totals.masks
+        ),
+    )
+
+
+def _label_fingerprint(measures: list[LabelMeasure]) -> LabelFingerprint:
+    """``num_cases`` counts the films that show the label; the shares and numbers are of those films alone."""
+    present = [measure for measure in measures if measure.area_fraction > 0]
+    return LabelFingerprint(
+        num_cases=len(present),
+        area_fraction=distribution([measure.area_fraction for measure in present]),
+        num_components=distribution([len(measure.component_area_px) for measure in present]),
+        component_area_px=distribution(_joined([measure.component_area_px for measure in present])),
+        thickness_px=distribution(_joined([measure.thickness_px for measure in present])),
+    )
+
+
+def _joined(arrays: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(arrays) if arrays else np.empty(0)
+
+
+def _unreadable(failed: Sequence[Outcome[Case, CaseMeasure]], *, num_cases: int) -> DatasetError:
+    named = "; ".join(f"{outcome.item.id} ({_problem(outcome.error)})" for outcome in failed)
+    return DatasetError(
+        f"{len(failed)} of {num_cases} cases cannot be used: {named}",
+        mend="Repair these files or take the cases out of the dataset.",
+    )
+
+
+def _problem(error: Exception | None) -> str:
+    if isinstance(error, CervsegError):
+        return error.what
+    return f"{type(error).__name__}: {error}"

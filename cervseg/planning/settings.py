@@ -1,0 +1,106 @@
+"""Values set by hand: ``--set name=value`` on a configuration, strictly typed."""
+
+from __future__ import annotations
+
+import math
+import typing
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any, NoReturn
+
+from cervseg.core.errors import PlanError
+from cervseg.core.types import Augmentation, Configuration, Hyperparameters
+from cervseg.planning.checks import check_configuration, nearest
+
+_OWN_FIELDS = ("input_size", "resize", "normalization", "loss")
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def configure(configuration: Configuration, settings: Mapping[str, str]) -> Configuration:
+    """A configuration with some values replaced.
+
+    Args:
+        settings: names and values as typed: a field of the configuration ("input_size": "384x288"), of its
+            hyperparameters ("epochs": "5"), of its augmentation ("scale": "0.9,1.1") or an argument of its
+            network ("depth": "4"); a leading "2d_vit." (the configuration's own name) is allowed.
+
+    Raises:
+        PlanError: a name is unknown (the nearest is suggested), a value has the wrong type or is impossible.
+    """
+    for key, text in settings.items():
+        configuration = _set(configuration, key, text)
+    check_configuration(configuration)
+    return configuration
+
+
+def settable(configuration: Configuration) -> dict[str, str]:
+    """Every name that :func:`configure` knows, and the part that holds it ("": the configuration itself)."""
+    names = dict.fromkeys(_OWN_FIELDS, "")
+    names |= {field.name: "hyperparameters" for field in fields(Hyperparameters)}
+    names |= {field.name: "augmentation" for field in fields(Augmentation)}
+    return names | dict.fromkeys(configuration.network, "network")
+
+
+def plain_name(configuration: Configuration, key: str) -> str:
+    """``key`` without the configuration's name and the part's in front."""
+    name = key.removeprefix(f"{configuration.name}.")
+    part = settable(configuration).get(name.rpartition(".")[2])
+    return name.removeprefix(f"{part}.") if part else name
+
+
+def refuse_unknown(key: str, known: typing.Iterable[str]) -> NoReturn:
+    """Raise the PlanError of a name that nobody knows."""
+    known = sorted(known)
+    hint = nearest(key.rpartition(".")[2], known) or f"There are: {', '.join(known)}."
+    raise PlanError("no such setting", where=key, mend=hint)
+
+
+def _set(configuration: Configuration, key: str, text: str) -> Configuration:
+    known, name = settable(configuration), plain_name(configuration, key)
+    if name not in known:
+        refuse_unknown(key, known)
+    part = known[name]
+    if not part:
+        kind = typing.get_type_hints(Configuration)[name]
+        return replace(configuration, **{name: parse(text, kind, where=key)})
+    if part == "network":
+        old = configuration.network[name]
+        kind = list[int] if isinstance(old, list) else type(old)
+        return replace(configuration, network={**configuration.network, name: parse(text, kind, where=key)})
+    old_part = getattr(configuration, part)
+    kind = typing.get_type_hints(type(old_part))[name]
+    return replace(configuration, **{part: replace(old_part, **{name: parse(text, kind, where=key)})})
+
+
+def parse(text: str, kind: Any, *, where: str) -> Any:
+    """A typed value out of ``text``: "5", "1e-4", "true", "pad", "384x288" or "0.9,1.1".
+
+    Raises:
+        PlanError: it is not of type ``kind`` (int, float, bool, str, tuple of two, list of int).
+    """
+    text = text.strip()
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    try:
+        if origin in (tuple, list):
+            parts = [part for part in text.strip("()[]").lower().replace("x", ",").split(",") if part.strip()]
+            if origin is list:
+                return [int(part) for part in parts]
+            return tuple(_number(part, argument) for part, argument in zip(parts, arguments, strict=True))
+        if kind is bool:
+            return _TRUTH[text.lower()]
+        return text if kind is str else _number(text, kind)
+    except (ValueError, KeyError):
+        wanted = {int: "a whole number", float: "a number", bool: "true or false"}.get(kind)
+        wanted = wanted or (
+            "whole numbers like 2,5,8" if origin is list else "two numbers like 384x288 or 0.9,1.1"
+        )
+        raise PlanError(f"{text!r} is not {wanted}", where=where) from None
+
+
+def _number(text: str, kind: Any) -> int | float:
+    if kind is int:
+        return int(text)
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value

@@ -1,0 +1,104 @@
+"""What a rule may look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cervseg.core.types import Decision, Fingerprint, Hardware
+from cervseg.planning import sizes
+from cervseg.planning.sizes import VIT, Size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Situation:
+    """What a rule may look at: the dataset, the machine, and what the rules before it chose.
+
+    ``chosen`` holds the values of earlier rules by field name; the order is that of the rule table.
+    """
+
+    family: str
+    fingerprint: Fingerprint
+    hardware: Hardware
+    sam_checkpoint: bool
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_large_gpu(self) -> bool:
+        """CUDA with memory enough for the published sizes."""
+        return self.hardware.accelerator == "cuda" and (
+            self.hardware.accelerator_memory_gib >= sizes.LARGE_GPU_GIB
+        )
+
+    @property
+    def cores(self) -> int:
+        """Cores of the processor, or what a small accelerator is worth in cores."""
+        if self.hardware.accelerator == "cpu":
+            return self.hardware.num_cores
+        return max(self.hardware.num_cores, sizes.ACCELERATOR_AS_CORES)
+
+    @property
+    def machine(self) -> str:
+        """The machine in words, as reasons begin."""
+        hardware = self.hardware
+        if hardware.accelerator == "cpu":
+            return f"{self.cores_in_words}, no accelerator"
+        memory = f"{hardware.accelerator_memory_gib:.0f} GiB"
+        return f"{self.cores_in_words}, {hardware.accelerator_name} with {memory}"
+
+    @property
+    def cores_in_words(self) -> str:
+        """The processor in words: 2 cores."""
+        return f"{self.hardware.num_cores} core{'s' if self.hardware.num_cores != 1 else ''}"
+
+    @property
+    def size_name(self) -> str:
+        """Which entry of the table of sizes this machine affords."""
+        if self.has_large_gpu:
+            return "published"
+        return "medium" if self.cores >= sizes.MEDIUM_FROM_CORES else "small"
+
+    @property
+    def size(self) -> Size:
+        """That entry."""
+        return sizes.SIZES[self.family][self.size_name]
+
+    @property
+    def published(self) -> Size:
+        """The size that the paper used."""
+        return sizes.SIZES[self.family]["published"]
+
+    @property
+    def uses_sam_weights(self) -> bool:
+        """Does the network start from SAM's ViT-B weights?"""
+        return self.family == VIT and self.sam_checkpoint and self.size_name == "published"
+
+    @property
+    def num_training(self) -> int:
+        """Cases that one of five folds trains on."""
+        return max(1, round(self.fingerprint.num_cases * sizes.TRAINING_SHARE))
+
+    def seconds_a_film(self, input_size: Sequence[int], network: Mapping[str, Any] | None = None) -> float:
+        """About how long the processor trains on one film of this size."""
+        return sizes.pass_seconds(
+            family=self.family,
+            network=network or self.chosen["network"],
+            input_size=(input_size[0], input_size[1]),
+            cores=self.hardware.num_cores,
+            precision=self.chosen["precision"],
+        )
+
+
+Rule = Callable[[Situation], Decision]
+
+
+def in_words(seconds: float) -> str:
+    """A duration as a sentence would say it."""
+    if seconds < 1:
+        return f"{seconds:.2f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 5940:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"

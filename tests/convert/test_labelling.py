@@ -1,0 +1,61 @@
+import cv2
+import numpy as np
+import pytest
+
+from cervseg.convert.labelling import Labelling
+from cervseg.core.errors import DatasetError
+
+DISC = np.zeros((64, 80), np.uint8)
+cv2.circle(DISC, (40, 30), 17, 1, -1)
+
+
+@pytest.mark.parametrize(
+    "mask", [DISC, DISC * 255, DISC * np.uint8(200), DISC * np.uint16(65535), DISC * 0, DISC * 0 + 255]
+)
+def test_two_values_are_a_label(mask: np.ndarray) -> None:
+    """{0, 1}, {0, 255}, {0, 65535}, nothing, everything: what is not 0 is the label, exactly."""
+    found, was_thresholded = Labelling(label="bone").apply(mask)
+    assert (found.dtype, was_thresholded) == (np.uint8, False)
+    np.testing.assert_array_equal(found, mask > 0)
+
+
+def test_jpeg_masks_are_cut_at_half() -> None:
+    """Compression noise around 0 and 255 vanishes without a trace."""
+    noisy = cv2.imdecode(cv2.imencode(".jpg", DISC * 255, [cv2.IMWRITE_JPEG_QUALITY, 60])[1], 0)
+    assert len(np.unique(noisy)) > 8
+    found, was_thresholded = Labelling(label="bone").apply(noisy)
+    assert was_thresholded
+    np.testing.assert_array_equal(found, DISC)
+
+
+def test_soft_edges_are_cut_at_half() -> None:
+    """An anti-aliased disc keeps its area within 2 %."""
+    soft = cv2.GaussianBlur(DISC * 255, (5, 5), 1)
+    found, was_thresholded = Labelling(label="bone").apply(soft)
+    assert was_thresholded
+    assert abs(int(found.sum()) / int(DISC.sum()) - 1) < 0.02
+
+
+@pytest.mark.parametrize("values", [[0, 1, 2], [0, 2], [0, 85, 170, 255], [0, 127, 255]])
+def test_several_labels_are_not_merged_by_chance(values: list[int]) -> None:
+    """A mask of several areas wants --labels, and the message says how."""
+    mask = np.repeat(np.array(values, np.uint8), 100)[np.newaxis]
+    with pytest.raises(DatasetError, match=f"--labels {values[1]}=name"):
+        Labelling(label="bone").apply(mask)
+
+
+def test_a_map_renumbers_merges_and_drops() -> None:
+    """Values 3, 7 and 8 become one and the same or other numbers, 9 vanishes."""
+    labelling = Labelling(names={8: "canine", 3: "incisor", 7: "incisor", 9: "background"})
+    assert labelling.labels == {"background": 0, "incisor": 1, "canine": 2}
+    found, _ = labelling.apply(np.array([[0, 3, 7, 8, 9]], np.uint16))
+    assert found.tolist() == [[0, 1, 1, 2, 0]]
+    with pytest.raises(DatasetError, match="the values 1, 2, not in --labels"):
+        labelling.apply(np.array([[1, 2, 3]], np.uint8))
+
+
+@pytest.mark.parametrize("names", [{0: "bone"}, {1: "background"}, {70000: "bone"}])
+def test_impossible_maps_are_refused(names: dict[int, str]) -> None:
+    """0 is background, something must be foreground, and values fit in 16 bits."""
+    with pytest.raises(DatasetError):
+        Labelling(names=names)

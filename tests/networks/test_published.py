@@ -1,0 +1,74 @@
+"""Downloads: verified before they appear, and helpful offline."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from cervseg.cli.download_weights import main
+from cervseg.core.errors import CheckpointError
+from cervseg.networks.published import SAM_VIT_B, PublishedWeights, default_folder, download, verify_sha256
+
+DATA = b"weights" * 1000
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """A published file, on a server that is a folder."""
+    source = tmp_path / "server" / "w.pth"
+    source.parent.mkdir()
+    source.write_bytes(DATA)
+    return PublishedWeights(
+        url=source.as_uri(), bytes=len(DATA), sha256=hashlib.sha256(DATA).hexdigest(), filename="w.pth"
+    )
+
+
+def test_download_and_again(weights, tmp_path, monkeypatch):
+    """The file arrives; a second call fetches nothing."""
+    path = download(weights, tmp_path / "cache", progress=False)
+    assert path.read_bytes() == DATA
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_a, **_k: pytest.fail("fetched again"))
+    assert download(weights, tmp_path / "cache", progress=False) == path
+
+
+@pytest.mark.parametrize("change", [{"sha256": "0" * 64}, {"bytes": 5}])
+def test_a_wrong_file_never_appears(weights, tmp_path, change):
+    """Neither under its name nor as a leftover."""
+    wrong = PublishedWeights(**{**vars(weights), **change})
+    with pytest.raises(CheckpointError, match="not the published file"):
+        download(wrong, tmp_path / "cache", progress=False)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_offline_says_where_to_put_the_file(weights, tmp_path):
+    """The message names the address and the target."""
+    gone = PublishedWeights(**{**vars(weights), "url": (tmp_path / "nowhere").as_uri()})
+    with pytest.raises(CheckpointError, match=r"nowhere: cannot be downloaded.*put it at .*w\.pth"):
+        download(gone, tmp_path / "cache", progress=False)
+
+
+def test_verify(weights, tmp_path):
+    """A missing file is told from a wrong one."""
+    with pytest.raises(CheckpointError, match="missing"):
+        verify_sha256(tmp_path / "no.pth", weights)
+    verify_sha256(tmp_path / "server" / "w.pth", weights)
+
+
+def test_published_figures():
+    """SAM ViT-B as its authors publish it."""
+    assert SAM_VIT_B.url.endswith(SAM_VIT_B.filename)
+    assert (SAM_VIT_B.bytes, SAM_VIT_B.sha256[:8]) == (375_042_383, "ec2df627")
+    assert default_folder().name == "cervseg"
+
+
+def test_command(weights, tmp_path, monkeypatch, capsys):
+    """Exit code 0 and the path; 2 and one line when the server is out of reach."""
+    monkeypatch.setattr("cervseg.networks.published.SAM_VIT_B", weights)
+    assert main(["--to", str(tmp_path / "cache")]) == 0
+    assert str(tmp_path / "cache" / "w.pth") in capsys.readouterr().out
+    monkeypatch.setattr(
+        "cervseg.networks.published.SAM_VIT_B", PublishedWeights(**{**vars(weights), "url": "file:///no"})
+    )
+    assert main(["--to", str(tmp_path / "other")]) == 2
+    assert "cannot be downloaded" in capsys.readouterr().err

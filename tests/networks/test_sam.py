@@ -1,0 +1,150 @@
+"""SAM's encoder: equal to segment-anything's, rectangular, trainable."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import torch
+from segment_anything import sam_model_registry
+from segment_anything.modeling import ImageEncoderViT
+
+from cervseg.networks.sam import attend, image_encoder, join_windows, relative_positions, split_windows
+
+SIZES = {
+    "embed_dim": 48,
+    "depth": 3,
+    "num_heads": 4,
+    "global_attn_indexes": (1,),
+    "window_size": 5,  # does not divide the grid of 12: windows are padded
+    "patch_size": 8,
+    "out_chans": 16,
+}
+
+
+@pytest.fixture
+def pair():
+    """segment-anything's encoder and ours with the same random weights, relative positions included."""
+    torch.manual_seed(0)
+    reference = ImageEncoderViT(
+        img_size=96, use_rel_pos=True, norm_layer=partial(torch.nn.LayerNorm, eps=1e-6), **SIZES
+    )
+    for parameter in reference.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    ours = image_encoder(input_size=(96, 96), **SIZES)
+    ours.load_state_dict(reference.state_dict())
+    return reference, ours
+
+
+def test_forward_and_gradients_equal_segment_anything(pair):
+    """Same weights, same image: the same features and the same gradients."""
+    reference, ours = pair
+    image = torch.randn(2, 3, 96, 96)
+    expected, actual = reference(image), ours(image)
+    torch.testing.assert_close(actual, expected, atol=1e-4, rtol=1e-4)
+    direction = torch.randn_like(expected)
+    expected.backward(direction)
+    actual.backward(direction)
+    gradients = {name: parameter.grad for name, parameter in reference.named_parameters()}
+    for name, parameter in ours.named_parameters():
+        scale = gradients[name].abs().max()
+        assert scale > 0, name
+        torch.testing.assert_close(
+            parameter.grad / scale, gradients[name] / scale, atol=1e-4, rtol=0, msg=name
+        )
+
+
+def test_without_gradients_the_fused_kernel_gives_the_same(pair):
+    """Prediction takes another path through attention than training."""
+    reference, ours = pair
+    image = torch.randn(1, 3, 96, 96)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(image), reference(image), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("with_gradient", [False, True])
+def test_bfloat16_is_as_near_as_segment_anything_itself(pair, with_gradient):
+    """Under autocast our error against float32 is segment-anything's, within a factor of two."""
+    reference, ours = pair
+    image = torch.randn(1, 3, 96, 96)
+    exact = reference(image).detach()
+    with torch.set_grad_enabled(with_gradient), torch.autocast("cpu", torch.bfloat16):
+        theirs, mine = reference(image).detach(), ours(image).detach()
+    assert (mine - exact).abs().max() <= 2 * (theirs - exact).abs().max() + 1e-3
+
+
+def test_attention_in_head_chunks_is_the_same(pair, monkeypatch):
+    """Splitting heads to bound memory changes nothing."""
+    _, ours = pair
+    image = torch.randn(1, 3, 96, 96)
+    with torch.no_grad():
+        whole = ours(image)
+        monkeypatch.setattr("cervseg.networks.sam.MAX_BIAS_BYTES", 1)
+        torch.testing.assert_close(ours(image), whole, atol=1e-6, rtol=1e-5)
+
+
+def test_both_ways_through_attention_are_the_formula():
+    """attend() equals the softmax written out, on a rectangular field, with and without gradients."""
+    torch.manual_seed(1)
+    height, width, head_dim = 3, 5, 8
+    q, k, v = (torch.randn(2, 2, height * width, head_dim) for _ in range(3))
+    row = relative_positions(torch.randn(2 * height - 1, head_dim), height)
+    column = relative_positions(torch.randn(2 * width - 1, head_dim), width)
+    score = q @ k.transpose(-1, -2) / head_dim**0.5
+    for i in range(height * width):
+        for j in range(height * width):
+            position = row[i // width, j // width] + column[i % width, j % width]
+            score[..., i, j] += q[..., i, :] @ position
+    expected = score.softmax(-1) @ v
+    torch.testing.assert_close(attend(q, k, v, position_h=row, position_w=column), expected)
+    q.requires_grad_()
+    torch.testing.assert_close(attend(q, k, v, position_h=row, position_w=column).detach(), expected)
+
+
+def test_published_state_dict_layout():
+    """The default encoder has the names and shapes of segment-anything's ViT-B."""
+    with torch.device("meta"):
+        expected = sam_model_registry["vit_b"]().image_encoder.state_dict()
+        actual = image_encoder(input_size=(1024, 1024)).state_dict()
+    assert {k: v.shape for k, v in actual.items()} == {k: v.shape for k, v in expected.items()}
+
+
+def test_small_sizes_have_the_same_layout_as_rectangles():
+    """A rectangular encoder has one row of relative positions a distance and axis."""
+    encoder = image_encoder(input_size=(96, 64), **SIZES)
+    state = encoder.state_dict()
+    assert state["pos_embed"].shape == (1, 12, 8, 48)
+    assert state["blocks.1.attn.rel_pos_h"].shape == (23, 12)
+    assert state["blocks.1.attn.rel_pos_w"].shape == (15, 12)
+    assert encoder(torch.randn(1, 3, 96, 64)).shape == (1, 16, 12, 8)
+
+
+def test_checkpointed_blocks_give_the_same_gradients():
+    """Recomputing blocks saves memory and changes nothing."""
+    encoder = image_encoder(input_size=(64, 48), **SIZES)
+    image = torch.randn(1, 3, 64, 48)
+    encoder(image).square().mean().backward()
+    expected = [parameter.grad.clone() for parameter in encoder.parameters()]
+    encoder.zero_grad()
+    encoder.checkpoint_blocks = True
+    encoder(image).square().mean().backward()
+    for parameter, gradient in zip(encoder.parameters(), expected):
+        torch.testing.assert_close(parameter.grad, gradient)
+
+
+def test_windows_split_and_join():
+    """Joining is the inverse of splitting."""
+    token = torch.arange(2 * 4 * 6 * 3.0).reshape(2, 4, 6, 3)
+    windows = split_windows(token, side=2)
+    assert windows.shape == (12, 2, 2, 3)
+    assert torch.equal(windows[1], token[0, 0:2, 2:4])
+    assert torch.equal(join_windows(windows, size=(4, 6)), token)
+    assert torch.equal(join_windows(windows, size=(3, 5)), token[:, :3, :5])
+
+
+def test_sizes_that_do_not_fit_are_refused():
+    """The message names the nearest size."""
+    with pytest.raises(ValueError, match=r"multiples of 8. Use \(96, 64\)"):
+        image_encoder(input_size=(97, 64), **SIZES)
+    with pytest.raises(ValueError, match="multiple of num_heads"):
+        image_encoder(input_size=(96, 64), **{**SIZES, "num_heads": 5})

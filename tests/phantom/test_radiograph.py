@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from cervseg.core.errors import DatasetError
+from cervseg.phantom.anatomy import LEVELS, draw_anatomy
+from cervseg.phantom.radiograph import PhantomFilm, View, attenuation_map, draw_view, make_phantom
+
+
+@pytest.fixture(scope="module")
+def films() -> list[PhantomFilm]:
+    return [make_phantom(seed=11, index=i, long_side_px=320) for i in range(8)]
+
+
+def test_same_seed_and_index_same_bits() -> None:
+    """A film depends on nothing but its numbers."""
+    one, two, other = (make_phantom(seed=4, index=i, long_side_px=240) for i in (2, 2, 3))
+    np.testing.assert_array_equal(one.pixels, two.pixels)
+    np.testing.assert_array_equal(one.mask, two.mask)
+    assert one.landmarks == two.landmarks
+    assert not np.array_equal(one.pixels[:200, :150], other.pixels[:200, :150])
+
+
+def test_arrays_are_what_the_docstring_says(films: list[PhantomFilm]) -> None:
+    """uint8 throughout, masks of 0 and 1 in the film's shape, the mask is the union of the levels."""
+    for film in films:
+        assert film.pixels.dtype == film.mask.dtype == np.uint8
+        assert film.pixels.shape == film.mask.shape
+        assert tuple(film.level_masks) == LEVELS
+        assert set(np.unique(film.mask)) == {0, 1}
+        np.testing.assert_array_equal(film.mask, np.maximum.reduce(list(film.level_masks.values())))
+
+
+def test_landmarks_are_csxa_names_and_tips(films: list[PhantomFilm]) -> None:
+    """23 points of the bodies by CSXA's labels and two of each spinous process."""
+    expected = {"C2 centroid", "C2 bottom left", "C2 bottom right"}
+    expected |= {f"{n} {v} {h}" for n in LEVELS[1:] for v in ("top", "bottom") for h in ("left", "right")}
+    assert len(expected) == 23
+    expected |= {f"{n} {what}" for n in LEVELS for what in ("spinous tip", "spinolaminar")}
+    for film in films:
+        assert set(film.landmarks) == expected
+        for level in LEVELS[1:]:
+            anterior, posterior = (
+                film.landmarks[f"{level} top left"][0],
+                film.landmarks[f"{level} top right"][0],
+            )
+            assert (anterior < posterior) == (film.attributes["facing"] == "left")
+
+
+def test_most_of_the_spine_is_on_the_film(films: list[PhantomFilm]) -> None:
+    """Bodies C3..C6 lie inside of every film."""
+    for film in films:
+        height, width = film.pixels.shape
+        for level in LEVELS[1:5]:
+            x, y = film.landmarks[f"{level} top left"]
+            assert 0 < x < width
+            assert 0 < y < height
+
+
+def test_tips_and_canal_sides_lie_on_the_masks_border(films: list[PhantomFilm]) -> None:
+    """Within 1.5 px of the border of the level's mask, where they are on the film."""
+    for film in films:
+        for level, mask in film.level_masks.items():
+            contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+            border = np.concatenate(contours)[:, 0].astype(float)
+            for name in (f"{level} spinous tip", f"{level} spinolaminar"):
+                point = np.array(film.landmarks[name])
+                if np.all((point > 3) & (point < np.array(mask.shape[::-1]) - 3)):
+                    assert np.linalg.norm(border - point, axis=1).min() < 1.5, name
+
+
+def test_mask_area_is_the_outlines_area() -> None:
+    """Thresholding coverage at half neither grows nor shrinks a process."""
+    anatomy = draw_anatomy(np.random.default_rng(0), posture="neutral", fracture=False)
+    film = make_phantom(seed=2, index=0, long_side_px=900, fracture=False, posture="neutral")
+    tip, base = (np.array(film.landmarks[f"C5 {n}"]) for n in ("spinous tip", "spinolaminar"))
+    length_mm = np.linalg.norm(tip - base) * film.mm_per_pixel
+    area_mm2 = film.level_masks["C5"].sum() * film.mm_per_pixel**2
+    x, y = anatomy["C5"].process_outline_local_mm().T
+    outline_mm2 = abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
+    mean_height_mm = outline_mm2 / anatomy["C5"].process_length_mm
+    assert area_mm2 / length_mm == pytest.approx(mean_height_mm, rel=0.15)
+
+
+def test_facing_mirrors_landmarks_and_masks() -> None:
+    """The same patient facing right is the mirror image; the noise and the marker are not."""
+    left, right = (make_phantom(seed=9, index=1, long_side_px=256, facing=way) for way in ("left", "right"))
+    width = left.pixels.shape[1]
+    for name, (x, y) in left.landmarks.items():
+        assert right.landmarks[name] == pytest.approx((width - 1 - x, y))
+    assert np.mean(left.mask[:, ::-1] != right.mask) < 0.001
+
+
+def test_attenuation_adds_over_solids() -> None:
+    """Without texture and clipping, the map of all solids is the sum of the maps of each (Beer-Lambert)."""
+    anatomy = draw_anatomy(np.random.default_rng(0))
+    view = draw_view(np.random.default_rng(0), long_side_px=200, facing="left")
+    bones = anatomy["C4"].solids()[:3]
+    total = attenuation_map(bones, view, rng=np.random.default_rng(1))
+    parts = sum(attenuation_map([bone], view, rng=np.random.default_rng(1)) for bone in bones)
+    np.testing.assert_allclose(total, parts, atol=2e-5)
+
+
+def test_view_keeps_the_place_of_a_point_under_scaling() -> None:
+    """Film and resized copy agree: (x + 0.5) scales, as image resizing has it."""
+    view = View(size_px=(400, 300), mm_per_pixel=0.5, centre=(0.5, 0.5), rotation_deg=10, faces_right=True)
+    point = np.array([12.0, -7.0, 1.0])
+    np.testing.assert_allclose(view.mm_to_px(scale=2.0) @ point + 0.5, 2.0 * (view.mm_to_px() @ point + 0.5))
+
+
+def test_drawn_sizes_and_scales() -> None:
+    """Films are 480 to 2500 px high, portrait, 0.08 to 0.55 mm a pixel."""
+    views = [draw_view(np.random.default_rng(i), long_side_px=None, facing=None) for i in range(200)]
+    for view in views:
+        height, width = view.size_px
+        assert 480 <= height <= 2500
+        assert 0.69 < width / height < 0.83
+        assert 0.08 < view.mm_per_pixel < 0.55
+        assert 210 < view.mm_per_pixel * height < 265
+    assert {view.faces_right for view in views} == {True, False}
+
+
+def test_special_cases_can_be_asked_for() -> None:
+    """Hardware is bright metal, a fracture is told by its level, overlapping processes by their pair."""
+    film = make_phantom(seed=1, index=0, long_side_px=256, hardware=True, fracture=True, posture="neutral")
+    plain = make_phantom(seed=1, index=0, long_side_px=256, hardware=False, fracture=False, posture="neutral")
+    assert film.attributes["hardware"] is True
+    assert film.attributes["fracture"] in ("C6", "C7")
+    assert (plain.attributes["hardware"], plain.attributes["fracture"]) == (False, "")
+    close = [
+        make_phantom(seed=1, index=i, long_side_px=256, overlap=True, posture="neutral") for i in range(4)
+    ]
+    assert any(film.attributes["overlap"] for film in close)
+
+
+def test_too_small_a_film_is_refused() -> None:
+    """The error tells the mend."""
+    with pytest.raises(DatasetError, match="64 px"):
+        make_phantom(seed=0, index=0, long_side_px=10)
+
+
+def test_grey_values_look_like_a_film() -> None:
+    """Air is dark, shoulders are bright, and a process is brighter than the flesh behind its tip."""
+    films = [make_phantom(seed=11, index=i, long_side_px=320, posture="neutral") for i in range(8)]
+    steps = []
+    for film in films:
+        assert np.percentile(film.pixels, 2) < 60
+        assert np.percentile(film.pixels, 98) > 180
+        for level in ("C3", "C4"):
+            base, tip = (np.array(film.landmarks[f"{level} {n}"]) for n in ("spinolaminar", "spinous tip"))
+            inside, behind = (np.round(base + share * (tip - base)).astype(int) for share in (0.6, 1.5))
+            steps.append(float(film.pixels[inside[1], inside[0]]) - float(film.pixels[behind[1], behind[0]]))
+    assert np.mean(steps) > 15

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cervseg.core.errors import PlanError
+from cervseg.core.types import Plan
+from cervseg.planning.planfile import as_words, edited, read_plan, write_plan
+from cervseg.planning.table import plan_table
+from tests.planning.invented import gpu
+
+MakePlan = Callable[..., Plan]
+
+
+def edit(path: Path, change: Callable[[Any], None]) -> Plan:
+    """Change a plan's JSON as a hand would, and read it."""
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+    return read_plan(path)
+
+
+@pytest.fixture
+def path(tmp_path: Path, plan: MakePlan) -> Path:
+    """A written plan."""
+    write_plan(tmp_path / "plans.json", plan())
+    return tmp_path / "plans.json"
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"preset": "paper"}, {"hardware": gpu(80)}, {"overrides": {"depth": "4"}}]
+)
+def test_plans_survive_json(tmp_path: Path, plan: MakePlan, options: dict[str, Any]) -> None:
+    """A plan read back equals the one written, and nothing in it counts as edited."""
+    made = plan(**options)
+    write_plan(tmp_path / "plans.json", made)
+    assert read_plan(tmp_path / "plans.json") == made
+    assert edited(made) == []
+
+
+def test_edits_are_found(path: Path) -> None:
+    """Values that differ from their decisions are listed, entries of networks and undecided values too."""
+
+    def change(data: Any) -> None:
+        data["cache_long_side_px"] = 512
+        cnn, vit = data["configurations"]["2d_cnn"], data["configurations"]["2d_vit"]
+        cnn["input_size"] = [512, 512]
+        vit["network"]["depth"] = 8
+        vit["hyperparameters"]["weight_decay"] = 0.05
+        vit["augmentation"]["scale"] = [0.9, 1.1]
+
+    changed = edit(path, change)
+    assert sorted(edited(changed)) == [
+        "2d_cnn.input_size: 512 x 512 by hand (planned 384 x 320)",
+        "2d_vit.augmentation.scale: 0.9-1.1 by hand (planned 0.8-1.25)",
+        "2d_vit.network.depth: 8 by hand (planned 6)",
+        "2d_vit.weight_decay: 0.05 by hand (planned 0.01)",
+        "cache_long_side_px: 512 by hand (planned 1024)",
+    ]
+    table = plan_table(changed)
+    assert "input_size *" in table
+    assert "by hand (depth: planned 6)" in table
+    assert "weight_decay *" in table
+    assert "* changed by hand in plans.json" in table
+
+
+def test_configurations_rule_over_decisions(path: Path) -> None:
+    """A decision changed by hand changes nothing but shows as a difference."""
+
+    def change(data: Any) -> None:
+        data["decisions"]["2d_vit.epochs"]["value"] = 1
+
+    changed = edit(path, change)
+    assert changed.configurations["2d_vit"].hyperparameters.epochs != 1
+    assert edited(changed)[0].endswith("(planned 1)")
+
+
+def test_table_is_narrow_and_complete(plan: MakePlan) -> None:
+    """Every rule is in the table, no line is longer than 100 characters, nothing is starred."""
+    made = plan()
+    table = plan_table(made)
+    assert max(map(len, table.splitlines())) <= 102
+    for key in made.decisions:
+        assert key.partition(".")[2] in table
+    assert "*" not in table
+
+
+def test_switched_off_augmentation_reads_off(plan: MakePlan) -> None:
+    """The paper's plan shows "off", not twelve zeros."""
+    lines = plan_table(plan(preset="paper")).splitlines()
+    assert any(line.split()[:2] == ["augmentation", "off"] for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "expected"),
+    [
+        (("input_size",), [384, 300], "2d_cnn: input_size cannot be 384 x 300.*take 384 x 288"),
+        (("input_size",), [384], "list of 2"),
+        (("hyperparameters", "batch_size"), 0, "batch_size cannot be 0"),
+        (("hyperparameters", "precision"), "half", "precision"),
+        (("hyperparameters", "epoch"), 3, "unknown field 'epoch'"),
+        (("resize",), "crop", "There are: pad, stretch"),
+        (("normalization",), "minmax", "normalization"),
+        (("loss",), "bce_dise", "Did you mean bce_dice"),
+        (("augmentation", "scale"), [2.0, 1.0], "scale"),
+        (("network", "num_levels"), 7, "num_levels"),
+        (("network", "features"), 0, "features cannot be 0"),
+        (("name",), "2d", "must be '2d_cnn'"),
+    ],
+)
+def test_impossible_plans_are_refused(
+    path: Path, keys: tuple[str, ...], value: object, expected: str
+) -> None:
+    """What a hand breaks is refused on reading, with file, field and mend."""
+
+    def change(data: Any) -> None:
+        holder = data["configurations"]["2d_cnn"]
+        for key in keys[:-1]:
+            holder = holder[key]
+        holder[keys[-1]] = value
+
+    with pytest.raises(PlanError, match=expected) as caught:
+        edit(path, change)
+    assert "plans.json" in str(caught.value)
+
+
+def test_a_missing_or_broken_plan(tmp_path: Path) -> None:
+    """No file, and no JSON, are plan errors."""
+    with pytest.raises(PlanError, match="cervseg_plan_and_preprocess"):
+        read_plan(tmp_path / "plans.json")
+    (tmp_path / "plans.json").write_text("{")
+    with pytest.raises(PlanError, match="not valid JSON"):
+        read_plan(tmp_path / "plans.json")
+
+
+def test_values_in_words() -> None:
+    """Sizes, ranges, lists and mappings as people write them."""
+    assert as_words([384, 288]) == "384 x 288"
+    assert as_words([0.8, 1.25]) == "0.8-1.25"
+    assert as_words([2, 5, 8]) == "[2,5,8]"
+    assert as_words({"depth": 6, "widths": [4]}) == "depth 6, widths [4]"
