@@ -1,4 +1,4 @@
-"""The folds of one model: train each, predict and score its validation films, summarize. Part of the pipeline."""
+"""The folds of one model: train, predict and score the validation films, summarize; a join, as the pipeline."""
 
 from __future__ import annotations
 

@@ -24,6 +24,9 @@ TERMS: Mapping[str, Callable[[], nn.Module]] = {
 # the ablations: the terms that are left keep theirs.
 LOSSES: Mapping[str, Mapping[str, float]] = {
     "cervspinenet": {"dice": 0.5, "focal_tversky": 0.3, "hausdorff": 0.1, "ssim": 0.1},
+    # From random weights the published loss may settle on an empty mask, where its gradient vanishes; beside
+    # it BCE, whose gradient never does (figures in docs/LOG.md).
+    "cervspinenet_bce": {"dice": 0.5, "focal_tversky": 0.3, "hausdorff": 0.1, "ssim": 0.1, "bce": 1.0},
     "bce": {"bce": 1.0},
     "bce_dice": {"bce": 0.5, "dice": 0.5},
     "dice": {"dice": 1.0},

@@ -28,6 +28,7 @@ class UNet(nn.Module):
         input_size: (height, width) in px, multiples of 2**num_levels.
         features: filters at full resolution.
         num_levels: how often the resolution is halved.
+        max_features: filters do not double beyond this.
         norm: "batch" (fastest), "instance" (for batches of one film) or "group" (of eight).
 
     Raises:
@@ -42,6 +43,7 @@ class UNet(nn.Module):
         input_size: tuple[int, int] = (512, 512),
         features: int = 64,
         num_levels: int = 4,
+        max_features: int = 1024,
         norm: str = "batch",
     ) -> None:
         super().__init__()
@@ -60,7 +62,7 @@ class UNet(nn.Module):
             kernel_size=[3] * (num_levels + 1),
             strides=[1] + [2] * num_levels,
             upsample_kernel_size=[2] * num_levels,
-            filters=[features * 2**level for level in range(num_levels + 1)],
+            filters=[min(features * 2**level, max_features) for level in range(num_levels + 1)],
             norm_name=NORMS[norm],
         )
 

@@ -137,19 +137,25 @@ def num_workers(s: Situation) -> Decision:
 
 def augmentation(s: Situation) -> Decision:
     """Ranges of random changes to training films."""
-    shares = [label.area_fraction.median for label in s.fingerprint.labels.values() if label.num_cases]
-    reason = "a spine has an up and a front: turns to 15 degrees, no flips"
-    if shares and min(shares) < 0.005:
-        value = Augmentation(translation=0.05)
-        reason += f"; shifts to 5 % only, as the smallest label covers {100 * min(shares):.2f} % of a film"
-    else:
-        value = Augmentation()
-        reason += ", shifts to 8 %"
+    value, number = Augmentation(), s.chosen["epochs"]
+    reason = f"a spine has an up and a front: turns to {value.rotation_deg:.0f} degrees, no flips"
+    if number < sizes.EPOCHS_FOR_STRONG_AUGMENTATION:
+        value = sizes.LIGHT_AUGMENTATION
+        reason = (
+            f"{number} epochs see each film seldom, so it is changed only lightly: turns to "
+            f"{value.rotation_deg:.0f} degrees; no flips, for a spine has an up and a front"
+        )
     return Decision(value=value, reason=f'{reason}; paper: none, but for its variant "augmented".')
 
 
 def loss(s: Situation) -> Decision:
     """What training minimizes."""
+    if s.family == VIT and not s.uses_sam_weights:
+        return Decision(
+            value="cervspinenet_bce",
+            reason="the published loss and BCE beside it: from random weights the published one alone may "
+            "settle on an empty mask; paper: without BCE, from SAM's weights.",
+        )
     if s.family == VIT:
         return Decision(
             value="cervspinenet",

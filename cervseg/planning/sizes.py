@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cervseg.core.types import Augmentation
+
 VIT = "2d_vit"
 CNN = "2d_cnn"
 FAMILIES = (VIT, CNN)
@@ -79,7 +81,7 @@ VIT_SIZES: Mapping[str, Size] = {
             "out_chans": 128,
             "decoder_widths": [96, 48, 24, 16],
         },
-        learning_rate=5e-4,
+        learning_rate=6e-4,
         batch_size=2,
     ),
 }
@@ -94,10 +96,14 @@ UNET_SIZES: Mapping[str, Size] = {
         frame_px=512,
     ),
     "medium": Size(
-        network={"features": 32, "num_levels": 4, "norm": "batch"}, learning_rate=2e-3, batch_size=4
+        network={"features": 32, "num_levels": 5, "max_features": 512, "norm": "batch"},
+        learning_rate=2e-3,
+        batch_size=4,
     ),
     "small": Size(
-        network={"features": 16, "num_levels": 4, "norm": "batch"}, learning_rate=2e-3, batch_size=4
+        network={"features": 16, "num_levels": 5, "max_features": 256, "norm": "batch"},
+        learning_rate=2e-3,
+        batch_size=4,
     ),
 }
 
@@ -106,7 +112,7 @@ MEDIUM_FROM_CORES = 8
 
 # Without a large GPU: px of the network frame that each core pays for, the longest side, and how far
 # the budget may be exceeded to fit the films' shape, or to keep thin structures visible.
-PIXELS_A_CORE: Mapping[str, int] = {VIT: 33_000, CNN: 33_000}
+PIXELS_A_CORE: Mapping[str, int] = {VIT: 50_000, CNN: 33_000}
 ACCELERATOR_AS_CORES = 16  # a small GPU or Apple's, for the pixel budget and the size of the network
 SMALL_LONG_SIDE_PX = 512
 BUDGET_TOLERANCE = 1.1
@@ -125,6 +131,18 @@ BACKWARD_FACTOR = 3.0  # forward + backward against forward
 
 IMAGE_PASSES = 20_000  # the paper's: 50 epochs of 400 films
 EPOCHS_BOUNDS = (50, 1000)
+EPOCHS_FOR_STRONG_AUGMENTATION = 200
+LIGHT_AUGMENTATION = Augmentation(
+    rotation_deg=8.0,
+    scale=(0.9, 1.12),
+    translation=0.04,
+    gamma=(0.8, 1.25),
+    contrast=(0.85, 1.15),
+    brightness=0.05,
+    noise=0.02,
+    blur_px=0.7,
+    probability=0.5,
+)
 FOLD_TIME_S = 5400.0  # what a fold may take on a processor
 FEWEST_EPOCHS = 20  # whatever the time
 TRAINING_SHARE = 0.8  # of the cases, in each of 5 folds
@@ -154,10 +172,11 @@ def _vit_flop(network: Mapping[str, Any], pixels: int) -> float:
 
 def _unet_flop(network: Mapping[str, Any], pixels: int) -> float:
     features, levels = network["features"], network["num_levels"]
+    most = network.get("max_features", 1024)
     total = 0.0
     for level in range(levels + 1):
-        channels = features * 2**level
-        before = channels / 2 if level else 1
+        channels = min(features * 2**level, most)
+        before = min(channels, features * 2 ** (level - 1)) if level else 1
         here = pixels / 4**level
         total += here * 18 * (before * channels + channels**2)  # down
         if level < levels:

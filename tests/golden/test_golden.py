@@ -97,7 +97,7 @@ def test_the_same_run_gives_the_same_bytes(workspace: Path, tmp_path: Path) -> N
 
 
 def test_predictor_needs_no_files_after_loading(workspace: Path) -> None:
-    """From Python: an array in, a mask of its size and probabilities in [0, 1] out, spacing carried through."""
+    """From Python: an array in, a mask of its size and probabilities out, spacing carried through."""
     model = train_it(workspace, "UNetTrainer", TINY_CNN)
     predictor = Predictor.from_folder(model, device="cpu")
     film = (np.random.default_rng(0).random((333, 251)) * 255).astype(np.uint8)
