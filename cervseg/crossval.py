@@ -1,4 +1,4 @@
-"""The folds of one model: train, predict and score the validation films, summarize; a join, as the pipeline."""
+"""The folds of one model: train, predict and score their films, summarize; a join like pipeline.py."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import torch
 
 from cervseg import __version__
 from cervseg.core.errors import DatasetError, PlanError, PluginError
-from cervseg.core.jsonio import write_json
+from cervseg.core.jsonio import read_dataclass, write_json
 from cervseg.core.paths import Workspace, remove_leftovers
 from cervseg.core.registry import TRAINERS, load
 from cervseg.core.types import Case, Configuration, Hyperparameters, Plan, RunInfo
@@ -28,6 +28,7 @@ from cervseg.inference.predictor import Predictor
 from cervseg.inference.stream import FilmJob, StreamOptions, predict_stream
 from cervseg.networks.base import build_network, num_parameters
 from cervseg.networks.device import choose_device, choose_precision
+from cervseg.networks.published import default_folder
 from cervseg.networks.weights import load_pretrained
 from cervseg.planning.planfile import read_plan, write_plan
 from cervseg.planning.settings import configure
@@ -36,14 +37,14 @@ from cervseg.reporting.figures import progress_figure
 from cervseg.reporting.tables import score_table
 from cervseg.training.checkpoint import BEST, LATEST, model_content
 from cervseg.training.data import BatchPlan, FrameSource
-from cervseg.training.engine import autocast, fit, to_device
+from cervseg.training.engine import FitResult, autocast, fit, to_device
 from cervseg.training.logbook import Logbook
 from cervseg.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from cervseg.pipeline import Say, TrainOptions
 
-FIGURE_EVERY_S = 20.0
+FIGURE_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +113,15 @@ class CrossValidation:
         """Has this fold been trained and validated to the end?"""
         return (self.folder(fold) / "finished.json").is_file()
 
+    @property
+    def weights(self) -> Path | None:
+        """The file that training starts from: the named one, else the trainer's published one if at hand."""
+        if self.options.weights is not None:
+            return self.options.weights
+        published = self.trainer.pretrained(self.plan)
+        at_hand = None if published is None else default_folder() / published.filename
+        return at_hand if at_hand is not None and at_hand.is_file() else None
+
     def wanted_folds(self, asked: Sequence[str] | None) -> list[str]:
         """The folds to train, as names.
 
@@ -149,7 +159,10 @@ def train_fold(job: CrossValidation, fold: str, *, max_time_s: float | None, say
         for name in (LATEST, BEST, "log.jsonl", "finished.json", "summary.json"):
             (folder / name).unlink(missing_ok=True)
     remove_leftovers(folder)
-    (folder / "finished.json").unlink(missing_ok=True)
+    if job.is_finished(fold):  # only --continue trains a finished fold: its time comes on top of what it had
+        before = read_dataclass(FitResult, folder / "finished.json")
+        max_time_s = None if max_time_s is None else max_time_s + before.elapsed_s
+        (folder / "finished.json").unlink()
 
     device = choose_device(job.options.device)
     hyper = job.configuration.hyperparameters
@@ -158,7 +171,7 @@ def train_fold(job: CrossValidation, fold: str, *, max_time_s: float | None, say
     spec = job.trainer.network_spec(job.plan)
     torch.manual_seed(hyper.seed)
     network = build_network(spec)
-    started_from = _load_weights(network, job.options.weights, say=say)
+    started_from = _load_weights(network, job.weights, say=say)
     network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     height, width = job.configuration.input_size
     say(
@@ -166,20 +179,7 @@ def train_fold(job: CrossValidation, fold: str, *, max_time_s: float | None, say
         f"{height} x {width}, {hyper.precision} on {device}; "
         f"{len(train_ids)} films to train on, {len(val_ids)} to validate"
     )
-    source = FrameSource(
-        job.store,
-        configuration=job.configuration,
-        labels=job.plan.dataset.foreground,
-        memory_bytes=int(0.25 * job.plan.hardware.ram_gib * 2**30),
-    )
-    training = BatchPlan(
-        source=source,
-        cases=train_ids,
-        batch_size=hyper.batch_size,
-        num_workers=hyper.num_workers,
-        ranges=job.configuration.augmentation,
-        seed=hyper.seed,
-    )
+    training = _training_batches(job, train_ids)
     validation = replace(training, cases=val_ids, ranges=None) if val_ids else None
     model = model_content(
         trainer=job.trainer_name,
@@ -214,6 +214,25 @@ def train_fold(job: CrossValidation, fold: str, *, max_time_s: float | None, say
     write_json(folder / "finished.json", result)
 
 
+def _training_batches(job: CrossValidation, cases: Sequence[str]) -> BatchPlan:
+    """Shuffled, augmented batches of these cases; frames stay in memory up to a quarter of it."""
+    hyper = job.configuration.hyperparameters
+    source = FrameSource(
+        job.store,
+        configuration=job.configuration,
+        labels=job.plan.dataset.foreground,
+        memory_bytes=int(0.25 * job.plan.hardware.ram_gib * 2**30),
+    )
+    return BatchPlan(
+        source=source,
+        cases=cases,
+        batch_size=hyper.batch_size,
+        num_workers=hyper.num_workers,
+        ranges=job.configuration.augmentation,
+        seed=hyper.seed,
+    )
+
+
 def validate_fold(job: CrossValidation, fold: str, *, say: Say) -> None:
     """Predict the validation films of a fold with its best checkpoint and score them at their own size."""
     folder = job.folder(fold)
@@ -229,7 +248,7 @@ def validate_fold(job: CrossValidation, fold: str, *, say: Say) -> None:
         labels=job.plan.dataset.foreground,
         workers=1,
         probabilities=None,
-        spacing_mm=job.plan.dataset.spacing_mm,
+        spacing_mm={case.id: mm for case in cases if (mm := job.store.record(case.id).spacing_mm)},
         only={case.id for case in cases},
         progress=True,
     )

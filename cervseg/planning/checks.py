@@ -14,7 +14,16 @@ from cervseg.planning.sizes import MULTIPLE_PX, whole_multiple
 RESIZES = ("pad", "stretch")
 NORMALIZATIONS = ("zscore", "unit", "sam")
 PRECISIONS = ("float32", "bfloat16", "float16")
-LOSSES = ("cervspinenet", "cervspinenet_bce", "dice_ft_ssim", "dice_ssim", "dice_ft", "dice", "bce_dice", "bce")
+LOSSES = (
+    "cervspinenet",
+    "cervspinenet_bce",
+    "dice_ft_ssim",
+    "dice_ssim",
+    "dice_ft",
+    "dice",
+    "bce_dice",
+    "bce",
+)
 
 
 def check_plan(plan: Plan, *, where: str = "plan") -> None:

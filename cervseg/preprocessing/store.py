@@ -73,6 +73,14 @@ class CaseStore:
             return False
         return record.format == FORMAT and record.source == source and self._array(case).is_file()
 
+    def record(self, case: str) -> CaseRecord:
+        """What is known of one case, without its arrays.
+
+        Raises:
+            DatasetError: it is not there or broken.
+        """
+        return read_dataclass(CaseRecord, self._json(case), error=DatasetError)
+
     def write(self, record: CaseRecord, *, pixels: np.ndarray, mask: np.ndarray | None) -> None:
         """Store one case; the record last."""
         self._json(record.id).unlink(missing_ok=True)
@@ -89,7 +97,7 @@ class CaseStore:
         Raises:
             DatasetError: it is not there or broken.
         """
-        record = read_dataclass(CaseRecord, self._json(case), error=DatasetError)
+        record = self.record(case)
         mask_file = self._array(f"{case}_mask")
         try:
             pixels = np.load(self._array(case), allow_pickle=False)

@@ -11,6 +11,7 @@ from torch import nn
 
 from cervseg.core.types import Configuration, NetworkSpec, Plan
 from cervseg.losses.compound import build_loss
+from cervseg.networks.published import PublishedWeights
 from cervseg.training.data import Batch
 
 
@@ -35,6 +36,10 @@ class Trainer:
     def network_spec(self, plan: Plan) -> NetworkSpec:
         """The network as data; a checkpoint rebuilds it from that without the trainer."""
         raise NotImplementedError
+
+    def pretrained(self, plan: Plan) -> PublishedWeights | None:
+        """The published weights that this trainer starts from where they are at hand; None: from scratch."""
+        return None
 
     def loss(self, plan: Plan) -> nn.Module:
         """A module (logits, target) -> weighted terms by name; the plan's loss unless overridden."""

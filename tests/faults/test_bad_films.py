@@ -14,7 +14,15 @@ import pytest
 from cervseg.cli import plan_and_preprocess, predict, train
 from tests.shapes import blob_film, write_blob_dataset
 
-SIZES = ["features=8", "input_size=64x64", "batch_size=2", "precision=float32", "num_workers=1"]
+NUM_EPOCHS = 40
+SIZES = [
+    "features=8",
+    "num_levels=3",
+    "input_size=64x64",
+    "batch_size=2",
+    "precision=float32",
+    "num_workers=1",
+]
 
 
 @pytest.fixture(scope="module")
@@ -93,27 +101,41 @@ def weights_of(fold: Path) -> dict[str, object]:
     return read_checkpoint(fold / "checkpoint_latest.pt")["state_dict"]
 
 
+def fold_1(root: Path) -> Path:
+    return root / "results" / "Dataset001_Blobs" / "UNetTrainer__plans__original" / "fold_1"
+
+
+def fold_1_arguments(root: Path) -> list[str]:
+    where = ["1", "UNetTrainer", "-f", "1", "--device", "cpu", "--root", str(root)]
+    return [*where, "--set", *SIZES, f"epochs={NUM_EPOCHS}"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(workspace: Path) -> dict[str, object]:
+    """The last weights of a run that nothing interrupted."""
+    assert train.main([*fold_1_arguments(workspace), "--restart"]) == 0
+    return weights_of(fold_1(workspace))
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_training_that_was_stopped_ends_equal(workspace: Path, number: int) -> None:
+def test_training_that_was_stopped_ends_equal(
+    workspace: Path, undisturbed: dict[str, object], number: int
+) -> None:
     """Stopped in the middle and called again: the weights are bit-equal to an undisturbed run's."""
-    arguments = ["1", "UNetTrainer", "-f", "1", "--device", "cpu", "--root", str(workspace)]
-    settings = ["--set", *SIZES, "epochs=40"]
-    fold = workspace / "results" / "Dataset001_Blobs" / "UNetTrainer__plans__original" / "fold_1"
-    assert train.main([*arguments, "--restart", *settings]) == 0
-    undisturbed = weights_of(fold)
+    arguments, fold = fold_1_arguments(workspace), fold_1(workspace)
     log = fold / "log.jsonl"
-    process = start("train", *arguments, "--restart", *settings)
-    code = kill_when(
-        process,
-        lambda: not (fold / "finished.json").exists() and log.exists() and log.read_text().count("\n") >= 8,
-        number,
-    )
+    process = start("train", *arguments, "--restart")
+
+    def is_underway() -> bool:
+        return not (fold / "finished.json").exists() and log.exists() and log.read_text().count("\n") >= 8
+
+    code = kill_when(process, is_underway, number)
     assert code == (-9 if number == signal.SIGKILL else 130)
     assert not (fold / "finished.json").exists()
-    assert train.main([*arguments, *settings]) == 0
+    assert train.main(arguments) == 0
     again = weights_of(fold)
     assert all((undisturbed[name] == again[name]).all() for name in undisturbed)  # type: ignore[attr-defined]
-    assert [json.loads(row)["epoch"] for row in log.read_text().splitlines()] == list(range(40))
+    assert [json.loads(row)["epoch"] for row in log.read_text().splitlines()] == list(range(NUM_EPOCHS))
 
 
 def test_preprocessing_that_was_killed_goes_on(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ TINY_VIT = [
     "decoder_widths=16,16,8,8",
     "input_size=128x96",
 ]
-TINY_CNN = ["features=8", "input_size=128x96"]
+TINY_CNN = ["features=8", "num_levels=3", "input_size=128x96"]
 
 
 def digest(folder: Path, pattern: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from cervseg.core.types import NetworkSpec, Plan
+from cervseg.networks.published import SAM_VIT_B, PublishedWeights
 from cervseg.training.trainer import Trainer
 
 
@@ -17,3 +18,9 @@ class CervSpineNetTrainer(Trainer):
         """CervSpineNet with the plan's encoder and decoder sizes."""
         sizes = self.configured(plan).network
         return NetworkSpec(name="cervspinenet", arguments={**self.shape_arguments(plan), **sizes})
+
+    def pretrained(self, plan: Plan) -> PublishedWeights | None:
+        """SAM's ViT-B, for an encoder of its size."""
+        sizes = self.configured(plan).network
+        is_vit_b = (sizes["embed_dim"], sizes["depth"], sizes["patch_size"]) == (768, 12, 16)
+        return SAM_VIT_B if is_vit_b else None
