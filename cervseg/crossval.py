@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import datetime
-import platform
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from cervseg import __version__
 from cervseg.core.errors import DatasetError, PlanError, PluginError
 from cervseg.core.jsonio import read_dataclass, write_json
 from cervseg.core.paths import Workspace, remove_leftovers
+from cervseg.core.provenance import run_info
 from cervseg.core.registry import TRAINERS, load
-from cervseg.core.types import Case, Configuration, Hyperparameters, Plan, RunInfo
+from cervseg.core.types import Case, Configuration, Hyperparameters, Plan
 from cervseg.dataset.description import list_cases
 from cervseg.dataset.splits import Fold, check_folds, read_folds
 from cervseg.evaluation.evaluate import evaluate_folders
@@ -267,31 +263,6 @@ def summarize_folds(job: CrossValidation, *, say: Say) -> None:
         if len(summaries) > 1:
             say(f"all {len(summaries)} of {len(job.folds)} folds:")
             say(score_table(combined))
-
-
-def run_info(*, seed: int, device: str, started_from: str) -> RunInfo:
-    """Versions, commit and device of this run."""
-    versions = {name: version(name) for name in ("torch", "numpy", "opencv-python-headless")}
-    commit = ""
-    try:
-        found = subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
-        commit = found.stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        pass
-    return RunInfo(
-        versions={"cervseg": __version__, "python": platform.python_version(), **versions},
-        seed=seed,
-        commit=commit,
-        device=device,
-        date=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        started_from=started_from,
-    )
 
 
 class _Figure:

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cervseg.core.errors import CheckpointError, DatasetError, PlanError
-from cervseg.core.jsonio import read_json, write_json
+from cervseg.core.errors import DatasetError
+from cervseg.core.jsonio import write_json
 from cervseg.core.paths import Workspace
-from cervseg.core.types import Case, DatasetDescription, Plan
+from cervseg.core.types import Case, Plan
 from cervseg.core.workers import Outcome
 
 Say = Callable[[str], None]
@@ -139,6 +139,7 @@ def train(
     epochs or time), ``options.restart`` begins anew.
     """
     from cervseg.crossval import CrossValidation, summarize_folds, train_fold
+    from cervseg.inference.models import remember_last
 
     name = workspace.dataset_name(dataset)
     deadline = None if options.max_time_s is None else time.monotonic() + options.max_time_s
@@ -154,7 +155,7 @@ def train(
         left_s = None if deadline is None else (deadline - time.monotonic()) / (len(todo) - position)
         train_fold(job, fold, max_time_s=left_s, say=say)
     summarize_folds(job, say=say)
-    write_json(workspace.last_model_file, {"model": str(job.model.relative_to(workspace.results))})
+    remember_last(workspace, job.model)
     return job.model
 
 
@@ -219,38 +220,6 @@ def predict(
     return report
 
 
-def find_model(
-    workspace: Workspace,
-    *,
-    model: Path | None = None,
-    dataset: str | None = None,
-    trainer: str | None = None,
-    variant: str = "original",
-) -> Path:
-    """The model folder that a user means: the named one, else the chosen default, else the last trained.
-
-    Raises:
-        CheckpointError: there is none.
-    """
-    if model is not None:
-        if not model.is_dir():
-            raise CheckpointError("no such model folder", where=model)
-        return model
-    if dataset is not None or trainer is not None:
-        return _named_model(workspace, dataset, trainer, variant)
-    for memory in (workspace.default_model_file, workspace.last_model_file):
-        if memory.is_file():
-            # An absolute path replaces the folder before it: a default model may lie anywhere.
-            found = workspace.results / str(read_json(memory, error=CheckpointError)["model"])
-            if found.is_dir():
-                return found
-    raise CheckpointError(
-        "no model has been trained in this workspace",
-        where=workspace.root,
-        mend="Train one with cervseg_train, or name a model folder with -m.",
-    )
-
-
 def evaluate(
     predictions: Path,
     references: Path,
@@ -277,20 +246,6 @@ def evaluate(
     return evaluation
 
 
-def _named_model(workspace: Workspace, dataset: str | None, trainer: str | None, variant: str) -> Path:
-    folder = workspace.results / workspace.dataset_name(dataset) if dataset is not None else workspace.results
-    pattern = f"{trainer or '*'}__plans__{variant}"
-    found = sorted(folder.glob(pattern if dataset is not None else f"*/{pattern}"))
-    if len(found) == 1:
-        return found[0]
-    have = ", ".join(path.name for path in found)
-    raise CheckpointError(
-        "more than one model fits" if found else "no such model",
-        where=folder,
-        mend=f"There are: {have}. Name one with -d and -tr." if found else "Train it with cervseg_train.",
-    )
-
-
 def _plan_files(workspace: Workspace, name: str) -> tuple[Path, Path]:
     folder = workspace.plans(name)
     return folder / "plans.json", folder / "dataset_fingerprint.json"
@@ -308,16 +263,3 @@ def _raise_failures(outcomes: Sequence[Outcome[Case, bool]]) -> None:
     if failed:
         lines = "\n".join(f"  {outcome.item.id}: {outcome.error}" for outcome in failed[:20])
         raise DatasetError(f"{len(failed)} case(s) could not be preprocessed:\n{lines}")
-
-
-__all__ = [
-    "DatasetDescription",
-    "PlanError",
-    "PredictOptions",
-    "TrainOptions",
-    "evaluate",
-    "find_model",
-    "plan_and_preprocess",
-    "predict",
-    "train",
-]

@@ -59,12 +59,12 @@ def build_parser() -> argparse.ArgumentParser:
 def act(options: argparse.Namespace) -> int:
     """Run the pipeline; exit code 1 when a film failed."""
     from cervseg.core.errors import ImageError
-    from cervseg.core.jsonio import write_json
     from cervseg.core.paths import Workspace
 
     if not options.images.exists():
         raise ImageError("no such file or folder", where=options.images)
-    from cervseg.pipeline import PredictOptions, find_model, predict
+    from cervseg.inference.models import find_model, remember_default
+    from cervseg.pipeline import PredictOptions, predict
 
     workspace = Workspace.find(options.root)
     model = find_model(
@@ -91,7 +91,7 @@ def act(options: argparse.Namespace) -> int:
         say=print,
     )
     if options.make_default:
-        write_json(workspace.default_model_file, {"model": str(model.resolve())})
+        remember_default(workspace, model)
     print(f"{len(report.written)} mask(s) in {options.output}. Research software, not a medical device.")
     for _, reason in report.failed:
         print(f"failed: {reason}", file=sys.stderr)

@@ -23,10 +23,15 @@ def list_jobs(images: Path, output: Path, *, num_channels: int) -> list[FilmJob]
     ``<case>_0000``, names follow nnU-Net: ``<case>_0000.png`` ... make ``<case>.png``.
 
     Raises:
-        ImageError: there is no film.
+        ImageError: there is no film, or the masks would lie on the films.
     """
     if not images.exists():
         raise ImageError("no such file or folder", where=images)
+    folder = images if images.is_dir() else images.parent
+    if folder.resolve() == output.resolve():
+        raise ImageError(
+            "the masks would overwrite the films", where=output, mend="Name another folder with -o."
+        )
     files = list_images(images) if images.is_dir() else [images]
     if not files:
         raise ImageError(

@@ -143,7 +143,7 @@ LIGHT_AUGMENTATION = Augmentation(
     blur_px=0.7,
     probability=0.5,
 )
-FOLD_TIME_S = 5400.0  # what a fold may take on a processor
+FOLD_TIME_S = 3600.0  # what a fold may take on a processor
 FEWEST_EPOCHS = 20  # whatever the time
 TRAINING_SHARE = 0.8  # of the cases, in each of 5 folds
 

@@ -43,6 +43,14 @@ def test_several_channels_make_one_film(tmp_path: Path) -> None:
         masks(images, num_channels=2)
 
 
+def test_masks_never_overwrite_films(tmp_path: Path) -> None:
+    """Films and masks have the same names, so they may not share a folder."""
+    images = touch(tmp_path / "i", "a.png")
+    for given in (images, images / "a.png"):
+        with pytest.raises(ImageError, match="overwrite"):
+            list_jobs(given, tmp_path / "i", num_channels=1)
+
+
 def test_one_film_an_empty_folder_and_a_wrong_path(tmp_path: Path) -> None:
     """A single file is a job; nothing to do is an error, not a success."""
     touch(tmp_path / "i", "a.png")

@@ -1,0 +1,44 @@
+"""Where a result came from: versions, commit, device, date."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from cervseg import __version__
+from cervseg.core.types import RunInfo
+
+PACKAGES = ("torch", "torchvision", "monai", "segment-anything", "numpy", "opencv-python-headless")
+
+
+def run_info(*, seed: int, device: str, started_from: str) -> RunInfo:
+    """Versions, commit and device of this run."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
+    commit = ""
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+        commit = found.stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        pass
+    return RunInfo(
+        versions={"cervseg": __version__, "python": platform.python_version(), **versions},
+        seed=seed,
+        commit=commit,
+        device=device,
+        date=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        started_from=started_from,
+    )
