@@ -157,11 +157,13 @@ def test_small_datasets_get_small_batches(plan: MakePlan) -> None:
 
 
 def test_augmentation(plan: MakePlan) -> None:
-    """No flips ever; smaller shifts where a label is tiny."""
-    usual = plan().configurations["2d_vit"].augmentation
-    tiny = plan(films(area=0.001)).configurations["2d_vit"].augmentation
-    assert (usual.flip_horizontal, usual.flip_vertical, usual.rotation_deg) == (0, 0, 15)
-    assert tiny.translation < usual.translation
+    """No flips ever; strong changes only where each film is seen often."""
+    seldom = plan(films(num_cases=400), gpu(80)).configurations["2d_vit"]
+    often = plan(films(num_cases=60), gpu(80)).configurations["2d_vit"]
+    assert (seldom.hyperparameters.epochs, seldom.augmentation.rotation_deg) == (50, 8)
+    assert (often.hyperparameters.epochs, often.augmentation.rotation_deg) == (333, 15)
+    for ranges in (seldom.augmentation, often.augmentation):
+        assert (ranges.flip_horizontal, ranges.flip_vertical) == (0, 0)
 
 
 def test_paper_preset(plan: MakePlan) -> None:
