@@ -137,12 +137,12 @@ def num_workers(s: Situation) -> Decision:
 
 def augmentation(s: Situation) -> Decision:
     """Ranges of random changes to training films."""
-    value, number = Augmentation(), s.chosen["epochs"]
+    value = Augmentation()
     reason = f"a spine has an up and a front: turns to {value.rotation_deg:.0f} degrees, no flips"
-    if number < sizes.EPOCHS_FOR_STRONG_AUGMENTATION:
+    if s.family == VIT and s.size_name != "published":
         value = sizes.LIGHT_AUGMENTATION
         reason = (
-            f"{number} epochs see each film seldom, so it is changed only lightly: turns to "
+            f"a small transformer from random weights learns slowly, so films are changed lightly: turns to "
             f"{value.rotation_deg:.0f} degrees; no flips, for a spine has an up and a front"
         )
     return Decision(value=value, reason=f'{reason}; paper: none, but for its variant "augmented".')

@@ -131,7 +131,6 @@ BACKWARD_FACTOR = 3.0  # forward + backward against forward
 
 IMAGE_PASSES = 20_000  # the paper's: 50 epochs of 400 films
 EPOCHS_BOUNDS = (50, 1000)
-EPOCHS_FOR_STRONG_AUGMENTATION = 200
 LIGHT_AUGMENTATION = Augmentation(
     rotation_deg=8.0,
     scale=(0.9, 1.12),

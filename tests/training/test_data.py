@@ -1,0 +1,91 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cervseg.core.types import Augmentation, Configuration, Hyperparameters
+from cervseg.preprocessing.store import FORMAT, CaseRecord, CaseStore
+from cervseg.training.data import BatchPlan, FrameSource
+from tests.shapes import blob_film
+
+CASES = tuple(f"c{index}" for index in range(7))
+
+
+@pytest.fixture
+def batches(tmp_path: Path) -> BatchPlan:
+    """Seven discs, batches of three, shuffled and augmented."""
+    store = CaseStore(folder=tmp_path)
+    for index, case in enumerate(CASES):
+        pixels, mask = blob_film((80, 60), seed=index)
+        record = CaseRecord(
+            format=FORMAT,
+            id=case,
+            group=case,
+            image_size=(80, 60),
+            spacing_mm=None,
+            spacing_source="",
+            source="",
+        )
+        store.write(record, pixels=pixels[None], mask=mask)
+    configuration = Configuration(
+        name="test",
+        input_size=(64, 64),
+        resize="pad",
+        normalization="zscore",
+        network={},
+        loss="bce",
+        hyperparameters=Hyperparameters(epochs=1, batch_size=3, learning_rate=1e-3),
+        augmentation=Augmentation(),
+    )
+    source = FrameSource(store, configuration=configuration, labels={"disc": 1})
+    return BatchPlan(source=source, cases=CASES, batch_size=3, num_workers=1, ranges=Augmentation(), seed=5)
+
+
+def arrays(batches: BatchPlan, epoch: int, *, start: int = 0) -> list[np.ndarray]:
+    return [
+        array
+        for batch in batches.epoch(epoch, start=start)
+        for array in (batch.image_BCHW.numpy(), batch.target_BLHW.numpy())
+    ]
+
+
+def test_an_epoch_is_one_pass_over_the_cases(batches: BatchPlan) -> None:
+    """Every case once; the last batch is smaller; shapes and values as promised."""
+    made = list(batches.epoch(0))
+    assert batches.num_batches == len(made) == 3
+    assert sorted(case for batch in made for case in batch.cases) == list(CASES)
+    assert [tuple(batch.image_BCHW.shape) for batch in made] == [(3, 1, 64, 64)] * 2 + [(1, 1, 64, 64)]
+    assert {float(v) for batch in made for v in batch.target_BLHW.unique()} == {0.0, 1.0}
+
+
+def test_neither_threads_nor_an_interruption_change_a_sample(batches: BatchPlan) -> None:
+    """Three threads, or a start in the middle, give bit-equal batches; another epoch gives others."""
+    expected = arrays(batches, 4)
+    for array, again in zip(expected, arrays(replace(batches, num_workers=3), 4), strict=True):
+        np.testing.assert_array_equal(array, again)
+    for array, again in zip(expected[2:], arrays(batches, 4, start=1), strict=True):
+        np.testing.assert_array_equal(array, again)
+    assert any((a != b).any() for a, b in zip(expected, arrays(batches, 5), strict=True))
+
+
+def test_validation_neither_shuffles_nor_augments(batches: BatchPlan) -> None:
+    """In the order of the cases, and the same every time."""
+    plain = replace(batches, ranges=None)
+    assert [case for batch in plain.epoch(0) for case in batch.cases] == list(CASES)
+    for array, again in zip(arrays(plain, 0), arrays(plain, 9), strict=True):
+        np.testing.assert_array_equal(array, again)
+
+
+def test_frames_beyond_the_memory_are_read_anew(batches: BatchPlan) -> None:
+    """Without memory to keep frames the batches are the same."""
+    source = batches.source
+    poor = FrameSource(source._store, configuration=source._configuration, labels={"disc": 1}, memory_bytes=0)
+    for array, again in zip(arrays(batches, 1), arrays(replace(batches, source=poor), 1), strict=True):
+        np.testing.assert_array_equal(array, again)
+
+
+def test_a_bad_case_is_not_swallowed_by_its_thread(batches: BatchPlan) -> None:
+    """An error in a thread reaches the loop instead of hanging it."""
+    with pytest.raises(Exception, match="nowhere"):
+        list(replace(batches, cases=("nowhere",)).epoch(0))
