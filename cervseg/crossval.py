@@ -6,12 +6,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from cervseg.core.errors import DatasetError, PlanError, PluginError
 from cervseg.core.jsonio import read_dataclass, write_json
+from cervseg.core.options import Say, TrainOptions
 from cervseg.core.paths import Workspace, remove_leftovers
 from cervseg.core.provenance import run_info
 from cervseg.core.registry import TRAINERS, load
@@ -36,9 +37,6 @@ from cervseg.training.data import BatchPlan, FrameSource
 from cervseg.training.engine import FitResult, autocast, fit, to_device
 from cervseg.training.logbook import Logbook
 from cervseg.training.trainer import Trainer
-
-if TYPE_CHECKING:
-    from cervseg.pipeline import Say, TrainOptions
 
 FIGURE_EVERY_S = 60.0
 

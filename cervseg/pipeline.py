@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cervseg.core.errors import DatasetError
 from cervseg.core.jsonio import write_json
+from cervseg.core.options import PredictOptions, Say, TrainOptions
 from cervseg.core.paths import Workspace
 from cervseg.core.types import Case, Plan
 from cervseg.core.workers import Outcome
-
-Say = Callable[[str], None]
 
 
 def _quiet(_text: str) -> None:
@@ -112,24 +111,6 @@ def plan_and_preprocess(
     return plan
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainOptions:
-    """What a user may ask of a training run.
-
-    ``folds`` are numbers or "all" (one network on every case); None means every fold of the splits.
-    ``max_time_s`` bounds the whole call; folds share what is left of it.
-    """
-
-    folds: Sequence[str] | None = None
-    variant: str = "original"
-    settings: Mapping[str, str] | None = None
-    max_time_s: float | None = None
-    device: str | None = None
-    weights: Path | None = None
-    go_on: bool = False
-    restart: bool = False
-
-
 def train(
     dataset: str | int, trainer: str, *, workspace: Workspace, options: TrainOptions, say: Say = _quiet
 ) -> Path:
@@ -157,19 +138,6 @@ def train(
     summarize_folds(job, say=say)
     remember_last(workspace, job.model)
     return job.model
-
-
-@dataclass(frozen=True, kw_only=True)
-class PredictOptions:
-    """What a user may ask of a prediction run."""
-
-    folds: Sequence[str] | None = None
-    device: str | None = None
-    precision: str | None = None
-    tta: bool = False
-    save_probabilities: bool = False
-    overlay: bool = False
-    go_on: bool = False
 
 
 def predict(

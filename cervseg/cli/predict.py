@@ -63,8 +63,9 @@ def act(options: argparse.Namespace) -> int:
 
     if not options.images.exists():
         raise ImageError("no such file or folder", where=options.images)
+    from cervseg.core.options import PredictOptions
     from cervseg.inference.models import find_model, remember_default
-    from cervseg.pipeline import PredictOptions, predict
+    from cervseg.pipeline import predict
 
     workspace = Workspace.find(options.root)
     model = find_model(

@@ -82,7 +82,8 @@ def act(options: argparse.Namespace) -> int:
         raise CervsegError(
             "no such file", where=options.weights, mend="cervseg_download_weights fetches SAM's."
         )
-    from cervseg.pipeline import TrainOptions, train
+    from cervseg.core.options import TrainOptions
+    from cervseg.pipeline import train
 
     model = train(
         options.dataset,

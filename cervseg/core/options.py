@@ -1,0 +1,40 @@
+"""What a user may ask of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+Say = Callable[[str], None]  # where a run tells a user what it does
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """What a user may ask of a training run.
+
+    ``folds`` are numbers or "all" (one network on every case); None means every fold of the splits.
+    ``max_time_s`` bounds the whole call; folds share what is left of it.
+    """
+
+    folds: Sequence[str] | None = None
+    variant: str = "original"
+    settings: Mapping[str, str] | None = None
+    max_time_s: float | None = None
+    device: str | None = None
+    weights: Path | None = None
+    go_on: bool = False
+    restart: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions:
+    """What a user may ask of a prediction run."""
+
+    folds: Sequence[str] | None = None
+    device: str | None = None
+    precision: str | None = None
+    tta: bool = False
+    save_probabilities: bool = False
+    overlay: bool = False
+    go_on: bool = False
