@@ -12,7 +12,10 @@ _OUTLINES = (
 _POOLED = "95th percentile (linear interpolation) of both directed sets of outline distances pooled"
 _DIRECTED = "larger of the two directed sets' 95th percentiles (linear interpolation), as MONAI computes it"
 _NOT_EMPTY = "undefined where either mask is empty"
-_NO_SPACING = "undefined where either mask is empty or the pixel size is not known"
+_NO_SPACING = (
+    "pixel size from dataset.json or else from the film's own header, listed as spacing_mm with each case; "
+    "undefined where either mask is empty or the pixel size is not known"
+)
 
 DEFINITIONS: dict[str, str] = {
     "Dice": "2 TP / (2 TP + FP + FN), Eq. 15; undefined where prediction and reference are both empty.",

@@ -43,6 +43,8 @@ def score_table(summary: Summary) -> str:
     if summary.folds:
         lines.append("")
     lines += _NOTES
+    if any(value is not None for means in summary.mean.values() for value in [means.get("HD95_mm")]):
+        lines.append("mm: by the pixel size in dataset.json, else in the film's own header.")
     lines += _left_out("could not be scored", [f"{case} ({why})" for case, why in summary.failed.items()])
     lines += _left_out("with a reference but without a prediction", summary.without_prediction)
     lines += _left_out("with a prediction but without a reference", summary.without_reference)
