@@ -141,7 +141,10 @@ class Augmentation:
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
-    """What a training run is steered by; ``--set name=value`` replaces one."""
+    """What a training run is steered by; ``--set name=value`` replaces one.
+
+    ``ema_decay`` = 0 keeps no average of the weights; see :mod:`cervseg.training.average`.
+    """
 
     epochs: int
     batch_size: int
@@ -149,6 +152,7 @@ class Hyperparameters:
     weight_decay: float = 1e-2
     warmup_fraction: float = 0.05
     gradient_clip: float = 1.0
+    ema_decay: float = 0.0
     precision: str = "float32"
     num_workers: int = 1
     seed: int = 0

@@ -85,6 +85,8 @@ def _check_hyperparameters(hyper: Hyperparameters, *, where: str) -> None:
             _refuse(where, name, getattr(hyper, name), "It must be positive.")
     _within(where, "weight_decay", hyper.weight_decay, 0, math.inf)
     _within(where, "warmup_fraction", hyper.warmup_fraction, 0, 1)
+    if not 0 <= hyper.ema_decay < 1:
+        _refuse(where, "ema_decay", hyper.ema_decay, "It must lie in 0 to below 1.")
     _one_of(where, "precision", hyper.precision, PRECISIONS)
 
 

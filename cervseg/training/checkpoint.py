@@ -55,16 +55,27 @@ def save_latest(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     progress: dict[str, Any],
+    average: nn.Module | None = None,
 ) -> None:
-    """Write a checkpoint to go on from; ``progress`` holds plain numbers only."""
+    """Write a checkpoint to go on from; ``progress`` holds plain numbers only.
+
+    ``average`` is that of the weights, where one is kept.
+    """
     content = {"state_dict": network.state_dict(), "optimizer": optimizer.state_dict(), "progress": progress}
+    if average is not None:
+        content["average"] = average.state_dict()
     _save(path, {**model, **content, "epoch": progress["epoch"], "dice": progress["dice"]})
 
 
 def resume(
-    path: Path, model: dict[str, Any], *, network: nn.Module, optimizer: torch.optim.Optimizer
+    path: Path,
+    model: dict[str, Any],
+    *,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: nn.Module | None = None,
 ) -> dict[str, Any]:
-    """Load a checkpoint into ``network`` and ``optimizer``; returns its progress.
+    """Load a checkpoint into ``network``, ``optimizer`` and ``average``; returns its progress.
 
     Raises:
         CheckpointError: the checkpoint is broken, or was made with other settings than ``model`` asks for.
@@ -82,6 +93,8 @@ def resume(
             )
     network.load_state_dict(content["state_dict"])
     optimizer.load_state_dict(content["optimizer"])
+    if average is not None:
+        average.load_state_dict(content["average"])
     return dict(content["progress"])
 
 

@@ -19,6 +19,7 @@ from torch import nn
 from cervseg.core.errors import CervsegError
 from cervseg.core.progress import progress_bar
 from cervseg.core.types import Hyperparameters
+from cervseg.training.average import average_of
 from cervseg.training.checkpoint import BEST, LATEST, resume, save_best, save_latest
 from cervseg.training.data import Batch, BatchPlan
 from cervseg.training.logbook import Logbook
@@ -86,8 +87,11 @@ def fit(
     torch.manual_seed(hyper.seed)
     log = Logbook(path=folder / "log.jsonl")
     progress = Progress()
+    average = average_of(network, decay=hyper.ema_decay)
+    judged: nn.Module = network if average is None else average.module
     if go_on and (folder / LATEST).is_file():
-        progress = Progress(**resume(folder / LATEST, model, network=network, optimizer=optimizer))
+        kept = resume(folder / LATEST, model, network=network, optimizer=optimizer, average=average)
+        progress = Progress(**kept)
     log.keep_before(progress.epoch)
     scaler = torch.amp.grad_scaler.GradScaler(device.type, enabled=hyper.precision == "float16")
     clock = _Clock(already_s=progress.elapsed_s, limit_s=max_time_s)
@@ -98,7 +102,14 @@ def fit(
 
     def save() -> None:
         progress.elapsed_s, progress.scaler = clock.elapsed_s, scaler.state_dict()
-        save_latest(folder / LATEST, model, network=network, optimizer=optimizer, progress=asdict(progress))
+        save_latest(
+            folder / LATEST,
+            model,
+            network=network,
+            optimizer=optimizer,
+            average=average,
+            progress=asdict(progress),
+        )
 
     bar = progress_bar(total=total_batches, label=label, unit="step", log=True)
     bar.update(progress.epoch * training.num_batches + progress.batch)
@@ -123,6 +134,8 @@ def fit(
                 nn.utils.clip_grad_norm_(network.parameters(), hyper.gradient_clip)
                 scaler.step(optimizer)
                 scaler.update()
+                if average is not None:
+                    average.update_parameters(network)
                 progress.batch += 1
                 _add_to_sums(progress.sums, result.terms)
                 bar.update()
@@ -135,7 +148,7 @@ def fit(
                 if time.monotonic() - last_save > SAVE_EVERY_S:
                     save()
                     last_save = time.monotonic()
-            dice = mean_dice(network, validation, device=device, precision=hyper.precision)
+            dice = mean_dice(judged, validation, device=device, precision=hyper.precision)
             terms = {name: value / max(1, progress.batch) for name, value in progress.sums.items()}
             log.append(
                 {
@@ -150,7 +163,7 @@ def fit(
             )
             if validation is None or progress.dice is None or (dice is not None and dice > progress.dice):
                 progress.dice, progress.best_epoch = dice, epoch
-                save_best(folder / BEST, model, network=network, epoch=epoch, dice=dice)
+                save_best(folder / BEST, model, network=judged, epoch=epoch, dice=dice)
             progress.epoch, progress.batch, progress.sums = epoch + 1, 0, {}
             if on_epoch is not None:
                 on_epoch(log.rows())

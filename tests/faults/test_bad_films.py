@@ -22,6 +22,7 @@ SIZES = [
     "batch_size=2",
     "precision=float32",
     "num_workers=1",
+    "ema_decay=0.9",
 ]
 
 
@@ -98,7 +99,8 @@ def kill_when(process: subprocess.Popen[bytes], reached: object, number: int = s
 def weights_of(fold: Path) -> dict[str, object]:
     from cervseg.networks.weights import read_checkpoint
 
-    return read_checkpoint(fold / "checkpoint_latest.pt")["state_dict"]
+    content = read_checkpoint(fold / "checkpoint_latest.pt")
+    return {**content["state_dict"], **content["average"]}
 
 
 def fold_1(root: Path) -> Path:
