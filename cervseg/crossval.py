@@ -26,7 +26,7 @@ from cervseg.inference.stream import FilmJob, StreamOptions, predict_stream
 from cervseg.networks.base import build_network, num_parameters
 from cervseg.networks.device import choose_device, choose_precision
 from cervseg.networks.published import default_folder
-from cervseg.networks.weights import load_pretrained
+from cervseg.networks.weights import load_pretrained, read_checkpoint
 from cervseg.planning.planfile import read_plan, write_plan
 from cervseg.planning.settings import configure
 from cervseg.preprocessing.store import CaseStore
@@ -110,7 +110,7 @@ class CrossValidation:
     @property
     def weights(self) -> Path | None:
         """The file that training starts from: the named one, else the trainer's published one if at hand."""
-        if self.options.weights is not None:
+        if self.options.weights is not None or self.options.from_scratch:
             return self.options.weights
         published = self.trainer.pretrained(self.plan)
         at_hand = None if published is None else default_folder() / published.filename
@@ -165,7 +165,7 @@ def train_fold(job: CrossValidation, fold: str, *, max_time_s: float | None, say
     spec = job.trainer.network_spec(job.plan)
     torch.manual_seed(hyper.seed)
     network = build_network(spec)
-    started_from = _load_weights(network, job.weights, say=say)
+    started_from = _start(job, network, folder, say=say)
     network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     height, width = job.configuration.input_size
     say(
@@ -278,12 +278,18 @@ class _Figure:
         progress_figure(Logbook(path=log).rows(), self._path)
 
 
-def _load_weights(network: torch.nn.Module, weights: Path | None, *, say: Say) -> str:
-    if weights is None:
-        return "scratch"
-    report = load_pretrained(network, weights)
-    say(f"weights: {report}")
-    return f"{weights.name}: {report}"
+def _start(job: CrossValidation, network: torch.nn.Module, folder: Path, *, say: Say) -> dict[str, str]:
+    """Give a fresh network its first weights; returns what each part of it started from."""
+    if (folder / LATEST).is_file():  # the loop goes on from there
+        return dict(read_checkpoint(folder / LATEST)["run"]["started_from"])
+    if job.weights is not None:
+        report = load_pretrained(network, job.weights)
+        say(f"weights: {report}")
+        return {"network": str(report)}
+    started = dict(job.trainer.start(network, job.plan, pretrained=not job.options.from_scratch))
+    for part, source in started.items():
+        say(f"{part}: {source}")
+    return started or {"network": "random weights"}
 
 
 @torch.no_grad()

@@ -44,6 +44,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="start from these weights: SAM's checkpoint or one of ours",
     )
     made.add_argument(
+        "--from-scratch", action="store_true", help="start from random weights, whatever is at hand"
+    )
+    made.add_argument(
         "--continue",
         dest="go_on",
         action="store_true",
@@ -82,6 +85,8 @@ def act(options: argparse.Namespace) -> int:
         raise CervsegError(
             "no such file", where=options.weights, mend="cervseg_download_weights fetches SAM's."
         )
+    if options.weights is not None and options.from_scratch:
+        raise CervsegError("--weights and --from-scratch exclude each other", mend="Leave one of them out.")
     from cervseg.core.options import TrainOptions
     from cervseg.pipeline import train
 
@@ -96,6 +101,7 @@ def act(options: argparse.Namespace) -> int:
             max_time_s=max_time_s,
             device=options.device,
             weights=options.weights,
+            from_scratch=options.from_scratch,
             go_on=options.go_on,
             restart=options.restart,
         ),

@@ -14,7 +14,8 @@ class TrainOptions:
     """What a user may ask of a training run.
 
     ``folds`` are numbers or "all" (one network on every case); None means every fold of the splits.
-    ``max_time_s`` bounds the whole call; folds share what is left of it.
+    ``max_time_s`` bounds the whole call; folds share what is left of it. ``from_scratch`` starts from random
+    weights even where published ones are at hand.
     """
 
     folds: Sequence[str] | None = None
@@ -23,6 +24,7 @@ class TrainOptions:
     max_time_s: float | None = None
     device: str | None = None
     weights: Path | None = None
+    from_scratch: bool = False
     go_on: bool = False
     restart: bool = False
 

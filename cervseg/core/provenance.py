@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from cervseg.core.types import RunInfo
 PACKAGES = ("torch", "torchvision", "monai", "segment-anything", "numpy", "opencv-python-headless")
 
 
-def run_info(*, seed: int, device: str, started_from: str) -> RunInfo:
-    """Versions, commit and device of this run."""
+def run_info(*, seed: int, device: str, started_from: Mapping[str, str]) -> RunInfo:
+    """Versions, commit and device of this run; ``started_from`` names a part's source."""
     versions = {}
     for name in PACKAGES:
         try:
@@ -40,5 +41,5 @@ def run_info(*, seed: int, device: str, started_from: str) -> RunInfo:
         commit=commit,
         device=device,
         date=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        started_from=started_from,
+        started_from=dict(started_from),
     )

@@ -282,11 +282,11 @@ class Summary:
 
 @dataclass(frozen=True, kw_only=True)
 class RunInfo:
-    """Where a result came from; ``started_from`` names the weights that training began with."""
+    """Where a result came from; ``started_from`` names what each part of the network began with."""
 
     versions: dict[str, str]
     seed: int
     commit: str
     device: str
     date: str
-    started_from: str = "scratch"
+    started_from: dict[str, str] = field(default_factory=dict)

@@ -148,7 +148,7 @@ def fit(
                 if time.monotonic() - last_save > SAVE_EVERY_S:
                     save()
                     last_save = time.monotonic()
-            dice = mean_dice(judged, validation, device=device, precision=hyper.precision)
+            dice = mean_dice(trainer, judged, validation, device=device, precision=hyper.precision)
             terms = {name: value / max(1, progress.batch) for name, value in progress.sums.items()}
             log.append(
                 {
@@ -203,7 +203,12 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
 
 @torch.no_grad()
 def mean_dice(
-    network: nn.Module, validation: BatchPlan | None, *, device: torch.device, precision: str
+    trainer: Trainer,
+    network: nn.Module,
+    validation: BatchPlan | None,
+    *,
+    device: torch.device,
+    precision: str,
 ) -> float | None:
     """Mean Dice (Eq. 15, threshold 0.5, network frame) over the cases and labels that either side has.
 
@@ -216,7 +221,7 @@ def mean_dice(
     for batch in validation.epoch(0):
         batch = to_device(batch, device)
         with autocast(device, precision):
-            predicted = network(batch.image_BCHW) > 0
+            predicted = trainer.logits(network, batch) > 0
         target = batch.target_BLHW > 0.5
         both = 2.0 * (predicted & target).sum((2, 3))
         size = predicted.sum((2, 3)) + target.sum((2, 3))

@@ -41,6 +41,19 @@ class Trainer:
         """The published weights that this trainer starts from where they are at hand; None: from scratch."""
         return None
 
+    def start(self, network: nn.Module, plan: Plan, *, pretrained: bool) -> Mapping[str, str]:
+        """Fill parts of a fresh network through their libraries' own loaders; part -> what it starts from.
+
+        Not called where ``--weights`` names a file or a run goes on from its checkpoint.
+
+        Args:
+            pretrained: False if the user wants random weights; frozen parts are filled even then.
+
+        Raises:
+            CheckpointError: the library's server cannot be reached; says how to do without.
+        """
+        return {}
+
     def loss(self, plan: Plan) -> nn.Module:
         """A module (logits, target) -> weighted terms by name; the plan's loss unless overridden."""
         return build_loss(self.configured(plan).loss)
@@ -62,8 +75,13 @@ class Trainer:
 
     def step(self, network: nn.Module, loss: nn.Module, batch: Batch) -> StepResult:
         """Forward and loss of one batch on its device; the loop does the rest."""
-        logits_BLHW = network(batch.image_BCHW)
+        logits_BLHW = self.logits(network, batch)
         return StepResult(terms=loss(logits_BLHW, batch.target_BLHW), logits_BLHW=logits_BLHW)
+
+    def logits(self, network: nn.Module, batch: Batch) -> torch.Tensor:
+        """Logits B x L x H x W of a batch, for the loss and to choose the best epoch."""
+        logits_BLHW: torch.Tensor = network(batch.image_BCHW)
+        return logits_BLHW
 
     def configured(self, plan: Plan) -> Configuration:
         """This trainer's entry of the plan."""
