@@ -22,6 +22,8 @@ from cervseg.dataset.splits import Fold, check_folds, read_folds
 from cervseg.evaluation.evaluate import evaluate_folders
 from cervseg.evaluation.summary import combine_folds, read_summary, write_summary
 from cervseg.inference.predictor import Predictor
+from cervseg.inference.prompts import ORACLE, MaskFolder, prompts_of
+from cervseg.inference.run_record import RunRecord
 from cervseg.inference.stream import FilmJob, StreamOptions, predict_stream
 from cervseg.networks.base import build_network, num_parameters
 from cervseg.networks.device import choose_device, choose_precision
@@ -34,8 +36,11 @@ from cervseg.reporting.figures import progress_figure
 from cervseg.reporting.tables import score_table
 from cervseg.training.checkpoint import BEST, LATEST, model_content
 from cervseg.training.data import BatchPlan, FrameSource
-from cervseg.training.engine import FitResult, autocast, fit, to_device
+from cervseg.training.distillation import Teacher
+from cervseg.training.engine import FitResult, fit
 from cervseg.training.logbook import Logbook
+from cervseg.training.precision import autocast
+from cervseg.training.trainable import choose_trained, freezes, num_trained
 from cervseg.training.trainer import Trainer
 
 FIGURE_EVERY_S = 60.0
@@ -67,7 +72,7 @@ class CrossValidation:
         if trainer.configuration not in plan.configurations:
             raise PlanError(
                 f"the plan has no configuration {trainer.configuration!r}, which {trainer_name} wants",
-                mend=f"It has: {', '.join(plan.configurations)}.",
+                mend="Run cervseg_plan_and_preprocess --replan.",
             )
         settings = {**trainer.settings, **(options.settings or {})}
         configuration = configure(plan.configurations[trainer.configuration], settings)
@@ -148,7 +153,20 @@ def train_fold(job: CrossValidation, fold: str, *, max_time_s: float | None, say
     """Train one fold inside ``max_time_s``, validation of its films included."""
     started = time.monotonic()
     folder, (train_ids, val_ids) = job.folder(fold), job.split(fold)
+    device = choose_device(job.options.device)
+    teacher = _teacher(job, fold, device=device, say=say)
     folder.mkdir(parents=True, exist_ok=True)
+    hyper = job.configuration.hyperparameters
+    if device.type == "cpu" and hyper.precision == "float16":
+        hyper = replace(hyper, precision=choose_precision(device))
+    spec = job.trainer.network_spec(job.plan)
+    torch.manual_seed(hyper.seed)
+    network = build_network(spec)
+    started_from = _start(job, network, folder, say=say)
+    choose_trained(network, hyper)
+    if freezes(hyper) and "random weights" in started_from.values():
+        say("note: what is frozen of the encoder has random weights; --weights names a file of better ones")
+    # Nothing of a former run is deleted before this one is known to be possible.
     if job.options.restart:
         for name in (LATEST, BEST, "log.jsonl", "finished.json", "summary.json"):
             (folder / name).unlink(missing_ok=True)
@@ -157,24 +175,19 @@ def train_fold(job: CrossValidation, fold: str, *, max_time_s: float | None, say
         before = read_dataclass(FitResult, folder / "finished.json")
         max_time_s = None if max_time_s is None else max_time_s + before.elapsed_s
         (folder / "finished.json").unlink()
-
-    device = choose_device(job.options.device)
-    hyper = job.configuration.hyperparameters
-    if device.type == "cpu" and hyper.precision == "float16":
-        hyper = replace(hyper, precision=choose_precision(device))
-    spec = job.trainer.network_spec(job.plan)
-    torch.manual_seed(hyper.seed)
-    network = build_network(spec)
-    started_from = _start(job, network, folder, say=say)
     network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     height, width = job.configuration.input_size
+    num_all, num_training = num_parameters(network), num_trained(network)
+    trained = f" ({num_training / 1e6:.2f} M train)" if num_training < num_all else ""
     say(
-        f"fold {fold}: {spec.name}, {num_parameters(network) / 1e6:.2f} M parameters, input "
+        f"fold {fold}: {spec.name}, {num_all / 1e6:.2f} M parameters{trained}, input "
         f"{height} x {width}, {hyper.precision} on {device}; "
         f"{len(train_ids)} films to train on, {len(val_ids)} to validate"
     )
-    training = _training_batches(job, train_ids)
-    validation = replace(training, cases=val_ids, ranges=None) if val_ids else None
+    if getattr(network, "takes_points", False):
+        say(f"prompts: {ORACLE}")
+    training = _training_batches(job, train_ids, teacher=teacher)
+    validation = replace(training, cases=val_ids, ranges=None, teacher=None) if val_ids else None
     model = model_content(
         trainer=job.trainer_name,
         plan=job.plan,
@@ -183,9 +196,12 @@ def train_fold(job: CrossValidation, fold: str, *, max_time_s: float | None, say
         variant=job.options.variant,
         fold=fold,
         run=run_info(seed=hyper.seed, device=str(device), started_from=started_from),
+        teacher="" if teacher is None else teacher.name,
     )
     if max_time_s is not None:
-        reserve_s = _validation_time_s(network, training, num_films=len(val_ids), hyper=hyper, device=device)
+        reserve_s = _validation_time_s(
+            job.trainer, network, training, num_films=len(val_ids), hyper=hyper, device=device
+        )
         max_time_s = max(1.0, max_time_s - (time.monotonic() - started) - reserve_s)
     result = fit(
         job.trainer,
@@ -199,8 +215,11 @@ def train_fold(job: CrossValidation, fold: str, *, max_time_s: float | None, say
         folder=folder,
         device=device,
         label=f"{job.trainer_name} fold {fold}",
+        teacher=teacher,
+        feature_bytes=int(0.25 * job.plan.hardware.ram_gib * 2**30),
         max_time_s=max_time_s,
         on_epoch=_Figure(folder / "progress.png"),
+        say=say,
     )
     _Figure(folder / "progress.png").draw_now(folder / "log.jsonl")
     if val_ids:
@@ -208,7 +227,7 @@ def train_fold(job: CrossValidation, fold: str, *, max_time_s: float | None, say
     write_json(folder / "finished.json", result)
 
 
-def _training_batches(job: CrossValidation, cases: Sequence[str]) -> BatchPlan:
+def _training_batches(job: CrossValidation, cases: Sequence[str], *, teacher: Teacher | None) -> BatchPlan:
     """Shuffled, augmented batches of these cases; frames stay in memory up to a quarter of it."""
     hyper = job.configuration.hyperparameters
     source = FrameSource(
@@ -217,6 +236,14 @@ def _training_batches(job: CrossValidation, cases: Sequence[str]) -> BatchPlan:
         labels=job.plan.dataset.foreground,
         memory_bytes=int(0.25 * job.plan.hardware.ram_gib * 2**30),
     )
+    view = None
+    if teacher is not None:
+        view = FrameSource(
+            CaseStore(folder=job.workspace.preprocessed(job.name) / teacher.variant),
+            configuration=teacher.configuration,
+            labels=job.plan.dataset.foreground,
+            memory_bytes=int(0.125 * job.plan.hardware.ram_gib * 2**30),
+        )
     return BatchPlan(
         source=source,
         cases=cases,
@@ -224,7 +251,30 @@ def _training_batches(job: CrossValidation, cases: Sequence[str]) -> BatchPlan:
         num_workers=hyper.num_workers,
         ranges=job.configuration.augmentation,
         seed=hyper.seed,
+        teacher=view,
     )
+
+
+def _teacher(job: CrossValidation, fold: str, *, device: torch.device, say: Say) -> Teacher | None:
+    """Who teaches this fold; None where nobody is asked to."""
+    model, (train_ids, val_ids) = job.options.teacher, job.split(fold)
+    if model is None:
+        return None
+    if model.resolve() == job.model.resolve():
+        raise PlanError("a model cannot teach itself", where=model, mend="Move the teacher elsewhere first.")
+    teacher = Teacher.from_folder(
+        model.resolve(),
+        dataset=job.plan.dataset,
+        fold=fold,
+        validated=val_ids,
+        weight=job.configuration.hyperparameters.distill_weight,
+        device=device,
+    )
+    prepared = CaseStore(folder=job.workspace.preprocessed(job.name) / teacher.variant).cases()
+    if not set(train_ids) <= set(prepared):
+        raise DatasetError(f"the teacher's variant {teacher.variant} lacks films", mend="Prepare it again.")
+    say(f"teacher: {teacher.name}")
+    return teacher
 
 
 def validate_fold(job: CrossValidation, fold: str, *, say: Say) -> None:
@@ -232,18 +282,26 @@ def validate_fold(job: CrossValidation, fold: str, *, say: Say) -> None:
     folder = job.folder(fold)
     cases = [job.cases[case] for case in job.split(fold)[1]]
     predictor = Predictor.from_files([folder / BEST], device=job.options.device)
+    references, prompts = job.workspace.raw(job.name) / "labelsTr", None
+    if predictor.takes_points:  # it is shown where the structures are, and its scores say so
+        prompts = MaskFolder.read(references, labels=job.plan.dataset.foreground)
     films = [FilmJob(images=case.images, mask=folder / "validation" / f"{case.id}.png") for case in cases]
-    report = predict_stream(predictor, films, options=StreamOptions(probabilities=False))
+    report = predict_stream(predictor, films, options=StreamOptions(probabilities=False, prompts=prompts))
     if report.failed:
         raise DatasetError(f"{len(report.failed)} validation film(s) failed: {report.failed[0][1]}")
+    record = RunRecord.make(
+        [folder / BEST], tta=False, precision=predictor.precision, save_probabilities=False, prompts=prompts
+    )
+    record.end(folder / "validation", failed=[])
     evaluation = evaluate_folders(
         predictions=folder / "validation",
-        references=job.workspace.raw(job.name) / "labelsTr",
+        references=references,
         labels=job.plan.dataset.foreground,
         workers=1,
         probabilities=None,
         spacing_mm={case.id: mm for case in cases if (mm := job.store.record(case.id).spacing_mm)},
         only={case.id for case in cases},
+        prompts=prompts_of(folder / "validation", references=references),
         progress=True,
     )
     write_summary(folder / "summary.json", evaluation.summary)
@@ -280,7 +338,7 @@ class _Figure:
 
 def _start(job: CrossValidation, network: torch.nn.Module, folder: Path, *, say: Say) -> dict[str, str]:
     """Give a fresh network its first weights; returns what each part of it started from."""
-    if (folder / LATEST).is_file():  # the loop goes on from there
+    if (folder / LATEST).is_file() and not job.options.restart:  # the loop goes on from there
         return dict(read_checkpoint(folder / LATEST)["run"]["started_from"])
     if job.weights is not None:
         report = load_pretrained(network, job.weights)
@@ -294,6 +352,7 @@ def _start(job: CrossValidation, network: torch.nn.Module, folder: Path, *, say:
 
 @torch.no_grad()
 def _validation_time_s(
+    trainer: Trainer,
     network: torch.nn.Module,
     training: BatchPlan,
     *,
@@ -304,9 +363,10 @@ def _validation_time_s(
     """How long the final validation will take, by a trial: one forward pass and some work on the film."""
     if not num_films:
         return 0.0
-    batch = to_device(next(iter(replace(training, batch_size=1, ranges=None).epoch(0))), device)
+    network.eval()  # a trial must not move a norm's statistics
+    batch = next(iter(replace(training, batch_size=1, ranges=None, teacher=None).epoch(0))).to(device)
     for _ in range(2):
         started = time.monotonic()
         with autocast(device, hyper.precision):
-            network(batch.image_BCHW)
+            trainer.logits(network, batch)
     return 10.0 + 1.3 * num_films * (time.monotonic() - started + 0.15)

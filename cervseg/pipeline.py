@@ -35,13 +35,14 @@ def plan_and_preprocess(
     variants: Sequence[str] = ("original",),
     workers: int | None = None,
     replan: bool = False,
+    verbose: bool = False,
     progress: bool = True,
     say: Say = _quiet,
 ) -> Plan:
     """Verify a dataset, measure it, plan for it and this machine, and fill the cache.
 
     A plan that was edited by hand is kept, unless ``replan``, ``preset`` or ``settings`` ask for a new one.
-    An interrupted run goes on where it stopped.
+    An interrupted run goes on where it stopped. ``verbose`` says the reasons of every configuration.
 
     Raises:
         DatasetError: something is wrong with the films or masks; all findings are in the message.
@@ -90,7 +91,7 @@ def plan_and_preprocess(
             overrides=settings or {},
         )
         write_plan(plan_file, plan)
-    say(plan_table(plan))
+    say(plan_table(plan, plan.configurations if verbose else None))
 
     for variant in variants:
         outcomes = fill_cache(
@@ -154,10 +155,12 @@ def predict(
     A run that was killed goes on when it is repeated: masks that are there are whole.
 
     Raises:
-        ImageError: there is no film. CheckpointError: the model cannot be loaded.
+        ImageError: there is no film. CheckpointError: the model cannot be loaded. CervsegError: the model
+            segments what points mark and there are none, or they cannot be read.
     """
     from cervseg.inference.jobs import list_jobs
     from cervseg.inference.predictor import Predictor, checkpoint_files
+    from cervseg.inference.prompts import read_prompts
     from cervseg.inference.run_record import RunRecord
     from cervseg.inference.stream import StreamOptions, predict_stream
     from cervseg.reporting.overlays import write_overlay
@@ -165,13 +168,26 @@ def predict(
     files = checkpoint_files(model, folds=options.folds)
     predictor = Predictor.from_files(files, device=options.device, precision=options.precision)
     jobs = list_jobs(images, output, num_channels=len(predictor.dataset.channel_names))
+    prompts = read_prompts(
+        points=options.points,
+        masks=options.prompts_from,
+        labels=predictor.dataset.foreground,
+        wanted=predictor.takes_points,
+        output=output,
+    )
     record = RunRecord.make(
-        files, tta=options.tta, precision=predictor.precision, save_probabilities=options.save_probabilities
+        files,
+        tta=options.tta,
+        precision=predictor.precision,
+        save_probabilities=options.save_probabilities,
+        prompts=prompts,
     )
     finished = record.finished_masks(output, any_run=options.go_on)
     finished = {job.mask for job in jobs} & finished
     jobs = [job for job in jobs if job.mask not in finished]
     say(f"{len(files)} network(s), {predictor.precision} on {predictor.device}, {len(jobs)} film(s)")
+    if prompts is not None:
+        say(f"prompts: {prompts.source}")
     if finished:
         say(f"{len(finished)} film(s) are done already; skipped")
 
@@ -180,7 +196,10 @@ def predict(
         write_overlay(output / "overlays" / f"{mask.stem}.png", pixels, prediction.mask, names=names)
 
     stream = StreamOptions(
-        tta=options.tta, probabilities=options.save_probabilities, draw=draw if options.overlay else None
+        tta=options.tta,
+        probabilities=options.save_probabilities,
+        draw=draw if options.overlay else None,
+        prompts=prompts,
     )
     record.begin(output)
     report = predict_stream(predictor, jobs, options=stream, progress=progress)
@@ -200,6 +219,7 @@ def evaluate(
     """Score a folder of masks against references and write summary.json; returns an ``Evaluation``."""
     from cervseg.evaluation.evaluate import evaluate_folders
     from cervseg.evaluation.summary import write_summary
+    from cervseg.inference.prompts import prompts_of
 
     evaluation = evaluate_folders(
         predictions=predictions,
@@ -208,6 +228,7 @@ def evaluate(
         workers=workers if workers is not None else (os.cpu_count() or 1),
         probabilities=predictions,
         spacing_mm=None,
+        prompts=prompts_of(predictions, references=references),
         progress=progress,
     )
     write_summary(output, evaluation.summary)

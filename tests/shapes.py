@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,18 @@ def blob_film(size: tuple[int, int], *, seed: int = 0) -> tuple[np.ndarray, np.n
     radius = 0.2 * min(size)
     mask = ((rows - size[0] * 0.45) ** 2 + (columns - size[1] * 0.55) ** 2 < radius**2).astype(np.uint8)
     return (60 + 90 * mask + rng.integers(0, 40, size)).astype(np.uint8), mask
+
+
+def disc_film(
+    size: tuple[int, int], discs: Sequence[tuple[float, float, int]], *, radius: float = 9.0, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bright discs (x, y, label value) on a noisy ground, H x W uint8, and their mask."""
+    rows, columns = np.indices(size)
+    mask = np.zeros(size, np.uint8)
+    for x, y, value in discs:
+        mask[(rows - y) ** 2 + (columns - x) ** 2 < radius**2] = value
+    noise = np.random.default_rng(seed).integers(0, 40, size)
+    return (60 + 90 * (mask > 0) + noise).astype(np.uint8), mask
 
 
 def write_blob_dataset(root: Path, *, num: int, size: tuple[int, int] = (96, 80)) -> None:

@@ -49,6 +49,7 @@ def act(options: argparse.Namespace) -> int:
             variants=options.variants,
             workers=options.workers,
             replan=options.replan,
+            verbose=options.verbose,
             say=print,
         )
     return 0

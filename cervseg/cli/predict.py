@@ -46,6 +46,22 @@ def build_parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--tta", action="store_true", help="average five slightly turned and scaled views: slower, steadier"
     )
+    points = made.add_mutually_exclusive_group()
+    points.add_argument(
+        "--points",
+        type=Path,
+        metavar="FILE",
+        help="for a model that segments what points mark (SAM): a point in every structure, in px of the "
+        'film from its top left. JSON {"film.png": [[x, y], [x, y, label], ...]}, or CSV with the columns '
+        "film, x, y and, where the model has several labels, label (its name or value)",
+    )
+    points.add_argument(
+        "--prompts-from",
+        type=Path,
+        metavar="FOLDER",
+        help="for such a model: a folder of masks, named like the films, of another model or of anybody; the "
+        "centroid of each connected part is a point",
+    )
     made.add_argument(
         "--continue", dest="go_on", action="store_true", help="keep every mask that is there, whoever made it"
     )
@@ -87,6 +103,8 @@ def act(options: argparse.Namespace) -> int:
             tta=options.tta,
             save_probabilities=options.save_probabilities,
             overlay=options.overlay,
+            points=options.points,
+            prompts_from=options.prompts_from,
             go_on=options.go_on,
         ),
         say=print,

@@ -47,6 +47,12 @@ def build_parser() -> argparse.ArgumentParser:
         "--from-scratch", action="store_true", help="start from random weights, whatever is at hand"
     )
     made.add_argument(
+        "--teacher",
+        type=Path,
+        metavar="MODEL",
+        help="a model folder to learn from beside the masks; --set distill_weight=0.5 says how much",
+    )
+    made.add_argument(
         "--continue",
         dest="go_on",
         action="store_true",
@@ -87,6 +93,8 @@ def act(options: argparse.Namespace) -> int:
         )
     if options.weights is not None and options.from_scratch:
         raise CervsegError("--weights and --from-scratch exclude each other", mend="Leave one of them out.")
+    if options.teacher is not None and not options.teacher.is_dir():
+        raise CervsegError("no such model folder", where=options.teacher, mend="Train the teacher first.")
     from cervseg.core.options import TrainOptions
     from cervseg.pipeline import train
 
@@ -102,6 +110,7 @@ def act(options: argparse.Namespace) -> int:
             device=options.device,
             weights=options.weights,
             from_scratch=options.from_scratch,
+            teacher=options.teacher,
             go_on=options.go_on,
             restart=options.restart,
         ),

@@ -15,7 +15,8 @@ class TrainOptions:
 
     ``folds`` are numbers or "all" (one network on every case); None means every fold of the splits.
     ``max_time_s`` bounds the whole call; folds share what is left of it. ``from_scratch`` starts from random
-    weights even where published ones are at hand.
+    weights even where published ones are at hand. ``teacher`` is a model folder to learn from beside the
+    masks.
     """
 
     folds: Sequence[str] | None = None
@@ -25,13 +26,18 @@ class TrainOptions:
     device: str | None = None
     weights: Path | None = None
     from_scratch: bool = False
+    teacher: Path | None = None
     go_on: bool = False
     restart: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class PredictOptions:
-    """What a user may ask of a prediction run."""
+    """What a user may ask of a prediction run.
+
+    ``points`` (a file) or ``prompts_from`` (a folder of masks) is for models that segment what points mark:
+    see :mod:`cervseg.inference.prompts`.
+    """
 
     folds: Sequence[str] | None = None
     device: str | None = None
@@ -39,4 +45,6 @@ class PredictOptions:
     tta: bool = False
     save_probabilities: bool = False
     overlay: bool = False
+    points: Path | None = None
+    prompts_from: Path | None = None
     go_on: bool = False

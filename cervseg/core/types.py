@@ -143,7 +143,13 @@ class Augmentation:
 class Hyperparameters:
     """What a training run is steered by; ``--set name=value`` replaces one.
 
-    ``ema_decay`` = 0 keeps no average of the weights; see :mod:`cervseg.training.average`.
+    What has a default is off, or common to all. ``accumulate`` batches make one step of the optimizer.
+    ``ema_decay`` = 0 keeps no average of the weights; see :mod:`cervseg.training.average`. Of the network's
+    encoder, ``freeze_encoder`` trains nothing, ``train_last_blocks`` its last blocks only (-1: all),
+    ``lora_rank`` low-rank updates of its attention (0: none), ``layer_decay`` each block that much slower
+    than the next (1: none); see :mod:`cervseg.training.trainable`. ``checkpoint_blocks`` computes its blocks
+    anew in the backward pass: less memory, more time, the same result. ``distill_weight`` is what a teacher
+    counts where there is one; see :mod:`cervseg.training.distillation`.
     """
 
     epochs: int
@@ -153,6 +159,13 @@ class Hyperparameters:
     warmup_fraction: float = 0.05
     gradient_clip: float = 1.0
     ema_decay: float = 0.0
+    accumulate: int = 1
+    freeze_encoder: bool = False
+    train_last_blocks: int = -1
+    lora_rank: int = 0
+    layer_decay: float = 1.0
+    checkpoint_blocks: bool = False
+    distill_weight: float = 0.5
     precision: str = "float32"
     num_workers: int = 1
     seed: int = 0
@@ -210,11 +223,15 @@ class NetworkSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedCase:
-    """A film in its network frame: float32 C x H x W, normalized; ``placement`` leads back to the film."""
+    """A film in its network frame: float32 C x H x W, normalized; ``placement`` leads back to the film.
+
+    ``points`` are for networks that take them: N x 3 float64, rows (x, y, label plane) in the same frame.
+    """
 
     image: np.ndarray
     placement: Placement
     spacing_mm: SpacingMm | None
+    points: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,6 +277,7 @@ class Summary:
         without_prediction: cases with a reference and no prediction; they are in no mean.
         without_reference: cases with a prediction and no reference.
         failed: case -> why it could not be scored.
+        prompts: where a network that takes points had them from; empty where there were none.
         folds: of a cross-validation, else empty, as are ``fold_mean`` and ``fold_std``: mean and sample
             standard deviation of the folds' means.
     """
@@ -275,6 +293,7 @@ class Summary:
     without_prediction: tuple[str, ...] = ()
     without_reference: tuple[str, ...] = ()
     failed: dict[str, str] = field(default_factory=dict)
+    prompts: str = ""
     folds: tuple[FoldMeans, ...] = ()
     fold_mean: dict[str, Measures] = field(default_factory=dict)
     fold_std: dict[str, Measures] = field(default_factory=dict)

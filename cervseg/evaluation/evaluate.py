@@ -53,6 +53,7 @@ def evaluate_folders(
     probabilities: Path | None = None,
     spacing_mm: Mapping[str, SpacingMm] | None = None,
     only: Collection[str] | None = None,
+    prompts: str = "",
     progress: bool = True,
 ) -> Evaluation:
     """Score every prediction that has a reference of the same name (endings may differ).
@@ -66,6 +67,7 @@ def evaluate_folders(
         probabilities: a folder that may hold ``<case>.npz`` with ``probabilities``, L x H x W.
         spacing_mm: case -> (row, column); by default as dataset.json has it.
         only: the cases to look at; by default all.
+        prompts: where the points came from that the predictions were made with, if there were any.
 
     Raises:
         DatasetError: a folder is missing, no prediction has a reference, or the labels cannot be told.
@@ -100,6 +102,7 @@ def evaluate_folders(
             without_prediction=sorted(expected.keys() - found.keys()),
             without_reference=sorted(found.keys() - expected.keys()),
             failed={outcome.item.case: _reason(outcome.error) for outcome in outcomes if outcome.error},
+            prompts=prompts,
         )
     )
 

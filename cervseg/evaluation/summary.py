@@ -28,6 +28,7 @@ def summarize(
     without_prediction: Sequence[str] = (),
     without_reference: Sequence[str] = (),
     failed: Mapping[str, str] | None = None,
+    prompts: str = "",
     folds: Sequence[FoldMeans] = (),
 ) -> Summary:
     """Means, deviations and counts over cases.
@@ -57,6 +58,7 @@ def summarize(
         without_prediction=tuple(without_prediction),
         without_reference=tuple(without_reference),
         failed=dict(failed or {}),
+        prompts=prompts,
         folds=tuple(folds),
         fold_mean=_over_folds(folds, labels, _mean),
         fold_std=_over_folds(folds, labels, _std),
@@ -86,6 +88,7 @@ def combine_folds(summaries: Sequence[Summary]) -> Summary:
         without_prediction=[case for summary in summaries for case in summary.without_prediction],
         without_reference=[case for summary in summaries for case in summary.without_reference],
         failed={case: why for summary in summaries for case, why in summary.failed.items()},
+        prompts="; ".join(dict.fromkeys(summary.prompts for summary in summaries if summary.prompts)),
         folds=[_fold_means(summary) for summary in summaries],
     )
 
@@ -113,6 +116,8 @@ def write_summary(path: Path, summary: Summary) -> None:
         "failed": summary.failed,
         "notice": NOTICE,
     }
+    if summary.prompts:
+        content["prompts"] = summary.prompts
     if summary.folds:
         content["fold_mean"], content["fold_std"] = numbered(summary.fold_mean), numbered(summary.fold_std)
         content["folds"] = [
@@ -162,6 +167,7 @@ def read_summary(path: Path) -> Summary:
             without_prediction=content.get("without_prediction", []),
             without_reference=content.get("without_reference", []),
             failed=content.get("failed", {}),
+            prompts=content.get("prompts", ""),
             folds=folds,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as problem:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from torch import nn
 
 from cervseg.core.errors import CheckpointError
-from cervseg.core.geometry import about_centre
+from cervseg.core.geometry import Placement, about_centre, transform_points
 from cervseg.core.jsonio import from_json
 from cervseg.core.types import Configuration, DatasetDescription, Prediction, PreparedCase, SpacingMm
 from cervseg.networks.device import choose_device, choose_precision
@@ -80,7 +81,12 @@ class Predictor:
         return cls(networks, content=content, device=where, precision=precision or choose_precision(where))
 
     def predict(
-        self, pixels: np.ndarray, spacing_mm: SpacingMm | None = None, *, tta: bool = False
+        self,
+        pixels: np.ndarray,
+        spacing_mm: SpacingMm | None = None,
+        *,
+        tta: bool = False,
+        points: np.ndarray | None = None,
     ) -> Prediction:
         """Segment one film.
 
@@ -88,28 +94,48 @@ class Predictor:
             pixels: H x W or C x H x W, uint8, uint16 or float32, as its file holds it.
             spacing_mm: (row, column), carried through to the result.
             tta: average over five slightly turned and scaled views (five times the work).
+            points: for a model that segments what points mark (``takes_points``): N x 2, (x, y) in px of the
+                film, or N x 3 with the label's value behind; N may be 0. Else None.
 
         Returns:
             The mask H x W uint8 (label values) and the probabilities L x H x W, in the film's own frame.
 
         Raises:
-            ValueError: the array has another number of dimensions or channels.
+            ValueError: the array has another number of dimensions or channels, or points are missing, too
+                many, of another shape or outside of the film.
         """
-        return self.finish(self.infer(self.prepare(pixels, spacing_mm), tta=tta))
+        return self.finish(self.infer(self.prepare(pixels, spacing_mm, points=points), tta=tta))
 
-    def prepare(self, pixels: np.ndarray, spacing_mm: SpacingMm | None = None) -> PreparedCase:
-        """First step of :meth:`predict`, on the CPU: the film in the network's frame."""
+    @property
+    def takes_points(self) -> bool:
+        """Does the model segment what points mark?"""
+        return any(getattr(network, "takes_points", False) for network in self.networks)
+
+    def prepare(
+        self,
+        pixels: np.ndarray,
+        spacing_mm: SpacingMm | None = None,
+        *,
+        points: np.ndarray | None = None,
+    ) -> PreparedCase:
+        """First step of :meth:`predict`, on the CPU: the film, and points in it, in the network's frame."""
         pixels = pixels[None] if pixels.ndim == 2 else pixels
         num_channels = len(self.dataset.channel_names)
         if pixels.ndim != 3 or pixels.shape[0] != num_channels:
             raise ValueError(f"want H x W or {num_channels} x H x W, got {pixels.shape}")
-        return prepare(
+        if self.takes_points != (points is not None):
+            needs = "needs points of each film: points=" if self.takes_points else "takes no points"
+            raise ValueError(f"this model {needs}")
+        case = prepare(
             pixels,
             configuration=self.configuration,
             variant=self.variant,
             cache_long_side_px=self.cache_long_side_px,
             spacing_mm=spacing_mm,
         )
+        if points is None:
+            return case
+        return replace(case, points=_to_frame(points, case.placement, labels=self.dataset.foreground))
 
     def infer(self, case: PreparedCase, *, tta: bool = False) -> tuple[PreparedCase, np.ndarray]:
         """Second step, on the device: probabilities L x h x w float32 in the network's frame."""
@@ -117,7 +143,7 @@ class Predictor:
         total: np.ndarray | None = None
         views = VIEWS if tta else VIEWS[:1]
         for rotation_deg, scale in views:
-            image, matrix = case.image, None
+            image, points, matrix = case.image, case.points, None
             if (rotation_deg, scale) != (0.0, 1.0):
                 matrix = about_centre(
                     size=size,
@@ -127,7 +153,8 @@ class Predictor:
                     translation_px=(0.0, 0.0),
                 )
                 image = _warp(case.image, matrix)
-            probabilities = self._forward(image)
+                points = None if points is None else _moved(points, matrix, size=size)
+            probabilities = self._forward(image, points)
             if matrix is not None:
                 probabilities = _warp(probabilities, np.linalg.inv(matrix))
             total = probabilities if total is None else total + probabilities
@@ -142,14 +169,15 @@ class Predictor:
         return Prediction(mask=mask, probabilities=at_film_size, spacing_mm=case.spacing_mm)
 
     @torch.inference_mode()
-    def _forward(self, image: np.ndarray) -> np.ndarray:
+    def _forward(self, image: np.ndarray, points: np.ndarray | None) -> np.ndarray:
+        given = {} if points is None else {"points": [torch.from_numpy(points).float()]}
         image_BCHW = torch.from_numpy(image[None]).to(self.device, memory_format=torch.channels_last)
         total_BLHW = torch.zeros(())
         enabled = self.precision != "float32"
         dtype = getattr(torch, self.precision) if enabled else torch.bfloat16
         with torch.autocast(self.device.type, dtype=dtype, enabled=enabled):
             for index, network in enumerate(self.networks):
-                one_BLHW = network(image_BCHW).float().sigmoid()
+                one_BLHW = network(image_BCHW, **given).float().sigmoid()
                 total_BLHW = one_BLHW if index == 0 else total_BLHW + one_BLHW
         mean_LHW: np.ndarray = (total_BLHW[0] / len(self.networks)).cpu().numpy()
         return mean_LHW
@@ -177,6 +205,31 @@ def checkpoint_files(
             mend="Train it first with cervseg_train, or name folds that are trained with -f.",
         )
     return files
+
+
+def _to_frame(points: Any, placement: Placement, *, labels: Mapping[str, int]) -> np.ndarray:
+    """N x 2 (x, y) or N x 3 (x, y, label value) in px of a film as N x 3 (x, y, label plane) of its frame."""
+    given, values = np.asarray(points, dtype=np.float64), sorted(labels.values())
+    if given.size == 0:
+        given = given.reshape(0, 3)
+    if given.ndim == 2 and given.shape[1] == 2 and len(values) == 1:
+        given = np.insert(given, 2, values[0], axis=1)
+    if given.ndim != 2 or given.shape[1] != 3 or not np.isin(given[:, 2], values).all():
+        raise ValueError(f"points are (x, y) or (x, y, label value), the values of the labels {values}")
+    height, width = placement.image_size
+    # Pixel centres are whole numbers: the film begins and ends half a pixel beyond them.
+    inside = ((given[:, :2] >= -0.5) & (given[:, :2] <= (width - 0.5, height - 0.5))).all(axis=1)
+    if not inside.all():
+        x, y = given[~inside][0, :2]
+        raise ValueError(f"the point ({x:g}, {y:g}) lies outside of the film of {width} x {height} px")
+    planes = np.searchsorted(values, given[:, 2])
+    return np.column_stack([transform_points(given[:, :2], placement.matrix_to_network), planes])
+
+
+def _moved(points: np.ndarray, matrix: np.ndarray, *, size: tuple[int, int]) -> np.ndarray:
+    """N x 3 points (x, y, label plane) in a view of the frame; what falls over its edge stays at the edge."""
+    moved = np.clip(transform_points(points[:, :2], matrix), 0, (size[1] - 1, size[0] - 1))
+    return np.column_stack([moved, points[:, 2]])
 
 
 def _warp(planes: np.ndarray, matrix: np.ndarray) -> np.ndarray:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cervseg.core.errors import CervsegError
 from cervseg.core.jsonio import read_dataclass, write_json
 from cervseg.core.paths import remove_leftovers
+
+if TYPE_CHECKING:
+    from cervseg.inference.prompts import Prompts
 
 FILE = "prediction.json"
 NOTICE = "Research software, not a medical device."
@@ -23,13 +27,23 @@ class RunRecord:
     tta: bool
     precision: str
     save_probabilities: bool
+    prompts: str = ""
+    prompts_digest: str = ""
     finished: bool = False
     failed: list[str] = field(default_factory=list)
     notice: str = NOTICE
 
     @classmethod
-    def make(cls, files: Sequence[Path], *, tta: bool, precision: str, save_probabilities: bool) -> RunRecord:
-        """The record of a run with these checkpoint files; a retrained checkpoint gives another record."""
+    def make(
+        cls,
+        files: Sequence[Path],
+        *,
+        tta: bool,
+        precision: str,
+        save_probabilities: bool,
+        prompts: Prompts | None = None,
+    ) -> RunRecord:
+        """The record of a run with these checkpoint files and prompts; if any of them changes, so does it."""
         stats = [(path.parent.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
         return cls(
             model=files[0].parent.parent.name,
@@ -37,6 +51,8 @@ class RunRecord:
             tta=tta,
             precision=precision,
             save_probabilities=save_probabilities,
+            prompts=prompts.source if prompts is not None else "",
+            prompts_digest=prompts.digest if prompts is not None else "",
         )
 
     def finished_masks(self, output: Path, *, any_run: bool) -> set[Path]:
@@ -65,3 +81,11 @@ class RunRecord:
     def end(self, output: Path, *, failed: list[str]) -> None:
         """Write the record as finished, after the last mask."""
         write_json(output / FILE, replace(self, finished=True, failed=failed))
+
+
+def recorded_prompts(folder: Path) -> str:
+    """Where the masks in ``folder`` had their points from; empty if there were none or it has no record."""
+    try:
+        return read_dataclass(RunRecord, folder / FILE).prompts
+    except CervsegError:
+        return ""

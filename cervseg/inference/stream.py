@@ -16,6 +16,7 @@ from cervseg.core.progress import progress_bar
 from cervseg.core.types import Prediction, PreparedCase, RawImage
 from cervseg.imageio import read_image, write_mask
 from cervseg.inference.predictor import Predictor
+from cervseg.inference.prompts import Prompts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +29,12 @@ class FilmJob:
 
 @dataclass(frozen=True, kw_only=True)
 class StreamOptions:
-    """What to write beside the masks, and how carefully to look."""
+    """What to write beside the masks, how carefully to look, and where points come from if any are wanted."""
 
     tta: bool = False
     probabilities: bool = False
     draw: Callable[[np.ndarray, Prediction, Path], None] | None = None
+    prompts: Prompts | None = None
 
 
 @dataclass(kw_only=True)
@@ -79,7 +81,7 @@ def predict_stream(
                         on_done(job)
                 bar.update()
 
-        for job, loaded in _read_ahead(predictor, jobs, reader):
+        for job, loaded in _read_ahead(predictor, jobs, reader, options.prompts):
             if isinstance(loaded, Exception):
                 _fail(report, job, loaded)
                 bar.update()
@@ -96,14 +98,14 @@ Loaded = tuple[list[RawImage], PreparedCase]
 
 
 def _read_ahead(
-    predictor: Predictor, jobs: Sequence[FilmJob], reader: ThreadPoolExecutor
+    predictor: Predictor, jobs: Sequence[FilmJob], reader: ThreadPoolExecutor, prompts: Prompts | None
 ) -> Iterator[tuple[FilmJob, Loaded | Exception]]:
     waiting: deque[tuple[FilmJob, Future[Loaded]]] = deque()
     todo = iter(jobs)
     try:
         while True:
             while len(waiting) < 3 and (job := next(todo, None)) is not None:
-                waiting.append((job, reader.submit(_load, predictor, job)))
+                waiting.append((job, reader.submit(_load, predictor, job, prompts)))
             if not waiting:
                 return
             job, future = waiting.popleft()
@@ -116,12 +118,13 @@ def _read_ahead(
             future.cancel()
 
 
-def _load(predictor: Predictor, job: FilmJob) -> Loaded:
+def _load(predictor: Predictor, job: FilmJob, prompts: Prompts | None) -> Loaded:
     films = [read_image(path) for path in job.images]
     if len({film.pixels.shape[1:] for film in films}) > 1:
         raise ImageError("the channels have different sizes", where=job.images[0])
     pixels = np.concatenate([film.pixels for film in films])
-    return films, predictor.prepare(pixels, films[0].spacing_mm)
+    points = None if prompts is None else prompts(job, pixels.shape[1:])
+    return films, predictor.prepare(pixels, films[0].spacing_mm, points=points)
 
 
 def _write(

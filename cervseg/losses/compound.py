@@ -10,6 +10,7 @@ from torch import nn
 from cervseg.core.errors import PlanError
 from cervseg.losses.boundary import HausdorffSurrogate
 from cervseg.losses.overlap import BinaryCrossEntropy, FocalTversky, SoftDice
+from cervseg.losses.recipes import LOSSES
 from cervseg.losses.structure import StructuralSimilarity
 
 TERMS: Mapping[str, Callable[[], nn.Module]] = {
@@ -18,21 +19,6 @@ TERMS: Mapping[str, Callable[[], nn.Module]] = {
     "hausdorff": HausdorffSurrogate,
     "ssim": StructuralSimilarity,
     "bce": BinaryCrossEntropy,
-}
-
-# Eq. 14, the losses of the compared systems (2.5) and the ablations (2.7.2). The paper gives no weights for
-# the ablations: the terms that are left keep theirs.
-LOSSES: Mapping[str, Mapping[str, float]] = {
-    "cervspinenet": {"dice": 0.5, "focal_tversky": 0.3, "hausdorff": 0.1, "ssim": 0.1},
-    # From random weights the published loss may settle on an empty mask, where its gradient vanishes; beside
-    # it BCE, whose gradient never does (figures in docs/LOG.md).
-    "cervspinenet_bce": {"dice": 0.5, "focal_tversky": 0.3, "hausdorff": 0.1, "ssim": 0.1, "bce": 1.0},
-    "bce": {"bce": 1.0},
-    "bce_dice": {"bce": 0.5, "dice": 0.5},
-    "dice": {"dice": 1.0},
-    "dice_ft": {"dice": 0.5, "focal_tversky": 0.3},
-    "dice_ssim": {"dice": 0.5, "ssim": 0.1},
-    "dice_ft_ssim": {"dice": 0.5, "focal_tversky": 0.3, "ssim": 0.1},
 }
 
 
@@ -81,7 +67,7 @@ class CompoundLoss(nn.Module):
 
 
 def build_loss(name: str) -> CompoundLoss:
-    """The loss that a plan calls ``name``: a key of ``LOSSES``.
+    """The loss that a plan calls ``name``: a key of :data:`cervseg.losses.recipes.LOSSES`.
 
     Raises:
         PlanError: there is no loss of that name.

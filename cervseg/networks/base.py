@@ -4,12 +4,17 @@ A network is an ``nn.Module`` made by a factory registered in the entry-point gr
 Its arguments are keyword-only and always include ``in_channels``, ``num_labels`` and ``input_size``;
 ``forward(image_BCHW)`` takes float images of ``input_size`` and returns ``logits_BLHW`` of the same height
 and width: one plane a foreground label, each an independent sigmoid's argument.
+
+A network may have more, and training knows what to do with it: ``encoder``, the part that weights of its own
+may be loaded into and that can be frozen (see :mod:`cervseg.training.trainable`), and :class:`Splittable`.
+Where ``takes_points`` is True, ``forward(image_BCHW, points)`` wants an N x 3 tensor (x, y, label plane) a
+film as well.
 """
 
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -19,6 +24,22 @@ from cervseg.core.registry import NETWORKS, load
 from cervseg.core.types import NetworkSpec
 
 BYTES_A_PARAMETER = 4  # float32
+
+
+@runtime_checkable
+class Splittable(Protocol):
+    """A network whose ``forward`` is ``decode(encode(image_BCHW))``; ``encode`` uses ``encoder`` alone.
+
+    Where the encoder is frozen, what it makes of a film can then be kept from epoch to epoch.
+    """
+
+    def encode(self, image_BCHW: torch.Tensor) -> torch.Tensor:
+        """Features B x C x h x w of images as ``forward`` takes them."""
+        ...
+
+    def decode(self, feature_BCHW: torch.Tensor) -> torch.Tensor:
+        """Logits B x L x H x W of such features."""
+        ...
 
 
 def build_network(spec: NetworkSpec) -> nn.Module:

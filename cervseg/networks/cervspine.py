@@ -76,10 +76,19 @@ class CervSpineNet(nn.Module):
         Raises:
             ValueError: the image is not of the size that the network was built for.
         """
+        return self.decode(self.encode(image_BCHW))
+
+    def encode(self, image_BCHW: torch.Tensor) -> torch.Tensor:
+        """The encoder's features, B x out_chans x H / patch_size x W / patch_size; errors are forward's."""
         check_input(image_BCHW, in_channels=self.in_channels, input_size=self.input_size)
         if self.in_channels == 1:
             image_BCHW = image_BCHW.expand(-1, 3, -1, -1)
-        logits_BLHW: torch.Tensor = self.decoder(self.encoder(image_BCHW))
+        feature_BCHW: torch.Tensor = self.encoder(image_BCHW)
+        return feature_BCHW
+
+    def decode(self, feature_BCHW: torch.Tensor) -> torch.Tensor:
+        """Logits B x num_labels x H x W of the encoder's features."""
+        logits_BLHW: torch.Tensor = self.decoder(feature_BCHW)
         return logits_BLHW
 
 

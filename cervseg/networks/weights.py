@@ -103,22 +103,23 @@ def load_pretrained(network: nn.Module, path: Path) -> LoadReport:
 def load_sam_encoder(network: nn.Module, path: Path) -> LoadReport:
     """Load the image encoder of a SAM checkpoint (keys ``image_encoder.*``) into ``network.encoder``.
 
-    Absolute position embeddings are interpolated bicubically, relative ones linearly, where the network's
-    film or window has another size than the checkpoint's.
+    A network that has SAM's own parts and names (``image_encoder`` and the others) is filled whole. Absolute
+    position embeddings are interpolated bicubically, relative ones linearly, where the network's film or
+    window has another size than the checkpoint's.
 
     Raises:
         CheckpointError: the file is broken or no SAM checkpoint, or the encoder's width or depth differs.
     """
     content = _read(path)
-    state = {
-        key.removeprefix(SAM_PREFIX): value for key, value in content.items() if key.startswith(SAM_PREFIX)
-    }
-    if not state:
+    is_whole = hasattr(network, "image_encoder")
+    prefix = "" if is_whole else SAM_PREFIX
+    state = {key.removeprefix(prefix): value for key, value in content.items() if key.startswith(prefix)}
+    if not any(key.startswith(SAM_PREFIX) for key in content):
         raise CheckpointError(
             "is not a SAM checkpoint", where=path, mend="cervseg_download_weights fetches the right file."
         )
-    encoder = getattr(network, "encoder", None)
-    if not isinstance(encoder, nn.Module) or not hasattr(encoder, "pos_embed"):
+    encoder = network if is_whole else getattr(network, "encoder", None)
+    if not isinstance(encoder, nn.Module) or not (is_whole or hasattr(encoder, "pos_embed")):
         raise CheckpointError(
             "cannot be loaded into a network without a SAM encoder",
             where=path,
@@ -180,10 +181,12 @@ def _fill(module: nn.Module, state: Mapping[str, torch.Tensor], *, source: str) 
 
 def _fitted(given: Any, own: torch.Tensor, name: str) -> torch.Tensor | None:
     """``given`` in the shape of ``own``: as it is, or interpolated if it holds positions; else None."""
-    if not isinstance(given, torch.Tensor) or given.ndim != own.ndim or given.shape[-1] != own.shape[-1]:
+    if not isinstance(given, torch.Tensor):
         return None
     if given.shape == own.shape:
         return given
+    if given.ndim != own.ndim or given.shape[-1:] != own.shape[-1:]:
+        return None
     if name.endswith("pos_embed"):
         grid = given.float().permute(0, 3, 1, 2)
         return functional.interpolate(

@@ -9,21 +9,21 @@ from typing import Any
 
 from cervseg.core.errors import PlanError
 from cervseg.core.types import Augmentation, Configuration, Hyperparameters, Plan
-from cervseg.planning.sizes import MULTIPLE_PX, whole_multiple
+from cervseg.losses.recipes import LOSSES
+from cervseg.planning.sizes import ENCODERS, MULTIPLE_PX, whole_multiple
 
 RESIZES = ("pad", "stretch")
 NORMALIZATIONS = ("zscore", "unit", "sam")
 PRECISIONS = ("float32", "bfloat16", "float16")
-LOSSES = (
-    "cervspinenet",
-    "cervspinenet_bce",
-    "dice_ft_ssim",
-    "dice_ssim",
-    "dice_ft",
-    "dice",
-    "bce_dice",
-    "bce",
-)
+_LEAST = {
+    "epochs": 1,
+    "batch_size": 1,
+    "accumulate": 1,
+    "train_last_blocks": -1,
+    "lora_rank": 0,
+    "num_workers": 0,
+    "seed": 0,
+}
 
 
 def check_plan(plan: Plan, *, where: str = "plan") -> None:
@@ -46,12 +46,16 @@ def check_plan(plan: Plan, *, where: str = "plan") -> None:
 
 def check_configuration(configuration: Configuration, *, where: str = "") -> None:
     """Refuse a configuration that cannot be carried out; see :func:`check_plan`."""
+    check_values(configuration, where=where)
+    _check_depth(configuration, where=where or configuration.name)
+
+
+def check_values(configuration: Configuration, *, where: str = "") -> None:
+    """Refuse values that are impossible whatever the network's depth; see :func:`check_plan`."""
     where = where or configuration.name
-    for side in configuration.input_size:
-        if side < MULTIPLE_PX or side % MULTIPLE_PX:
-            near = " x ".join(str(whole_multiple(s)) for s in configuration.input_size)
-            size = " x ".join(str(s) for s in configuration.input_size)
-            _refuse(where, "input_size", size, f"Each side must be a multiple of {MULTIPLE_PX}: take {near}.")
+    if any(side < MULTIPLE_PX or side % MULTIPLE_PX for side in configuration.input_size):
+        mend = f"Each side must be a multiple of {MULTIPLE_PX}: take {_near(configuration, MULTIPLE_PX)}."
+        _refuse(where, "input_size", _by(configuration.input_size), mend)
     _one_of(where, "resize", configuration.resize, RESIZES)
     _one_of(where, "normalization", configuration.normalization, NORMALIZATIONS)
     _one_of(where, "loss", configuration.loss, LOSSES)
@@ -65,20 +69,42 @@ def _check_network(configuration: Configuration, *, where: str) -> None:
     for name, value in network.items():
         if isinstance(value, int) and not isinstance(value, bool) and value < (name != "window_size"):
             _refuse(where, name, value, "It must be positive.")
+        if value == "":
+            _refuse(where, name, "empty", "Write something, or leave the planned value.")
+    if "encoder" in network and configuration.name in ENCODERS:
+        _one_of(where, "encoder", network["encoder"], ENCODERS[configuration.name])
     width, heads = network.get("embed_dim", 0), network.get("num_heads", 1)
     if width % heads:
         _refuse(where, "embed_dim", width, f"It must be a multiple of num_heads ({heads}).")
     depth, layers = network.get("depth", 0), network.get("global_attn_indexes", [])
     if layers and max(layers) >= depth:
         _refuse(where, "global_attn_indexes", layers, f"With depth {depth} the last block is {depth - 1}.")
-    step = 2 ** network.get("num_levels", 0)
-    if any(side % step for side in configuration.input_size):
-        mend = f"Both sides of {configuration.input_size} must divide by {step}."
-        _refuse(where, "num_levels", network["num_levels"], mend)
+
+
+def _check_depth(configuration: Configuration, *, where: str) -> None:
+    """A network that halves its frame must be able to."""
+    levels = configuration.network.get("num_levels", 0)
+    if any(side % 2**levels for side in configuration.input_size):
+        fewer = max(n for n in range(levels) if not any(side % 2**n for side in configuration.input_size))
+        mend = (
+            f"{_by(configuration.input_size)} can be halved {fewer} times: take num_levels={fewer}, "
+            f"or input_size={_near(configuration, 2**levels).replace(' ', '')}."
+        )
+        _refuse(where, "num_levels", levels, mend)
+
+
+def _by(input_size: tuple[int, int]) -> str:
+    return " x ".join(str(side) for side in input_size)
+
+
+def _near(configuration: Configuration, multiple_px: int) -> str:
+    """The nearest frame of whole multiples, in words."""
+    height, width = (whole_multiple(side, of_px=multiple_px) for side in configuration.input_size)
+    return _by((height, width))
 
 
 def _check_hyperparameters(hyper: Hyperparameters, *, where: str) -> None:
-    for name, least in (("epochs", 1), ("batch_size", 1), ("num_workers", 0), ("seed", 0)):
+    for name, least in _LEAST.items():
         _within(where, name, getattr(hyper, name), least, math.inf)
     for name in ("learning_rate", "gradient_clip"):
         if not 0 < getattr(hyper, name) < math.inf:
@@ -87,6 +113,12 @@ def _check_hyperparameters(hyper: Hyperparameters, *, where: str) -> None:
     _within(where, "warmup_fraction", hyper.warmup_fraction, 0, 1)
     if not 0 <= hyper.ema_decay < 1:
         _refuse(where, "ema_decay", hyper.ema_decay, "It must lie in 0 to below 1.")
+    if not 0 < hyper.layer_decay <= 1:
+        _refuse(where, "layer_decay", hyper.layer_decay, "It must lie in above 0 to 1.")
+    _within(where, "distill_weight", hyper.distill_weight, 0, 1)
+    if (hyper.freeze_encoder, hyper.train_last_blocks >= 0, hyper.lora_rank > 0).count(True) > 1:
+        mend = "Set one of freeze_encoder, train_last_blocks and lora_rank."
+        raise PlanError("there is more than one rule for what trains of the encoder", where=where, mend=mend)
     _one_of(where, "precision", hyper.precision, PRECISIONS)
 
 

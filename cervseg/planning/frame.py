@@ -3,34 +3,57 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from cervseg.core.types import Decision, Fingerprint
 from cervseg.planning import sizes
-from cervseg.planning.situation import Situation, in_words
-from cervseg.planning.sizes import MULTIPLE_PX, VIT, whole_multiple
+from cervseg.planning.situation import Situation
+from cervseg.planning.sizes import MULTIPLE_PX, whole_multiple
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """Which frames a machine and a network allow.
+
+    Args:
+        budget_px: about how many px a frame may have.
+        longest_px: its longest side.
+        multiple_px: what both sides must divide by, given the shorter one.
+    """
+
+    budget_px: float
+    longest_px: int
+    multiple_px: Callable[[int], int]
+
+    def has(self, frame: tuple[int, int]) -> bool:
+        """Is this frame affordable, and can the network divide it?"""
+        height, width = frame
+        multiple = self.multiple_px(min(frame))
+        affordable = height * width <= self.budget_px * sizes.BUDGET_TOLERANCE
+        return affordable and height % multiple == width % multiple == 0
 
 
 def input_size(s: Situation) -> Decision:
     """(height, width) of the network frame."""
     side = s.published.frame_px
-    if s.has_large_gpu and s.family == VIT:
+    if s.has_large_gpu and s.family.fixed_frame:
         return Decision(
             value=[side, side],
             reason=f"{s.machine}: the published frame, which SAM's position embeddings were made for; "
-            f"paper: {side} x {side} stretched.",
+            f"{s.compared('input_size')}",
         )
     if s.has_large_gpu:
         budget, longest = side * side, 2 * side
         reason = f"{s.machine}: as many px as {side} x {side}"
     else:
-        budget, longest = s.cores * sizes.PIXELS_A_CORE[s.family], sizes.SMALL_LONG_SIDE_PX
+        budget, longest = s.cores * sizes.PIXELS_A_CORE[s.family.name], sizes.SMALL_LONG_SIDE_PX
         reason = f"{s.machine}: {budget:,} px affordable, {longest} px a side at most"
-    frame = largest_frame(s.fingerprint, budget_px=budget, longest_px=longest)
-    frame, thin = _for_thin_structures(s, frame, budget_px=budget, longest_px=longest)
+    room = Room(budget_px=budget, longest_px=longest, multiple_px=s.family.multiple_px)
+    frame = largest_frame(s.fingerprint, room)
+    frame, thin = _for_thin_structures(s.fingerprint, frame, room)
     reason += f", {_shape(s.fingerprint)}{thin}"
-    if s.hardware.accelerator == "cpu":
-        reason += f"; about {in_words(s.seconds_a_film(frame))} a film in training"
-    return Decision(value=list(frame), reason=f"{reason}; paper: {side} x {side} stretched.")
+    return Decision(value=list(frame), reason=f"{reason}; {s.compared('input_size')}")
 
 
 def aspects_vary(fingerprint: Fingerprint) -> bool:
@@ -39,23 +62,20 @@ def aspects_vary(fingerprint: Fingerprint) -> bool:
     return aspect.minimum > 0 and aspect.maximum / aspect.minimum > 2
 
 
-def largest_frame(
-    fingerprint: Fingerprint, *, budget_px: float, longest_px: int, enough: float = math.inf
-) -> tuple[int, int]:
-    """The frame of whole multiples of 32 in which the median film, aspect kept, is largest.
+def largest_frame(fingerprint: Fingerprint, room: Room, *, enough: float = math.inf) -> tuple[int, int]:
+    """The frame in which the median film, aspect kept, is largest; no larger than that film.
 
-    The frame is no larger than that film, no longer than ``longest_px`` and holds about ``budget_px``
-    pixels at most; of equally good frames it is the smallest. A scale of ``enough`` network px a film px
-    need not be surpassed. The frame is square where the aspects vary.
+    Of equally good frames it is the smallest. A scale of ``enough`` network px a film px need not be
+    surpassed. The frame is square where the aspects vary.
     """
     height, width = fingerprint.height_px.median, fingerprint.width_px.median
     square = aspects_vary(fingerprint)
     if square:
         height = width = max(height, width)
     best, best_scale = (MULTIPLE_PX, MULTIPLE_PX), 0.0
-    for h in _sides(height, longest_px):
-        for w in _sides(width, longest_px):
-            if h * w > budget_px * sizes.BUDGET_TOLERANCE or (square and h != w):
+    for h in _sides(height, room.longest_px):
+        for w in _sides(width, room.longest_px):
+            if not room.has((h, w)) or (square and h != w):
                 continue
             # Rounded, so that frames which hold the film equally large compare as equal.
             scale = round(min(h / height, w / width, enough), 9)
@@ -69,21 +89,19 @@ def _sides(film_px: float, longest_px: int) -> range:
 
 
 def _for_thin_structures(
-    s: Situation, frame: tuple[int, int], *, budget_px: float, longest_px: int
+    fingerprint: Fingerprint, frame: tuple[int, int], room: Room
 ) -> tuple[tuple[int, int], str]:
     """A larger frame, within reason, where thin structures would vanish; and what the reason says."""
-    thin = min((f.thickness_px.median for f in s.fingerprint.labels.values() if f.num_cases), default=0.0)
+    thin = min((f.thickness_px.median for f in fingerprint.labels.values() if f.num_cases), default=0.0)
     if thin <= 0:
         return frame, ""
-    wanted, seen, note = sizes.THIN_STRUCTURE_PX, thin * _scale(s.fingerprint, frame), ""
+    wanted, seen, note = sizes.THIN_STRUCTURE_PX, thin * _scale(fingerprint, frame), ""
     if seen < wanted:
-        budget_px *= sizes.THIN_STRUCTURE_OVERDRAFT
-        larger = largest_frame(
-            s.fingerprint, budget_px=budget_px, longest_px=longest_px, enough=wanted / thin
-        )
+        roomier = replace(room, budget_px=room.budget_px * sizes.THIN_STRUCTURE_OVERDRAFT)
+        larger = largest_frame(fingerprint, roomier, enough=wanted / thin)
         if larger != frame:
             note = f", enlarged from {frame[0]} x {frame[1]} for thin structures"
-        frame, seen = larger, thin * _scale(s.fingerprint, larger)
+        frame, seen = larger, thin * _scale(fingerprint, larger)
     short = f" (less than the {wanted} wanted)" if seen < wanted else ""
     return frame, f"{note}; the thinnest label is {seen:.1f} px wide in it{short}"
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from cervseg.core.types import Augmentation, Decision
 from cervseg.planning import rules
+from cervseg.planning.families import PAPER, PAPER_CNN, SAM
 from cervseg.planning.situation import Rule, Situation, in_words
-from cervseg.planning.sizes import VIT
+from cervseg.planning.sizes import PAPER_LEARNING_RATES
 
 NO_AUGMENTATION = Augmentation(
     rotation_deg=0.0,
@@ -24,83 +25,91 @@ NO_AUGMENTATION = Augmentation(
 
 def precision(s: Situation) -> Decision:
     """The number format of the forward pass."""
-    return Decision(value="float32", reason="As published: no mixed precision.")
-
-
-def network(s: Situation) -> Decision:
-    """Width and depth."""
-    reason = "As published: 4 levels, 64 initial filters."
-    if s.family == VIT:
-        reason = "As published: SAM's ViT-B encoder, "
-        reason += (
-            "started from SAM's weights."
-            if s.sam_checkpoint
-            else "but FROM SCRATCH: no SAM checkpoint is at hand (cervseg_download_weights fetches it)."
-        )
-    return Decision(value=dict(s.published.network), reason=reason)
+    return Decision(value="float32", reason=f"{_published(s, 'precision')}.")
 
 
 def resize(s: Situation) -> Decision:
     """How a film comes into the frame."""
-    return Decision(value="stretch", reason="As published: stretched to a square.")
+    return Decision(value="stretch", reason=f"{_published(s, 'resize')}.")
 
 
 def input_size(s: Situation) -> Decision:
     """(height, width) of the network frame."""
     side = s.published.frame_px
-    reason = f"As published: {side} x {side}"
+    return Decision(value=[side, side], reason=f"{_published(s, 'input_size')}.")
+
+
+def network(s: Situation) -> Decision:
+    """Width and depth, and what else a network needs to know."""
+    frame = s.chosen["input_size"]
+    fitted = s.fitted(s.published, frame)
+    reasons = [_published(s, "network"), _start(s), fitted.reason]
     if s.hardware.accelerator == "cpu":
-        reason += f"; {s.machine}: about {in_words(s.seconds_a_film((side, side)))} a film in training"
-    return Decision(value=[side, side], reason=f"{reason}.")
+        seconds = s.seconds_a_film(frame, fitted.value)
+        reasons.append(f"{s.machine}: about {in_words(seconds)} a film in training")
+    return Decision(value=fitted.value, reason="; ".join(filter(None, reasons)) + ".")
+
+
+def _start(s: Situation) -> str:
+    """What the network starts from."""
+    if not s.family.weights:
+        return "from scratch"
+    if s.family.weights == SAM and not s.sam_checkpoint:
+        return "but FROM SCRATCH: no SAM checkpoint is at hand (cervseg_download_weights fetches it)"
+    return f"started from {s.family.weights}"
 
 
 def normalization(s: Situation) -> Decision:
     """How intensities are scaled."""
-    return Decision(value="unit", reason="As published: scaled to [0, 1].")
+    return Decision(value="unit", reason=f"{_published(s, 'normalization')}.")
 
 
 def batch_size(s: Situation) -> Decision:
     """Films a step."""
-    return Decision(value=1, reason="As published: 1.")
+    return Decision(value=1, reason=f"{_published(s, 'batch_size')}.")
 
 
 def learning_rate(s: Situation) -> Decision:
     """The highest learning rate of the schedule."""
     return Decision(
-        value=s.published.learning_rate,
+        value=PAPER_LEARNING_RATES[s.family.name],
         reason="Not published; this project's reading, with AdamW, a warm-up and a cosine to zero.",
     )
 
 
 def epochs(s: Situation) -> Decision:
     """Passes over the training cases."""
-    reason = "As published: 50"
+    reason = _published(s, "epochs")
     if s.hardware.accelerator == "cpu":
-        fold_s = 50 * s.num_training * s.seconds_a_film(s.chosen["input_size"])
+        fold_s = 50 * s.num_training * s.seconds_a_film(s.chosen["input_size"], s.chosen["network"])
         reason += f"; about {in_words(fold_s)} a fold on {s.cores_in_words}"
     return Decision(value=50, reason=f"{reason}.")
 
 
 def augmentation(s: Situation) -> Decision:
     """Ranges of random changes to training films."""
-    return Decision(value=NO_AUGMENTATION, reason="As published: none during training.")
+    return Decision(value=NO_AUGMENTATION, reason=f"{_published(s, 'augmentation')}.")
 
 
 def loss(s: Situation) -> Decision:
     """What training minimizes."""
-    if s.family == VIT:
-        return Decision(
-            value="cervspinenet",
-            reason="As published: 0.5 Dice + 0.3 focal Tversky + 0.1 Hausdorff + 0.1 SSIM.",
-        )
-    return Decision(value="bce", reason="As published: BCE.")
+    return Decision(value=s.family.paper_loss, reason=f"{_published(s, 'loss')}.")
+
+
+def _published(s: Situation, rule: str) -> str:
+    """The published protocol of a rule in words; what the paper leaves out goes as its CNNs do."""
+    if s.family.reference == PAPER:
+        return f"As published: {s.family.protocol[rule]}"
+    if rule in ("network", "loss"):
+        return f"Not in the paper; as in {s.family.reference}: {s.family.protocol[rule]}"
+    return f"Not in the paper; as its CNNs: {PAPER_CNN[rule]}"
 
 
 PAPER_RULES: Mapping[str, Rule] = {
     "precision": precision,
-    "network": network,
     "resize": resize,
     "input_size": input_size,
+    "network": network,
     "normalization": normalization,
     "batch_size": batch_size,
     "learning_rate": learning_rate,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,11 @@ def read_plan(path: Path) -> Plan:
     """
     if not path.is_file():
         raise PlanError("there is no plan", where=path, mend="Run cervseg_plan_and_preprocess first.")
-    plan = read_dataclass(Plan, path, error=PlanError)
+    try:
+        plan = read_dataclass(Plan, path, error=PlanError)
+    except PlanError as problem:
+        mend = f"{problem.mend} Mend the file, or run cervseg_plan_and_preprocess --replan.".strip()
+        raise PlanError(problem.what, where=problem.where, mend=mend) from None
     check_plan(plan, where=str(path))
     return plan
 
@@ -84,7 +88,7 @@ def _planned_values(plan: Plan, configuration: Configuration) -> Iterator[tuple[
         key.removeprefix(prefix): d.value for key, d in plan.decisions.items() if key.startswith(prefix)
     }
     # What no rule decides stands at its type's default.
-    defaults = {f.name: f.default for f in fields(Hyperparameters) if f.name in _UNDECIDED}
+    defaults = {f.name: f.default for f in fields(Hyperparameters) if f.default is not MISSING}
     for name, planned in {**defaults, **decided}.items():
         if hasattr(configuration, name) or hasattr(configuration.hyperparameters, name):
             yield name, planned
@@ -103,6 +107,3 @@ def _differences(rule: str, value: Any, planned: Any) -> list[Edit]:
             if value.get(name) != planned.get(name)
         ]
     return [Edit(rule=rule, value=value, planned=planned)]
-
-
-_UNDECIDED = ("weight_decay", "warmup_fraction", "gradient_clip", "seed")

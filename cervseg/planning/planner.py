@@ -18,16 +18,18 @@ from cervseg.core.types import (
     Hyperparameters,
     Plan,
 )
-from cervseg.planning.checks import check_plan, nearest
+from cervseg.planning.checks import check_plan, check_values, nearest
+from cervseg.planning.families import FAMILIES
 from cervseg.planning.paper import PAPER_RULES
 from cervseg.planning.rules import DEFAULT_RULES
-from cervseg.planning.settings import configure, parse, plain_name, refuse_unknown, settable
+from cervseg.planning.settings import change, parse, plain_name, refuse_unknown, settable
 from cervseg.planning.situation import Rule, Situation
-from cervseg.planning.sizes import CACHE_LONG_SIDE_PX, FAMILIES
+from cervseg.planning.sizes import CACHE_LONG_SIDE_PX, CNN
 
 PRESETS: Mapping[str, Mapping[str, Rule]] = {"default": DEFAULT_RULES, "paper": PAPER_RULES}
 CACHE = "cache_long_side_px"
 BY_HAND = "set by hand"
+PARTS = ("network", "augmentation")  # decided by one rule each, set by hand entry by entry
 
 
 def make_plan(
@@ -40,7 +42,7 @@ def make_plan(
     sam_checkpoint: bool = False,
     overrides: Mapping[str, str] = MappingProxyType({}),
 ) -> Plan:
-    """Plan a dataset on a machine: "2d_vit" for the SAM family, "2d_cnn" for the CNNs.
+    """Plan a dataset on a machine: a configuration for each family of networks.
 
     Args:
         preset: "default", or "paper" for the published protocol.
@@ -61,12 +63,12 @@ def make_plan(
         )
     situations = [
         Situation(family=f, fingerprint=fingerprint, hardware=hardware, sam_checkpoint=sam_checkpoint)
-        for f in FAMILIES
+        for f in FAMILIES.values()
     ]
     rules, decisions, configurations = PRESETS[preset], dict[str, Decision](), dict[str, Configuration]()
-    settings = _by_family(overrides, [_build(s.family, _ask(s, rules)) for s in situations])
+    settings = _by_family(overrides, [_build(s.family.name, _ask(s, rules)) for s in situations])
     for situation in situations:
-        family = situation.family
+        family = situation.family.name
         configurations[family], decided = _planned(situation, rules, settings=settings[family])
         decisions |= {f"{family}.{name}": decision for name, decision in decided.items()}
     decisions[CACHE] = cache_long_side_px(list(configurations.values()), by_hand=overrides.get(CACHE))
@@ -105,35 +107,50 @@ def _planned(
     start: Situation, rules: Mapping[str, Rule], *, settings: Mapping[str, str]
 ) -> tuple[Configuration, dict[str, Decision]]:
     """One configuration and its decisions by field."""
-    planned = _ask(start, rules)
-    configuration = _build(start.family, planned)
-    wanted = configure(configuration, settings)
-    names = [plain_name(configuration, key) for key in settings]
-    fixed = {_owner(configuration, name): value_of(wanted, _owner(configuration, name)) for name in names}
-    decisions = _ask(start, rules, fixed=fixed)
-    for part in ("network", "augmentation"):
-        changed = [name for name in names if settable(configuration)[name] == part]
-        if changed:
-            reason = f"{', '.join(changed)} {BY_HAND}; otherwise: {planned[part].reason}"
-            decisions[part] = replace(decisions[part], reason=reason)
-    return _build(start.family, decisions), decisions
+    configuration = _build(start.family.name, _ask(start, rules))
+    wanted = change(configuration, settings)
+    _check_by_hand(wanted, settings)
+    by_hand: dict[str, Any] = {}
+    for key in settings:
+        name = plain_name(configuration, key)
+        part = settable(configuration)[name]
+        if part in PARTS:
+            by_hand.setdefault(part, {})[name] = value_of(wanted, part)[name]
+        else:
+            by_hand[name] = value_of(wanted, name)
+    decisions = _ask(start, rules, by_hand=by_hand)
+    return _build(start.family.name, decisions), decisions
 
 
-def _owner(configuration: Configuration, name: str) -> str:
-    part = settable(configuration)[name]
-    return part if part in ("network", "augmentation") else name
+def _check_by_hand(wanted: Configuration, settings: Mapping[str, str]) -> None:
+    """Refuse impossible values; what was meant for another configuration gets the way to say so."""
+    try:
+        check_values(wanted)
+    except PlanError as problem:
+        shared = [key for key in settings if not key.startswith(f"{wanted.name}.")]
+        hint = f" To set it for one configuration alone, put its name in front: {CNN}.epochs=5."
+        raise PlanError(
+            problem.what, where=problem.where, mend=problem.mend + (hint if shared else "")
+        ) from None
 
 
 def _ask(
-    start: Situation, rules: Mapping[str, Rule], *, fixed: Mapping[str, Any] = MappingProxyType({})
+    start: Situation, rules: Mapping[str, Rule], *, by_hand: Mapping[str, Any] = MappingProxyType({})
 ) -> dict[str, Decision]:
-    """Every rule's decision in order, values of ``fixed`` instead of theirs; then what no rule decides."""
+    """Every rule's decision in order, values set by hand instead of theirs; then what no rule decides."""
     situation, decisions = start, dict[str, Decision]()
     for name, rule in rules.items():
-        decision = Decision(value=fixed[name], reason=BY_HAND) if name in fixed else rule(situation)
-        decisions[name] = replace(decision, value=to_json(decision.value))
-        situation = replace(situation, chosen={**situation.chosen, name: decisions[name].value})
-    others = {name: value for name, value in fixed.items() if name not in rules}
+        if name in by_hand and name not in PARTS:
+            decision = Decision(value=by_hand[name], reason=BY_HAND)
+        else:
+            decision = rule(situation)
+        decision = replace(decision, value=to_json(decision.value))
+        if name in by_hand and name in PARTS:  # some of its entries
+            reason = f"{', '.join(by_hand[name])} {BY_HAND}; otherwise: {decision.reason}"
+            decision = Decision(value={**decision.value, **by_hand[name]}, reason=reason)
+        decisions[name] = decision
+        situation = replace(situation, chosen={**situation.chosen, name: decision.value})
+    others = {name: value for name, value in by_hand.items() if name not in rules}
     return decisions | {name: Decision(value=value, reason=BY_HAND) for name, value in others.items()}
 
 

@@ -27,9 +27,15 @@ def configure(configuration: Configuration, settings: Mapping[str, str]) -> Conf
     Raises:
         PlanError: a name is unknown (the nearest is suggested), a value has the wrong type or is impossible.
     """
+    changed = change(configuration, settings)
+    check_configuration(changed)
+    return changed
+
+
+def change(configuration: Configuration, settings: Mapping[str, str]) -> Configuration:
+    """:func:`configure` before its check, for a planner that lets other values follow first."""
     for key, text in settings.items():
         configuration = _set(configuration, key, text)
-    check_configuration(configuration)
     return configuration
 
 

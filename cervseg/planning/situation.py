@@ -8,17 +8,19 @@ from typing import Any
 
 from cervseg.core.types import Decision, Fingerprint, Hardware
 from cervseg.planning import sizes
-from cervseg.planning.sizes import VIT, Size
+from cervseg.planning.cost import pass_seconds
+from cervseg.planning.families import SAM, Family
+from cervseg.planning.sizes import Size
 
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """What a rule may look at: the dataset, the machine, and what the rules before it chose.
+    """What a rule may look at: the family, the dataset, the machine, and what the rules before it chose.
 
     ``chosen`` holds the values of earlier rules by field name; the order is that of the rule table.
     """
 
-    family: str
+    family: Family
     fingerprint: Fingerprint
     hardware: Hardware
     sam_checkpoint: bool
@@ -62,28 +64,39 @@ class Situation:
     @property
     def size(self) -> Size:
         """That entry."""
-        return sizes.SIZES[self.family][self.size_name]
+        return self.family.sizes[self.size_name]
 
     @property
     def published(self) -> Size:
-        """The size that the paper used."""
-        return sizes.SIZES[self.family]["published"]
+        """The size that the paper used (of nnU-Net: its own)."""
+        return self.family.sizes["published"]
 
     @property
-    def uses_sam_weights(self) -> bool:
-        """Does the network start from SAM's ViT-B weights?"""
-        return self.family == VIT and self.sam_checkpoint and self.size_name == "published"
+    def weights(self) -> str:
+        """The published weights that a network of this size starts from, in words; empty: random ones."""
+        if self.family.weights == SAM and not (self.sam_checkpoint and self.size_name == "published"):
+            return ""
+        return self.family.weights
 
     @property
     def num_training(self) -> int:
         """Cases that one of five folds trains on."""
         return max(1, round(self.fingerprint.num_cases * sizes.TRAINING_SHARE))
 
-    def seconds_a_film(self, input_size: Sequence[int], network: Mapping[str, Any] | None = None) -> float:
+    def compared(self, rule: str) -> str:
+        """What the others chose, as reasons end: "paper: float32."."""
+        return f"{self.family.reference}: {self.family.protocol[rule]}."
+
+    def fitted(self, size: Size, input_size: Sequence[int]) -> Decision:
+        """The arguments of a size's network in this frame; the reason says what follows from the data."""
+        fit = self.family.fit(input_size, self.fingerprint)
+        return Decision(value={**size.network, **fit.value}, reason=fit.reason)
+
+    def seconds_a_film(self, input_size: Sequence[int], network: Mapping[str, Any]) -> float:
         """About how long the processor trains on one film of this size."""
-        return sizes.pass_seconds(
-            family=self.family,
-            network=network or self.chosen["network"],
+        return pass_seconds(
+            family=self.family.name,
+            network=network,
             input_size=(input_size[0], input_size[1]),
             cores=self.hardware.num_cores,
             precision=self.chosen["precision"],

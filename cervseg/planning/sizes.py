@@ -11,9 +11,12 @@ from cervseg.core.types import Augmentation
 
 VIT = "2d_vit"
 CNN = "2d_cnn"
-FAMILIES = (VIT, CNN)
+DEEPLAB = "2d_deeplab"
+SEGFORMER = "2d_segformer"
+NNUNET = "2d_nnunet"
 
 MULTIPLE_PX = 32  # every side of a network frame is a multiple of this
+BOTTLENECK_PX = 4  # nnU-Net halves a side until halving it once more would leave less
 CACHE_LONG_SIDE_PX = 1024  # preprocessing keeps films no longer than this
 LARGE_GPU_GIB = 7.5  # cards sold with 8 GB report a little less
 
@@ -26,8 +29,10 @@ class Size:
         network: the arguments of the family's network.
         learning_rate: what this size trains with.
         batch_size: where memory is no limit.
-        memory_gib: activations of one film of ``frame_px`` in bfloat16 training; 0 = not limited by it.
+        memory_gib: activations of one film of ``frame_px`` in bfloat16 training, about twice what the
+            backward pass keeps; 0 = not limited by it.
         frame_px: the side of the square frame this size was published with.
+        light_augmentation: does it see lightly changed films only?
     """
 
     network: Mapping[str, Any]
@@ -35,6 +40,7 @@ class Size:
     batch_size: int
     memory_gib: float = 0.0
     frame_px: int = 512
+    light_augmentation: bool = False
 
 
 # SAM's ViT-B encoder with the paper's decoder: 90,457,984 parameters (paper, 2.4).
@@ -69,6 +75,7 @@ VIT_SIZES: Mapping[str, Size] = {
         },
         learning_rate=3e-4,
         batch_size=2,
+        light_augmentation=True,
     ),
     "small": Size(
         network={
@@ -83,6 +90,7 @@ VIT_SIZES: Mapping[str, Size] = {
         },
         learning_rate=6e-4,
         batch_size=2,
+        light_augmentation=True,
     ),
 }
 
@@ -107,12 +115,110 @@ UNET_SIZES: Mapping[str, Size] = {
     ),
 }
 
-SIZES: Mapping[str, Mapping[str, Size]] = {VIT: VIT_SIZES, CNN: UNET_SIZES}
+# "published": ResNet-50 with ImageNet weights (paper, 2.5.1). Fine-tuning takes smaller steps than training
+# from random weights: for AdamW 1e-4 to 3e-4 is usual.
+DEEPLAB_SIZES: Mapping[str, Size] = {
+    "published": Size(
+        network={"encoder": "resnet50", "decoder_channels": 256},
+        learning_rate=3e-4,
+        batch_size=8,
+        memory_gib=0.8,
+    ),
+    "medium": Size(
+        network={"encoder": "resnet34", "decoder_channels": 256}, learning_rate=3e-4, batch_size=4
+    ),
+    "small": Size(network={"encoder": "resnet18", "decoder_channels": 256}, learning_rate=3e-4, batch_size=4),
+}
+
+# The paper (2.5.4) gives neither the size of its MiT encoder nor its prompts. The rule ``network`` adds them.
+SEGFORMER_SIZES: Mapping[str, Size] = {
+    "published": Size(
+        network={"encoder": "mit_b2", "decoder_channels": 256, "text_encoder": "minilm"},
+        learning_rate=2e-4,
+        batch_size=8,
+        memory_gib=1.0,
+    ),
+    "medium": Size(
+        network={"encoder": "mit_b1", "decoder_channels": 256, "text_encoder": "minilm"},
+        learning_rate=2e-4,
+        batch_size=4,
+    ),
+    "small": Size(
+        network={"encoder": "mit_b0", "decoder_channels": 256, "text_encoder": "minilm"},
+        learning_rate=2e-4,
+        batch_size=4,
+    ),
+}
+
+# nnU-Net (Isensee et al. 2021) in two dimensions: min(512, 32 * 2**level) filters; the rule ``network`` adds
+# how often the frame is halved. Processors get the same network with fewer filters.
+NNUNET_SIZES: Mapping[str, Size] = {
+    "published": Size(
+        network={"features": 32, "max_features": 512, "norm": "instance"},
+        learning_rate=1e-3,
+        batch_size=12,
+        memory_gib=0.7,
+    ),
+    "medium": Size(
+        network={"features": 24, "max_features": 384, "norm": "instance"}, learning_rate=1e-3, batch_size=4
+    ),
+    "small": Size(
+        network={"features": 16, "max_features": 256, "norm": "instance"}, learning_rate=1e-3, batch_size=4
+    ),
+}
+
+SIZES: Mapping[str, Mapping[str, Size]] = {
+    VIT: VIT_SIZES,
+    CNN: UNET_SIZES,
+    DEEPLAB: DEEPLAB_SIZES,
+    SEGFORMER: SEGFORMER_SIZES,
+    NNUNET: NNUNET_SIZES,
+}
 MEDIUM_FROM_CORES = 8
+
+# Not given in the paper; this project's reading.
+PAPER_LEARNING_RATES: Mapping[str, float] = {
+    VIT: 1e-4,
+    CNN: 1e-3,
+    DEEPLAB: 1e-3,
+    SEGFORMER: 1e-3,
+    NNUNET: 1e-3,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderCost:
+    """GFLOP of a forward pass a megapixel (10**6 px): the encoder's, and its decoder's of 256 channels."""
+
+    encoder: float
+    decoder: float
+
+
+# The encoders that a plan may name, by family, as torch counts them at 512 x 512. MiT's attention makes its
+# share grow with the frame: up to a quarter less at 256 x 256, up to twice as much at 1024 x 1024.
+ENCODERS: Mapping[str, Mapping[str, EncoderCost]] = {
+    DEEPLAB: {
+        "resnet18": EncoderCost(encoder=121.4, decoder=17.8),
+        "resnet34": EncoderCost(encoder=222.8, decoder=17.8),
+        "resnet50": EncoderCost(encoder=247.4, decoder=31.6),
+    },
+    SEGFORMER: {
+        "mit_b0": EncoderCost(encoder=24.4, decoder=34.8),
+        "mit_b1": EncoderCost(encoder=79.6, decoder=36.8),
+        "mit_b2": EncoderCost(encoder=154.4, decoder=36.8),
+    },
+}
+COUNTED_DECODER_CHANNELS = 256
 
 # Without a large GPU: px of the network frame that each core pays for, the longest side, and how far
 # the budget may be exceeded to fit the films' shape, or to keep thin structures visible.
-PIXELS_A_CORE: Mapping[str, int] = {VIT: 50_000, CNN: 33_000}
+PIXELS_A_CORE: Mapping[str, int] = {
+    VIT: 50_000,
+    CNN: 33_000,
+    DEEPLAB: 33_000,
+    SEGFORMER: 33_000,
+    NNUNET: 33_000,
+}
 ACCELERATOR_AS_CORES = 16  # a small GPU or Apple's, for the pixel budget and the size of the network
 SMALL_LONG_SIDE_PX = 512
 BUDGET_TOLERANCE = 1.1
@@ -147,51 +253,7 @@ FEWEST_EPOCHS = 20  # whatever the time
 TRAINING_SHARE = 0.8  # of the cases, in each of 5 folds
 
 
-def forward_gflop(family: str, network: Mapping[str, Any], input_size: tuple[int, int]) -> float:
-    """What one film costs in a forward pass, in GFLOP (a multiplication and an addition are two)."""
-    pixels = input_size[0] * input_size[1]
-    flop = _vit_flop(network, pixels) if family == VIT else _unet_flop(network, pixels)
-    return flop / 1e9
-
-
-def _vit_flop(network: Mapping[str, Any], pixels: int) -> float:
-    width, depth, patch, out = (network[k] for k in ("embed_dim", "depth", "patch_size", "out_chans"))
-    window = network["window_size"]
-    tokens = pixels / patch**2
-    num_global = len(network["global_attn_indexes"]) if window else depth
-    attended = num_global * tokens + (depth - num_global) * window**2
-    encoder = tokens * (24 * width**2 * depth + 4 * width * attended + 2 * 3 * patch**2 * width)
-    neck = tokens * 2 * (width * out + 9 * out**2)
-    decoder, before = 0.0, out
-    for stage, channels in enumerate(network["decoder_widths"]):
-        decoder += tokens * 4**stage * 18 * (before * channels + 2 * channels**2)
-        before = channels
-    return float(encoder + neck + decoder)
-
-
-def _unet_flop(network: Mapping[str, Any], pixels: int) -> float:
-    features, levels = network["features"], network["num_levels"]
-    most = network.get("max_features", 1024)
-    total = 0.0
-    for level in range(levels + 1):
-        channels = min(features * 2**level, most)
-        before = min(channels, features * 2 ** (level - 1)) if level else 1
-        here = pixels / 4**level
-        total += here * 18 * (before * channels + channels**2)  # down
-        if level < levels:
-            total += here * (18 * 3 * channels**2 + 2 * 2 * channels**2)  # up: concatenated, then two
-    return total
-
-
-def pass_seconds(
-    *, family: str, network: Mapping[str, Any], input_size: tuple[int, int], cores: int, precision: str
-) -> float:
-    """About how long a processor trains on one film, forward and backward."""
-    speed = GFLOP_PER_S_A_CORE.get(precision, GFLOP_PER_S_A_CORE["float32"]) * min(cores, CORES_THAT_SCALE)
-    return BACKWARD_FACTOR * forward_gflop(family, network, input_size) / speed
-
-
-def whole_multiple(side: float, *, down: bool = False) -> int:
-    """The multiple of 32 nearest to ``side`` (or below it), 32 at least."""
-    count = math.floor(side / MULTIPLE_PX) if down else math.floor(side / MULTIPLE_PX + 0.5)
-    return MULTIPLE_PX * max(1, count)
+def whole_multiple(side: float, *, of_px: int = MULTIPLE_PX, down: bool = False) -> int:
+    """The multiple of 32 (or of another side) nearest to ``side``, or below it; one at least."""
+    count = math.floor(side / of_px) if down else math.floor(side / of_px + 0.5)
+    return of_px * max(1, count)

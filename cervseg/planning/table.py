@@ -3,29 +3,57 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable
 from itertools import zip_longest
 from typing import Any
 
-from cervseg.core.types import Plan
+from cervseg.core.types import Configuration, Plan
+from cervseg.planning.families import FAMILIES
 from cervseg.planning.planfile import Edit, as_words, find_edits
 from cervseg.planning.planner import CACHE, value_of
+from cervseg.planning.sizes import CNN, VIT
 
 _RULE, _VALUE, _REASON = 18, 26, 54  # characters; with two gaps of 2 about 100 a line
 
 
-def plan_table(plan: Plan) -> str:
-    """Every decision with its reason, about 100 characters wide; values changed by hand carry a star."""
+def plan_table(plan: Plan, families: Iterable[str] | None = None) -> str:
+    """Decisions with their reasons, about 100 characters wide; values changed by hand carry a star.
+
+    Args:
+        families: the configurations to print in full (default: "2d_vit", "2d_cnn" and those that were
+            changed by hand); each of the others gets one line.
+    """
     edits = find_edits(plan)
+    wanted = {VIT, CNN, *(_section(edit.rule) for edit in edits)} if families is None else set(families)
+    full = [name for name in plan.configurations if name in wanted]
+    brief = [name for name in plan.configurations if name not in wanted]
     lines = [f'Plan of {plan.dataset.name}, preset "{plan.preset}"', _row("rule", "value", "reason")]
-    for name in ("", *plan.configurations):
+    for name in ("", *full):
         lines += ["", name] if name else []
         lines += [_decision_row(plan, key, edits) for key in plan.decisions if _section(key) == name]
         lines += [
             _edit_row(edit) for edit in edits if _section(edit.rule) == name and not _has_row(plan, edit)
         ]
+    if brief:
+        lines += ["", "in brief (plans.json holds every reason; --verbose prints them)"]
+        lines += [_brief_row(plan.configurations[name]) for name in brief]
     if edits:
         lines += ["", "* changed by hand in plans.json"]
     return "\n".join(lines)
+
+
+def _brief_row(configuration: Configuration) -> str:
+    """One line: name, network, frame, batch, epochs."""
+    hyper, network = configuration.hyperparameters, configuration.network
+    family = FAMILIES.get(configuration.name)
+    columns = (
+        (configuration.name, 14),
+        (family.words.format_map(network) if family else as_words(network), 38),
+        (as_words(configuration.input_size), 11),
+        (f"batch {hyper.batch_size}", 9),
+        (f"{hyper.epochs} epochs", 0),
+    )
+    return "  ".join(f"{text:<{width}}" for text, width in columns)
 
 
 def _section(key: str) -> str:

@@ -42,6 +42,8 @@ def score_table(summary: Summary) -> str:
         lines.append(f"fold {number} ({fold.num_cases} cases): " + _in_one_line(fold.foreground_mean))
     if summary.folds:
         lines.append("")
+    if summary.prompts:
+        lines += [f"prompts: {summary.prompts}", ""]
     lines += _NOTES
     if any(value is not None for means in summary.mean.values() for value in [means.get("HD95_mm")]):
         lines.append("mm: by the pixel size in dataset.json, else in the film's own header.")

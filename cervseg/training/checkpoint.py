@@ -12,9 +12,11 @@ from cervseg.core.errors import CheckpointError
 from cervseg.core.jsonio import from_json, to_json
 from cervseg.core.paths import atomic_path
 from cervseg.core.types import Configuration, NetworkSpec, Plan, RunInfo
+from cervseg.networks.lora import merged_state
 from cervseg.networks.weights import FORMAT, read_checkpoint
 
 BEST, LATEST = "checkpoint_best.pt", "checkpoint_latest.pt"
+MAY_CHANGE = ("epochs", "num_workers", "checkpoint_blocks")  # from one part of a run to the next
 
 
 def model_content(
@@ -26,6 +28,7 @@ def model_content(
     variant: str,
     fold: str,
     run: RunInfo,
+    teacher: str = "",
 ) -> dict[str, Any]:
     """The part of a checkpoint that never changes during a run: what rebuilds the network and its input."""
     return {
@@ -37,6 +40,7 @@ def model_content(
         "cache_long_side_px": plan.cache_long_side_px,
         "variant": variant,
         "fold": fold,
+        "teacher": teacher,
         "run": to_json(run),
     }
 
@@ -44,8 +48,8 @@ def model_content(
 def save_best(
     path: Path, model: dict[str, Any], *, network: nn.Module, epoch: int, dice: float | None
 ) -> None:
-    """Write a checkpoint for prediction."""
-    _save(path, {**model, "state_dict": network.state_dict(), "epoch": epoch, "dice": dice})
+    """Write a checkpoint for prediction: the weights that the network of the plan computes with."""
+    _save(path, {**model, "state_dict": merged_state(network), "epoch": epoch, "dice": dice})
 
 
 def save_latest(
@@ -77,20 +81,19 @@ def resume(
 ) -> dict[str, Any]:
     """Load a checkpoint into ``network``, ``optimizer`` and ``average``; returns its progress.
 
+    A hyperparameter that the checkpoint does not know stood at its default.
+
     Raises:
         CheckpointError: the checkpoint is broken, or was made with other settings than ``model`` asks for.
     """
     content = read_checkpoint(path)
-    for part in ("network", "configuration", "variant"):
-        changed = _difference(content[part], model[part], part)
-        if changed and not changed.startswith(
-            ("configuration.hyperparameters.epochs", "configuration.hyperparameters.num_workers")
-        ):
-            raise CheckpointError(
-                f"was trained with another setting ({changed})",
-                where=path,
-                mend="Use the settings of before, or --restart to begin this fold anew.",
-            )
+    changed = _difference(_constant(content), _constant(model))
+    if changed:
+        raise CheckpointError(
+            f"was trained with another setting ({changed})",
+            where=path,
+            mend="Use the settings of before, or --restart to begin this fold anew.",
+        )
     network.load_state_dict(content["state_dict"])
     optimizer.load_state_dict(content["optimizer"])
     if average is not None:
@@ -98,20 +101,28 @@ def resume(
     return dict(content["progress"])
 
 
-def checkpoint_configuration(content: dict[str, Any]) -> Configuration:
-    """The configuration that a checkpoint was trained with."""
-    return from_json(Configuration, content["configuration"], error=CheckpointError)
+def _constant(content: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint says of its run that must stay the same, whole."""
+    configuration = from_json(Configuration, content["configuration"], error=CheckpointError)
+    plain = to_json(configuration)
+    for name in MAY_CHANGE:
+        del plain["hyperparameters"][name]
+    return {
+        "network": content["network"],
+        "configuration": plain,
+        "variant": content["variant"],
+        "teacher": content.get("teacher", ""),
+    }
 
 
-def _difference(old: Any, new: Any, where: str) -> str:
+def _difference(old: Any, new: Any, where: str = "") -> str:
     """The first place where two JSON values differ, as text; empty if they agree."""
     if isinstance(old, dict) and isinstance(new, dict):
-        for key in sorted(set(old) | set(new)):
-            found = _difference(old.get(key), new.get(key), f"{where}.{key}")
-            if found and "hyperparameters.epochs" not in found and "hyperparameters.num_workers" not in found:
-                return found
-        return ""
-    return "" if old == new else f"{where}: {old} before, {new} now"
+        differences = (
+            _difference(old.get(key), new.get(key), f"{where}.{key}") for key in sorted(set(old) | set(new))
+        )
+        return next(filter(None, differences), "")
+    return "" if old == new else f"{where.lstrip('.')}: {old} before, {new} now"
 
 
 def _save(path: Path, content: dict[str, Any]) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,16 +26,33 @@ from cervseg.preprocessing.prepare import (
     warp_target,
 )
 from cervseg.preprocessing.store import CaseStore
-from cervseg.training.augment import apply_intensity, draw_augmentation
+from cervseg.training.augment import AugmentationDraw, apply_intensity, draw_augmentation
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """``image_BCHW`` float32, normalized; ``target_BLHW`` float32 {0, 1}; the ids of its cases."""
+    """``image_BCHW`` float32, normalized; ``target_BLHW`` float32 {0, 1}; the ids of its cases.
+
+    ``feature_BCHW`` is what the network's frozen encoder makes of the images, where that is kept. A teacher
+    sees the films in its own frame, ``teacher_BCHW``; ``to_teacher_B33`` float32 takes points (x, y, 1) of
+    the images to points of that frame.
+    """
 
     image_BCHW: torch.Tensor
     target_BLHW: torch.Tensor
     cases: tuple[str, ...]
+    feature_BCHW: torch.Tensor | None = None
+    teacher_BCHW: torch.Tensor | None = None
+    to_teacher_B33: torch.Tensor | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device; what convolutions see is channels last, as they like it."""
+        moved: dict[str, Any] = {}
+        for name, value in vars(self).items():
+            if isinstance(value, torch.Tensor):
+                layout = torch.channels_last if name.endswith("_BCHW") else torch.preserve_format
+                moved[name] = value.to(device, memory_format=layout, non_blocking=True)
+        return replace(self, **moved)
 
 
 class FrameSource:
@@ -83,21 +101,37 @@ class FrameSource:
             self._kept[case] = frame
         return frame
 
-    def sample(
-        self, case: str, *, ranges: Augmentation | None, rng: np.random.Generator | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """(image C x h x w, target L x h x w) of one case, augmented if ranges and a generator are given."""
+    def sample(self, case: str, *, draw: AugmentationDraw | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """(image C x h x w, target L x h x w) of one case, augmented as drawn."""
         frame = self.frame(case)
-        if ranges is None or rng is None:
+        if draw is None:
             return normalize(warp_image(frame), frame.normalization), warp_target(frame)
-        draw = draw_augmentation(rng, ranges, size=self.input_size)
         image = apply_intensity(warp_image(frame, augmentation=draw.matrix), draw)
         return normalize(image, frame.normalization), warp_target(frame, augmentation=draw.matrix)
+
+    def view(
+        self, case: str, *, of: FrameSource, draw: AugmentationDraw | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What another source drew of a case, in this source's frame, with its intensities as they are.
+
+        Returns:
+            The image C x h x w and the 3 x 3 matrix from the other frame to this one.
+        """
+        frame = self.frame(case)
+        from_other = frame.placement.matrix_to_network @ of.frame(case).placement.matrix_to_image
+        moved = None
+        if draw is not None and draw.matrix is not None:
+            moved = from_other @ draw.matrix @ np.linalg.inv(from_other)
+        return normalize(warp_image(frame, augmentation=moved), frame.normalization), from_other
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchPlan:
-    """Which cases a run sees: training shuffles and augments, validation does neither."""
+    """Which cases a run sees: training shuffles and augments, validation does neither.
+
+    ``features`` holds what a frozen encoder makes of each case, C x h x w. ``teacher`` is where a teacher's
+    view of the films comes from.
+    """
 
     source: FrameSource
     cases: Sequence[str]
@@ -105,6 +139,13 @@ class BatchPlan:
     num_workers: int
     ranges: Augmentation | None = None
     seed: int = 0
+    features: Mapping[str, torch.Tensor] | None = None
+    teacher: FrameSource | None = None
+
+    @property
+    def is_fixed(self) -> bool:
+        """Does every epoch show the same images?"""
+        return self.ranges is None or self.ranges.probability == 0
 
     @property
     def num_batches(self) -> int:
@@ -129,14 +170,46 @@ class BatchPlan:
                 for future in waiting:
                     future.cancel()
 
+    def share_of_step(self, index: int, *, accumulate: int) -> float:
+        """What batch ``index`` counts where ``accumulate`` batches make a step: its share of their cases."""
+        first = index - index % accumulate
+        last = min(first + accumulate, self.num_batches)
+        return self._size(index, index + 1) / self._size(first, last)
+
+    def _size(self, start: int, stop: int) -> int:
+        """Cases in batches ``start`` to ``stop``, the latter not included."""
+        return min(stop * self.batch_size, len(self.cases)) - start * self.batch_size
+
     def _batch(self, epoch: int, index: int, order: np.ndarray) -> Batch:
         positions = order[index * self.batch_size : (index + 1) * self.batch_size]
-        samples = []
-        for position in positions:
-            rng = np.random.default_rng([self.seed, epoch, int(position)]) if self.ranges else None
-            samples.append(self.source.sample(self.cases[position], ranges=self.ranges, rng=rng))
-        return Batch(
-            image_BCHW=torch.from_numpy(np.stack([image for image, _ in samples])),
-            target_BLHW=torch.from_numpy(np.stack([target for _, target in samples])),
-            cases=tuple(self.cases[position] for position in positions),
+        cases = tuple(self.cases[position] for position in positions)
+        draws = [self._draw(epoch, int(position)) for position in positions]
+        samples = [self.source.sample(case, draw=draw) for case, draw in zip(cases, draws, strict=True)]
+        batch = Batch(
+            image_BCHW=_stacked([image for image, _ in samples]),
+            target_BLHW=_stacked([target for _, target in samples]),
+            cases=cases,
         )
+        if self.features is not None:
+            batch = replace(batch, feature_BCHW=torch.stack([self.features[case] for case in cases]))
+        if self.teacher is not None:
+            views = [
+                self.teacher.view(case, of=self.source, draw=draw)
+                for case, draw in zip(cases, draws, strict=True)
+            ]
+            batch = replace(
+                batch,
+                teacher_BCHW=_stacked([image for image, _ in views]),
+                to_teacher_B33=_stacked([matrix for _, matrix in views]).float(),
+            )
+        return batch
+
+    def _draw(self, epoch: int, position: int) -> AugmentationDraw | None:
+        if self.ranges is None:
+            return None
+        rng = np.random.default_rng([self.seed, epoch, position])
+        return draw_augmentation(rng, self.ranges, size=self.source.input_size)
+
+
+def _stacked(arrays: Sequence[np.ndarray]) -> torch.Tensor:
+    return torch.from_numpy(np.stack(arrays))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import nn
 
 from cervseg.core.types import Configuration, NetworkSpec, Plan
 from cervseg.losses.compound import build_loss
+from cervseg.networks.base import Splittable
 from cervseg.networks.published import PublishedWeights
 from cervseg.training.data import Batch
+from cervseg.training.trainable import parameter_groups
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,19 +61,12 @@ class Trainer:
         return build_loss(self.configured(plan).loss)
 
     def optimizer(self, network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
-        """AdamW; weight decay acts on matrices and kernels, not on biases, norms and position embeddings."""
+        """AdamW over :func:`~cervseg.training.trainable.parameter_groups`.
+
+        The loop sets each group's learning rate, times its ``factor`` where it has one.
+        """
         hyper = self.configured(plan).hyperparameters
-        decayed: list[nn.Parameter] = []
-        free: list[nn.Parameter] = []
-        for name, parameter in network.named_parameters():
-            if parameter.requires_grad:
-                is_free = parameter.ndim < 2 or "pos_embed" in name or "rel_pos" in name
-                (free if is_free else decayed).append(parameter)
-        groups = [
-            {"params": decayed, "weight_decay": hyper.weight_decay},
-            {"params": free, "weight_decay": 0.0},
-        ]
-        return torch.optim.AdamW(groups, lr=hyper.learning_rate)
+        return torch.optim.AdamW(parameter_groups(network, hyper), lr=hyper.learning_rate)
 
     def step(self, network: nn.Module, loss: nn.Module, batch: Batch) -> StepResult:
         """Forward and loss of one batch on its device; the loop does the rest."""
@@ -80,6 +75,8 @@ class Trainer:
 
     def logits(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Logits B x L x H x W of a batch, for the loss and to choose the best epoch."""
+        if batch.feature_BCHW is not None:
+            return cast(Splittable, network).decode(batch.feature_BCHW)
         logits_BLHW: torch.Tensor = network(batch.image_BCHW)
         return logits_BLHW
 

@@ -176,3 +176,20 @@ def test_folds_that_cannot_be_combined():
         combine_folds([one, one])
     with pytest.raises(DatasetError, match="same labels"):
         combine_folds([one, summarize([case("b", label="x", Dice=1.0)], labels={"x": 1})])
+
+
+def test_prompts_are_kept(tmp_path):
+    """Where points came from goes into the file and back, and over the folds; without points: no word."""
+    oracle, plain = "oracle: centroids of the reference masks", summarize(four_cases(), labels={"process": 1})
+    folds = [
+        summarize(four_cases()[:2], labels={"process": 1}, prompts=oracle),
+        summarize(four_cases()[2:], labels={"process": 1}, prompts=oracle),
+    ]
+    write_summary(tmp_path / "summary.json", combine_folds(folds))
+    assert strict_json(tmp_path / "summary.json")["prompts"] == oracle
+    assert read_summary(tmp_path / "summary.json").prompts == oracle
+    mixed = combine_folds([folds[0], summarize([case("z", Dice=1.0)], labels={"process": 1}, prompts="else")])
+    assert mixed.prompts == f"{oracle}; else"
+    write_summary(tmp_path / "summary.json", plain)
+    assert "prompts" not in strict_json(tmp_path / "summary.json")
+    assert read_summary(tmp_path / "summary.json") == plain

@@ -16,7 +16,7 @@ from tests.planning.invented import DESCRIPTION, films, processor
 @pytest.fixture(autouse=True)
 def pinned_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests are about the rules: tuning a budget in ``sizes`` shall not break them."""
-    monkeypatch.setattr(sizes, "PIXELS_A_CORE", {"2d_vit": 56_000, "2d_cnn": 56_000})
+    monkeypatch.setattr(sizes, "PIXELS_A_CORE", dict.fromkeys(sizes.SIZES, 56_000))
     monkeypatch.setattr(sizes, "FOLD_TIME_S", 1800.0)
 
 

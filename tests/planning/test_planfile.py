@@ -10,7 +10,6 @@ import pytest
 from cervseg.core.errors import PlanError
 from cervseg.core.types import Plan
 from cervseg.planning.planfile import as_words, edited, read_plan, write_plan
-from cervseg.planning.table import plan_table
 from tests.planning.invented import gpu
 
 MakePlan = Callable[..., Plan]
@@ -61,11 +60,15 @@ def test_edits_are_found(path: Path) -> None:
         "2d_vit.weight_decay: 0.05 by hand (planned 0.01)",
         "cache_long_side_px: 512 by hand (planned 1024)",
     ]
-    table = plan_table(changed)
-    assert "input_size *" in table
-    assert "by hand (depth: planned 6)" in table
-    assert "weight_decay *" in table
-    assert "* changed by hand in plans.json" in table
+
+
+def test_an_average_switched_on_is_an_edit(path: Path) -> None:
+    """What no rule decides stands at its default; any other value counts as set by hand."""
+
+    def change(data: Any) -> None:
+        data["configurations"]["2d_segformer"]["hyperparameters"]["ema_decay"] = 0.99
+
+    assert edited(edit(path, change)) == ["2d_segformer.ema_decay: 0.99 by hand (planned 0)"]
 
 
 def test_configurations_rule_over_decisions(path: Path) -> None:
@@ -77,22 +80,6 @@ def test_configurations_rule_over_decisions(path: Path) -> None:
     changed = edit(path, change)
     assert changed.configurations["2d_vit"].hyperparameters.epochs != 1
     assert edited(changed)[0].endswith("(planned 1)")
-
-
-def test_table_is_narrow_and_complete(plan: MakePlan) -> None:
-    """Every rule is in the table, no line is longer than 100 characters, nothing is starred."""
-    made = plan()
-    table = plan_table(made)
-    assert max(map(len, table.splitlines())) <= 102
-    for key in made.decisions:
-        assert key.partition(".")[2] in table
-    assert "*" not in table
-
-
-def test_switched_off_augmentation_reads_off(plan: MakePlan) -> None:
-    """The paper's plan shows "off", not twelve zeros."""
-    lines = plan_table(plan(preset="paper")).splitlines()
-    assert any(line.split()[:2] == ["augmentation", "off"] for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -129,11 +116,17 @@ def test_impossible_plans_are_refused(
 
 
 def test_a_missing_or_broken_plan(tmp_path: Path) -> None:
-    """No file, and no JSON, are plan errors."""
+    """No file, no JSON, and a file of other fields are plan errors that name the command to mend them."""
     with pytest.raises(PlanError, match="cervseg_plan_and_preprocess"):
         read_plan(tmp_path / "plans.json")
     (tmp_path / "plans.json").write_text("{")
-    with pytest.raises(PlanError, match="not valid JSON"):
+    with pytest.raises(PlanError, match=r"not valid JSON.*--replan"):
+        read_plan(tmp_path / "plans.json")
+    (tmp_path / "plans.json").write_text("{}")
+    with pytest.raises(PlanError, match=r"is missing.*--replan"):
+        read_plan(tmp_path / "plans.json")
+    (tmp_path / "plans.json").write_text('{"size": 1}')
+    with pytest.raises(PlanError, match=r"Known fields: dataset.*--replan"):
         read_plan(tmp_path / "plans.json")
 
 

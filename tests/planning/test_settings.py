@@ -39,6 +39,21 @@ def test_every_part_can_be_set(vit: Configuration) -> None:
     assert vit.hyperparameters.epochs != 7
 
 
+def test_texts_are_kept_as_they_are(plan: Callable[..., Plan]) -> None:
+    """Names, prompts with spaces and semicolons, and paths are arguments like others."""
+    planned = plan().configurations
+    wanted = {
+        "encoder": "mit_b1",
+        "2d_segformer.prompts": "spinous process; vertebra, C2 = axis (20x)",
+        "network.text_encoder": "/some where/x.npy",
+    }
+    network = configure(planned["2d_segformer"], wanted).network
+    assert network["encoder"] == "mit_b1"
+    assert network["prompts"] == "spinous process; vertebra, C2 = axis (20x)"
+    assert network["text_encoder"] == "/some where/x.npy"
+    assert configure(planned["2d_deeplab"], {"encoder": "resnet34"}).network["encoder"] == "resnet34"
+
+
 def test_nothing_set_changes_nothing(vit: Configuration) -> None:
     """An empty --set returns an equal configuration."""
     assert configure(vit, {}) == vit

@@ -56,3 +56,11 @@ def test_folds_are_shown():
     text = score_table(combine_folds([summary_of({"x": 1}), summary_of({"x": 1}, num_cases=3, prefix="d")]))
     assert "fold 0 (2 cases): Dice 0.5500" in text
     assert "fold 1 (3 cases): Dice 0.6000" in text
+
+
+def test_scores_with_prompts_say_so():
+    """A table of a network that was shown points names their source; others have no such line."""
+    summary = summary_of({"process": 1})
+    assert "prompts:" not in score_table(summary)
+    text = score_table(replace(summary, prompts="oracle: centroids of the reference masks"))
+    assert "prompts: oracle: centroids of the reference masks" in text.splitlines()

@@ -1,13 +1,12 @@
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from cervseg.networks.weights import FORMAT
 from cervseg.training.average import average_of
 from cervseg.training.checkpoint import resume, save_latest
+from tests.training.tiny import hyper, model_of
 
 
 def network_of(value: float) -> nn.Module:
@@ -44,7 +43,7 @@ def test_average_by_hand() -> None:
 
 def test_average_goes_on_after_an_interruption(tmp_path: Path) -> None:
     """Saved and loaded, it continues bit-equal."""
-    model: dict[str, Any] = {"format": FORMAT, "network": {}, "configuration": {}, "variant": "original"}
+    model = model_of(hyper())
     network = network_of(1.0)
     average = average_of(network, decay=0.9)
     assert average is not None

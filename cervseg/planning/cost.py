@@ -1,0 +1,75 @@
+"""What networks cost: work in a forward pass, seconds in training. Estimates, good to a factor of two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cervseg.planning import sizes
+from cervseg.planning.sizes import CNN, DEEPLAB, NNUNET, SEGFORMER, VIT, EncoderCost
+
+Network = Mapping[str, Any]
+Flop = Callable[[Network, int], float]  # the arguments of a network and the px of its frame
+
+
+def forward_gflop(family: str, network: Network, input_size: tuple[int, int]) -> float:
+    """What one film costs in a forward pass, in GFLOP (a multiplication and an addition are two)."""
+    return _FLOP[family](network, input_size[0] * input_size[1]) / 1e9
+
+
+def pass_seconds(
+    *, family: str, network: Network, input_size: tuple[int, int], cores: int, precision: str
+) -> float:
+    """About how long a processor trains on one film, forward and backward."""
+    speeds = sizes.GFLOP_PER_S_A_CORE
+    speed = speeds.get(precision, speeds["float32"]) * min(cores, sizes.CORES_THAT_SCALE)
+    return sizes.BACKWARD_FACTOR * forward_gflop(family, network, input_size) / speed
+
+
+def _vit_flop(network: Network, pixels: int) -> float:
+    width, depth, patch, out = (network[k] for k in ("embed_dim", "depth", "patch_size", "out_chans"))
+    window = network["window_size"]
+    tokens = pixels / patch**2
+    num_global = len(network["global_attn_indexes"]) if window else depth
+    attended = num_global * tokens + (depth - num_global) * window**2
+    encoder = tokens * (24 * width**2 * depth + 4 * width * attended + 2 * 3 * patch**2 * width)
+    neck = tokens * 2 * (width * out + 9 * out**2)
+    decoder, before = 0.0, out
+    for stage, channels in enumerate(network["decoder_widths"]):
+        decoder += tokens * 4**stage * 18 * (before * channels + 2 * channels**2)
+        before = channels
+    return float(encoder + neck + decoder)
+
+
+def _unet_flop(network: Network, pixels: int) -> float:
+    features, levels = network["features"], network["num_levels"]
+    most = network.get("max_features", 1024)
+    total = 0.0
+    for level in range(levels + 1):
+        channels = min(features * 2**level, most)
+        before = min(channels, features * 2 ** (level - 1)) if level else 1
+        here = pixels / 4**level
+        total += here * 18 * (before * channels + channels**2)  # down
+        if level < levels:
+            total += here * (18 * 3 * channels**2 + 2 * 2 * channels**2)  # up: concatenated, then two
+    return total
+
+
+def _pretrained_flop(encoders: Mapping[str, EncoderCost]) -> Flop:
+    """A published encoder, as counted, and a decoder whose cost grows with the square of its width."""
+
+    def flop(network: Network, pixels: int) -> float:
+        cost = encoders[network["encoder"]]
+        width = network["decoder_channels"] / sizes.COUNTED_DECODER_CHANNELS
+        return float(pixels * 1e3 * (cost.encoder + cost.decoder * width**2))
+
+    return flop
+
+
+_FLOP: Mapping[str, Flop] = {
+    VIT: _vit_flop,
+    CNN: _unet_flop,
+    DEEPLAB: _pretrained_flop(sizes.ENCODERS[DEEPLAB]),
+    SEGFORMER: _pretrained_flop(sizes.ENCODERS[SEGFORMER]),
+    NNUNET: _unet_flop,
+}

@@ -1,0 +1,188 @@
+"""Distillation (Hinton et al. 2015): a trained model's probabilities as soft targets beside the masks.
+
+loss = (1 - w) own loss + w BCE(logits, teacher's probabilities), w = ``distill_weight``. The teacher may be
+any model: it sees the same films, turned and moved as the student sees them, but in its own frame, at its own
+resolution and with intensities as they are. Its probabilities come back through the films' geometry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from cervseg.core.errors import CheckpointError, PlanError
+from cervseg.core.jsonio import from_json
+from cervseg.core.types import Configuration, DatasetDescription
+from cervseg.networks.weights import network_from_checkpoint, read_checkpoint
+from cervseg.training.checkpoint import BEST
+from cervseg.training.data import Batch
+from cervseg.training.trainer import StepResult
+
+TERM = "distillation"
+
+
+class Teacher:
+    """Trained networks, frozen, whose probabilities are averaged.
+
+    Args:
+        networks: they give logits B x L x H x W of their frame.
+        content: a checkpoint of theirs.
+        name: of the model and the folds that teach, for a checkpoint of the student's.
+        weight: of its term, 0 to 1.
+    """
+
+    def __init__(
+        self, networks: Sequence[nn.Module], *, content: dict[str, Any], name: str, weight: float
+    ) -> None:
+        self.networks, self.name, self.weight = tuple(networks), name, weight
+        self.configuration = from_json(Configuration, content["configuration"], error=CheckpointError)
+        self.variant = str(content["variant"])
+        for network in self.networks:
+            network.eval().requires_grad_(False)
+
+    @classmethod
+    def from_folder(
+        cls,
+        model: Path,
+        *,
+        dataset: DatasetDescription,
+        fold: str,
+        validated: Collection[str],
+        weight: float,
+        device: torch.device,
+    ) -> Teacher:
+        """The teacher of one fold: of a model of the same dataset the same fold alone, else every fold.
+
+        Args:
+            model: a model folder.
+            dataset: of the student.
+            fold: of the student; "all" is validated on nothing, so every fold may teach it.
+            validated: the cases that the student is validated on.
+
+        Raises:
+            PlanError: the model sees other labels or channels, wants prompts, or has learnt the cases that
+                the student is validated on.
+            CheckpointError: there is no trained fold, or a checkpoint is broken.
+        """
+        folds = sorted(path.parent.name for path in model.glob(f"fold_*/{BEST}"))
+        if not folds:
+            raise CheckpointError(
+                "no trained fold there", where=model, mend="Name a model folder that cervseg_train made."
+            )
+        taught = from_json(
+            DatasetDescription, read_checkpoint(model / folds[0] / BEST)["dataset"], error=CheckpointError
+        )
+        _check_dataset(taught, dataset, where=model)
+        if taught.name == dataset.name and fold != "all":
+            folds = [_same_fold(model, folds, fold=fold, validated=validated)]
+        else:  # a network that has seen every case is a model of its own, not a fold to average with
+            folds = [name for name in folds if name != "fold_all"] or folds
+        contents = [read_checkpoint(model / name / BEST) for name in folds]
+        networks = [network_from_checkpoint(content).to(device) for content in contents]
+        if any(getattr(network, "takes_points", False) for network in networks):
+            raise PlanError("a model that wants prompts cannot teach", where=model, mend="Take another one.")
+        name = f"{model.parent.name}/{model.name} ({', '.join(folds)})"
+        return cls(networks, content=contents[0], name=name, weight=weight)
+
+    def blend(self, result: StepResult, batch: Batch) -> dict[str, torch.Tensor]:
+        """The terms of a step, together (1 - w) of what they were, and the teacher's, w of it.
+
+        Raises:
+            PlanError: the trainer's logits are cut off from its network.
+        """
+        if not result.logits_BLHW.requires_grad:
+            raise PlanError("this trainer learns from masks alone", mend="Leave --teacher out.")
+        probability_BLHW, seen_B1HW = self.soft_target(batch)
+        logits_BLHW = result.logits_BLHW.float()
+        with torch.autocast(logits_BLHW.device.type, enabled=False):
+            wrong_BLHW = functional.binary_cross_entropy_with_logits(
+                logits_BLHW, probability_BLHW, weight=seen_B1HW.expand_as(logits_BLHW), reduction="none"
+            )
+            share = seen_B1HW.mean(dim=(1, 2, 3)).clamp_min(1e-6)
+            term = (wrong_BLHW.mean(dim=(1, 2, 3)) / share).mean()
+        own = {name: (1 - self.weight) * value for name, value in result.terms.items()}
+        return {**own, TERM: self.weight * term}
+
+    @torch.no_grad()
+    def soft_target(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean probabilities B x L x H x W float32 in the student's frame, and where the teacher sees it.
+
+        The latter is B x 1 x H x W float32: 1 inside the teacher's frame, 0 outside, where it knows nothing.
+        """
+        assert batch.teacher_BCHW is not None
+        assert batch.to_teacher_B33 is not None
+        each = [network(batch.teacher_BCHW).float().sigmoid() for network in self.networks]
+        height, width = batch.image_BCHW.shape[2:]
+        return to_student(torch.stack(each).mean(0), batch.to_teacher_B33, size=(height, width))
+
+
+def to_student(
+    plane_BLHW: torch.Tensor, to_teacher_B33: torch.Tensor, *, size: tuple[int, int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Planes of a teacher's frame in the student's of ``size`` (height, width), and where they cover it.
+
+    Args:
+        plane_BLHW: float32.
+        to_teacher_B33: float32, student's points (x, y, 1) in px to teacher's, a scaling and a shift.
+
+    Returns:
+        B x L x size, averaged by whole factors and then interpolated, and B x 1 x size of {0, 1}.
+    """
+    height, width = plane_BLHW.shape[2:]
+    before, after = torch.linalg.inv(_to_unit(size[1], size[0])), _to_unit(width, height)
+    theta_B33 = after.to(to_teacher_B33) @ to_teacher_B33 @ before.to(to_teacher_B33)
+    grid_BHW2 = functional.affine_grid(theta_B33[:, :2], [len(plane_BLHW), 1, *size], align_corners=False)
+    factors = max(1, height // size[0]), max(1, width // size[1])
+    if factors != (1, 1):  # what is left for the interpolation is below 2x: nothing is skipped
+        smaller = (height // factors[0], width // factors[1])
+        plane_BLHW = functional.interpolate(plane_BLHW, size=smaller, mode="area")
+    moved_BLHW = functional.grid_sample(
+        plane_BLHW, grid_BHW2, mode="bilinear", padding_mode="border", align_corners=False
+    )
+    seen_B1HW = (grid_BHW2.abs() <= 1).all(-1)[:, None].to(plane_BLHW.dtype)
+    return moved_BLHW, seen_B1HW
+
+
+def _to_unit(width: int, height: int) -> torch.Tensor:
+    """3 x 3: points in px, pixel centres at whole numbers, to [-1, 1] from edge to edge of a frame."""
+    return torch.tensor(
+        [[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]], dtype=torch.float64
+    )
+
+
+def _check_dataset(taught: DatasetDescription, dataset: DatasetDescription, *, where: Path) -> None:
+    if taught.foreground != dataset.foreground or len(taught.channel_names) != len(dataset.channel_names):
+        raise PlanError(
+            f"the teacher has learnt {_words(taught)}, this dataset has {_words(dataset)}",
+            where=where,
+            mend="Take a model of the same labels and channels.",
+        )
+
+
+def _same_fold(model: Path, folds: Sequence[str], *, fold: str, validated: Collection[str]) -> str:
+    """The teacher's fold of the same number, made sure that it has not learnt the cases in ``validated``."""
+    name = f"fold_{fold}"
+    if name not in folds:
+        raise PlanError(
+            f"the teacher has no {name}, and its other folds have learnt what fold {fold} is validated on",
+            where=model,
+            mend=f"Train the teacher's fold {fold}, or this model's fold all, which is not validated.",
+        )
+    held_out = {path.stem for path in (model / name / "validation").glob("*.png")}
+    learnt = sorted(set(validated) - held_out)
+    if held_out and learnt:
+        raise PlanError(
+            f"the teacher's {name} was not validated on {learnt[0]}, so it may have learnt it",
+            where=model,
+            mend="The folds have changed since: train the teacher again.",
+        )
+    return name
+
+
+def _words(dataset: DatasetDescription) -> str:
+    return f"{', '.join(dataset.foreground)} in {len(dataset.channel_names)} channel(s)"

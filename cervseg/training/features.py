@@ -1,0 +1,83 @@
+"""Features of a frozen encoder, made once: an epoch then costs the decoder alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import cast
+
+import torch
+from torch import nn
+
+from cervseg.core.progress import progress_bar
+from cervseg.networks.base import Splittable
+from cervseg.training.data import BatchPlan
+from cervseg.training.precision import autocast
+from cervseg.training.trainer import Trainer
+
+
+def keep_features(
+    trainer: Trainer,
+    network: nn.Module,
+    training: BatchPlan,
+    validation: BatchPlan | None,
+    *,
+    device: torch.device,
+    precision: str,
+    memory_bytes: int,
+) -> tuple[BatchPlan, BatchPlan | None]:
+    """Both with the features of their cases, on the CPU, where they can be kept.
+
+    They cannot where films change from epoch to epoch, where the network is no
+    :class:`~cervseg.networks.base.Splittable`, where the trainer makes logits in a way of its own, or where
+    they do not fit into what is left of ``memory_bytes``. They keep the encoder's own precision, so training
+    is what it would be without them, up to the rounding of batches of another composition.
+
+    Args:
+        network: on ``device``, its encoder frozen.
+    """
+    if not isinstance(network, Splittable) or type(trainer).logits is not Trainer.logits:
+        return training, validation
+    kept = []
+    for plan in (training, validation):
+        features = None
+        if plan is not None and plan.is_fixed:
+            features = _features(network, plan, device=device, precision=precision, memory_bytes=memory_bytes)
+        memory_bytes -= num_bytes(features)
+        kept.append(features)
+    return replace(training, features=kept[0]), validation and replace(validation, features=kept[1])
+
+
+def what_is_kept(training: BatchPlan, validation: BatchPlan | None) -> str:
+    """A sentence for the user."""
+    both = {**(training.features or {}), **((validation and validation.features) or {})}
+    if not both:
+        return "features of the frozen encoder: they cannot be kept here, every epoch makes them anew"
+    text = f"features of the frozen encoder: {len(both)} films kept, {num_bytes(both) / 2**30:.2f} GiB"
+    if not training.is_fixed:
+        text += (
+            "; augmented films need the encoder in every epoch (--set probability=0 leaves them as they are)"
+        )
+    return text
+
+
+def num_bytes(features: Mapping[str, torch.Tensor] | None) -> int:
+    """What features take."""
+    return sum(feature_CHW.nbytes for feature_CHW in (features or {}).values())
+
+
+@torch.no_grad()
+def _features(
+    network: nn.Module, plan: BatchPlan, *, device: torch.device, precision: str, memory_bytes: int
+) -> dict[str, torch.Tensor] | None:
+    network.eval()
+    features: dict[str, torch.Tensor] = {}
+    with progress_bar(total=len(plan.cases), label="frozen encoder", unit="film", log=True) as bar:
+        for batch in plan.epoch(0):
+            with autocast(device, precision):
+                feature_BCHW = cast(Splittable, network).encode(batch.to(device).image_BCHW).cpu()
+            if feature_BCHW[0].nbytes * len(plan.cases) > memory_bytes:
+                return None
+            features |= zip(batch.cases, feature_BCHW.contiguous().unbind())
+            bar.update(len(batch.cases))
+    return features

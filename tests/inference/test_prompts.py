@@ -1,0 +1,215 @@
+"""Points out of files and masks."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cervseg.core.errors import CervsegError, DatasetError, ImageError
+from cervseg.inference.prompts import ORACLE, MaskFolder, PointsFile, prompts_of, read_prompts
+from cervseg.inference.run_record import RunRecord
+from cervseg.inference.stream import FilmJob
+from tests.shapes import disc_film
+
+ONE, TWO = {"process": 1}, {"c7": 7, "c3": 3}
+SIZE = (80, 120)
+
+
+def job(film: str = "a.png", mask: str | None = None) -> FilmJob:
+    """A film and the name of its mask."""
+    return FilmJob(images=(Path("films") / film,), mask=Path("out") / (mask or film))
+
+
+def written(path: Path, content: object) -> Path:
+    """A file with this text, or with this value as JSON."""
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "film,x,y\na.png,10,20\nb.png,5,6\na.png,30.5,40\n",
+        "Film;X;Y;label\na.png;10;20;\nb.png;5;6;process\na.png;30.5;40;1\n",
+        "\ufefffilm, x, y\r\na, 10, 20\r\na, 30.5, 40\r\nb, 5, 6\r\n",
+        "y\tx\tfilm\n20\t10\ta\n40\t30.5\ta\n6\t5\tb\n",
+    ],
+    ids=["commas", "semicolons and labels", "a spreadsheet's marks and stems", "tabs in another order"],
+)
+def test_tables(tmp_path: Path, text: str) -> None:
+    """The columns film, x and y, whatever parts them; names with and without ending."""
+    prompts = PointsFile.read(written(tmp_path / "p.csv", text), labels=ONE)
+    assert prompts(job("a.png"), SIZE).tolist() == [[10, 20, 1], [30.5, 40, 1]]
+    assert prompts(job("b.png"), SIZE).tolist() == [[5, 6, 1]]
+
+
+def test_json_with_labels_and_films_without_any(tmp_path: Path) -> None:
+    """Labels by name or value; an empty list is a film with nothing to segment."""
+    content = {"a": [[1, 2, "c7"], [3, 4, 3]], "b.png": []}
+    prompts = PointsFile.read(written(tmp_path / "p.json", content), labels=TWO)
+    assert prompts(job("a.png"), SIZE).tolist() == [[1, 2, 7], [3, 4, 3]]
+    assert prompts(job("b.png"), SIZE).shape == (0, 3)
+    with pytest.raises(ImageError, match=r"films/c\.png: no points for this film.*'c\.png'"):
+        prompts(job("c.png"), SIZE)
+
+
+def test_names_of_films(tmp_path: Path) -> None:
+    """By file, by mask, by channel; films that differ only in their ending are never mixed up."""
+    content = {"a.png": [[1, 1]], "b": [[2, 2]], "c_0000": [[3, 3]], "d": [[4, 4]]}
+    prompts = PointsFile.read(written(tmp_path / "p.json", content), labels=ONE)
+    for found in (
+        job("a.png"),
+        job("b_0000.png", "b.png"),
+        job("c_0000.png", "c.png"),
+        job("d.dcm", "d.png"),
+    ):
+        assert len(prompts(found, SIZE)) == 1
+    with pytest.raises(ImageError):
+        prompts(job("d.jpg", "d_jpg.png"), SIZE)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("p.json", "{", "not valid JSON"),
+        ("p.json", [[1, 2]], "no list of points for each film"),
+        ("p.json", {"a": [1, 2]}, r"a: \[1\] is no point"),
+        ("p.json", {"a": [[1, 2, 3, 4]]}, "is no point"),
+        ("p.json", {"a": [[1, "left"]]}, "is no point"),
+        ("p.json", '{"a": [[1, NaN]]}', "is no point"),
+        ("p.json", {"a": [[1, 2, "c9"]]}, r"'c9' is no label. The labels are process \(1\)"),
+        ("p.csv", "film,x\na,1\n", "no columns film, x and y"),
+        ("p.csv", "film,x,y\na,1,2\nb,one,2\n", r"line 3: .* is no point"),
+        ("p.csv", "film,x,y\na,1\n", r"line 2: .* is no point"),
+        ("p.csv", "", "no columns film, x and y"),
+    ],
+)
+def test_mistakes_name_their_place(tmp_path: Path, name: str, content: object, message: str) -> None:
+    """One line that says what is wrong, where, and how to write it."""
+    with pytest.raises(CervsegError, match=message) as caught:
+        PointsFile.read(written(tmp_path / name, content), labels=ONE)
+    assert str(tmp_path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_and_a_missing_label(tmp_path: Path) -> None:
+    """Nothing there; and with several labels each point needs one."""
+    for name in ("no.json", "no.csv"):
+        with pytest.raises(CervsegError, match=name):
+            PointsFile.read(tmp_path / name, labels=ONE)
+    path = written(tmp_path / "p.json", {"a": [[1, 2]]})
+    with pytest.raises(CervsegError, match=r"a label is missing. The labels are c7 \(7\), c3 \(3\)"):
+        PointsFile.read(path, labels=TWO)
+
+
+def masks(folder: Path, **films: np.ndarray) -> Path:
+    """A folder of PNG masks."""
+    folder.mkdir(exist_ok=True)
+    for name, mask in films.items():
+        cv2.imwrite(str(folder / f"{name}.png"), mask)
+    return folder
+
+
+def test_centroids_of_masks(tmp_path: Path) -> None:
+    """A point a component: of {0, 1}, of {0, 255}, of another model's labels; none of an empty mask."""
+    discs = [(20, 20, 1), (60, 40, 1), (100, 60, 1)]
+    _, mask = disc_film(SIZE, discs)
+    many = disc_film(SIZE, [(x, y, 4 + index) for index, (x, y, _) in enumerate(discs)])[1]
+    folder = masks(tmp_path / "m", a=mask, b=mask * 255, c=many, d=mask * 0)
+    prompts = MaskFolder.read(folder, labels={"process": 2})
+    for name in "abc":
+        assert sorted(prompts(job(f"{name}.png"), SIZE).tolist()) == [[20, 20, 2], [60, 40, 2], [100, 60, 2]]
+    assert prompts(job("d.png"), SIZE).shape == (0, 3)
+    several = MaskFolder.read(
+        masks(tmp_path / "n", a=disc_film(SIZE, [(20, 20, 7), (60, 40, 3)])[1]), labels=TWO
+    )
+    assert sorted(several(job("a.jpg", "a.png"), SIZE).tolist()) == [[20, 20, 7], [60, 40, 3]]
+
+
+def test_masks_that_give_no_points(tmp_path: Path) -> None:
+    """No mask for a film, one of another size, one with a value that is no label."""
+    folder = masks(tmp_path / "m", a=np.ones((10, 20), np.uint8), b=np.full(SIZE, 5, np.uint8))
+    prompts = MaskFolder.read(folder, labels=TWO)
+    with pytest.raises(ImageError, match=r"films/z\.png: no mask of this name"):
+        prompts(job("z.png"), SIZE)
+    with pytest.raises(ImageError, match="is 20 x 10 px, its film 120 x 80"):
+        prompts(job("a.png"), SIZE)
+    with pytest.raises(ImageError, match="holds the value 5, which is no label"):
+        prompts(job("b.png"), SIZE)
+    with pytest.raises(DatasetError, match="no such folder"):
+        MaskFolder.read(tmp_path / "nowhere", labels=ONE)
+    with pytest.raises(DatasetError, match="no masks"):
+        MaskFolder.read(masks(tmp_path / "empty"), labels=ONE)
+    written(folder / "a.tif", "")
+    with pytest.raises(DatasetError, match="two masks are called 'a'"):
+        MaskFolder.read(folder, labels=ONE)
+
+
+def test_the_record_notices_other_prompts(tmp_path: Path) -> None:
+    """A run goes on with the same points only: another file, another point or another mask is another run."""
+    checkpoint = tmp_path / "model" / "fold_0" / "checkpoint_best.pt"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_bytes(b"weights")
+    output = tmp_path / "out"
+
+    def record(points: Path | None = None, folder: Path | None = None) -> RunRecord:
+        prompts = read_prompts(points=points, masks=folder, labels=ONE, wanted=True, output=output)
+        return RunRecord.make(
+            [checkpoint], tta=False, precision="float32", save_probabilities=False, prompts=prompts
+        )
+
+    def goes_on(now: RunRecord) -> bool:
+        return (output / "a.png") in now.finished_masks(output, any_run=False)
+
+    points, folder = (
+        written(tmp_path / "p.json", {"a": [[1, 2]]}),
+        masks(tmp_path / "m", a=np.eye(9, dtype="u1")),
+    )
+    record(points).begin(output)
+    (output / "a.png").write_bytes(b"")
+    assert goes_on(record(points))
+    assert not goes_on(record(folder=folder))
+    assert not goes_on(record(written(tmp_path / "q.json", {"a": [[1, 2]]})))
+    written(points, {"a": [[1, 3]]})
+    assert not goes_on(record(points))
+    record(folder=folder).begin(output)
+    assert goes_on(record(folder=folder))
+    os.utime(folder / "a.png", (1, 1))
+    assert not goes_on(record(folder=folder))
+
+
+def test_what_is_wanted_and_what_is_given(tmp_path: Path) -> None:
+    """No points for a model that wants them, points for one that does not, both kinds, masks over masks."""
+    points, folder = written(tmp_path / "p.json", {}), masks(tmp_path / "m", a=np.eye(9, dtype="u1"))
+    common = {"labels": ONE, "output": tmp_path / "out"}
+    assert read_prompts(points=None, masks=None, wanted=False, **common) is None
+    with pytest.raises(CervsegError, match=r"--points FILE, or --prompts-from FOLDER"):
+        read_prompts(points=None, masks=None, wanted=True, **common)
+    with pytest.raises(CervsegError, match="takes no points"):
+        read_prompts(points=None, masks=folder, wanted=False, **common)
+    with pytest.raises(CervsegError, match="exclude each other"):
+        read_prompts(points=points, masks=folder, wanted=True, **common)
+    with pytest.raises(CervsegError, match="overwrite"):
+        read_prompts(points=None, masks=folder, wanted=True, labels=ONE, output=folder)
+
+
+def test_scores_say_where_points_came_from(tmp_path: Path) -> None:
+    """Points out of the references that are scored against are oracle prompts; other sources are named."""
+    references, others = (
+        masks(tmp_path / "r", a=np.eye(9, dtype="u1")),
+        masks(tmp_path / "o", a=np.eye(9, dtype="u1")),
+    )
+    checkpoint = written(tmp_path / "checkpoint_best.pt", "")
+    for folder, expected in ((references, ORACLE), (others, f"centroids of the masks in {others.resolve()}")):
+        output = tmp_path / f"out_{folder.name}"
+        prompts = MaskFolder.read(folder, labels=ONE)
+        RunRecord.make(
+            [checkpoint], tta=False, precision="float32", save_probabilities=False, prompts=prompts
+        ).begin(output)
+        assert prompts_of(output, references=references) == expected
+    assert prompts_of(tmp_path, references=references) == ""

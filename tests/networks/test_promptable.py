@@ -1,0 +1,290 @@
+"""All of SAM: equal to segment-anything's, many films and points at once, trainable."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import torch
+from segment_anything import SamPredictor, sam_model_registry
+from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
+from torch.nn import functional
+
+from cervseg.core.errors import CheckpointError
+from cervseg.core.types import NetworkSpec
+from cervseg.networks.base import build_network, num_parameters
+from cervseg.networks.promptable import NO_PROMPT, PromptableSAM
+from cervseg.networks.weights import FORMAT, load_pretrained, network_from_checkpoint, read_checkpoint
+
+ENCODER = {"embed_dim": 24, "depth": 2, "num_heads": 2, "global_attn_indexes": (1,), "window_size": 3}
+SIZES = {**ENCODER, "patch_size": 16, "out_chans": 32}
+
+
+def small_sam(side: int = 96) -> Sam:
+    """segment-anything's own SAM with random weights, as small as SIZES."""
+    grid = (side // 16, side // 16)
+    sam = Sam(
+        ImageEncoderViT(
+            img_size=side,
+            patch_size=16,
+            out_chans=32,
+            use_rel_pos=True,
+            norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
+            **ENCODER,
+        ),
+        PromptEncoder(
+            embed_dim=32, image_embedding_size=grid, input_image_size=(side, side), mask_in_chans=16
+        ),
+        MaskDecoder(
+            transformer_dim=32,
+            transformer=TwoWayTransformer(depth=2, embedding_dim=32, num_heads=8, mlp_dim=256),
+            iou_head_hidden_dim=32,
+        ),
+        pixel_mean=[0.0, 0.0, 0.0],
+        pixel_std=[1.0, 1.0, 1.0],
+    )
+    for parameter in sam.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return sam
+
+
+def points_of(*rows: tuple[float, float, int]) -> torch.Tensor:
+    """A film's points."""
+    return torch.tensor(rows, dtype=torch.float32).reshape(-1, 3)
+
+
+def relative_difference(actual: torch.Tensor, expected: torch.Tensor) -> float:
+    """Largest difference as a share of the largest value."""
+    return float((actual - expected).abs().max() / expected.abs().max())
+
+
+# Three films with three, no and two points.
+POINTS = [
+    points_of((10, 20, 0), (70.5, 33.25, 1), (95, 0, 0)),
+    points_of(),
+    points_of((48, 48, 1), (3, 90, 1)),
+]
+
+
+@pytest.fixture
+def pair() -> tuple[Sam, PromptableSAM]:
+    """segment-anything's SAM and ours with the same random weights, both of 96 x 96 px."""
+    torch.manual_seed(0)
+    sam = small_sam()
+    ours = PromptableSAM(in_channels=3, num_labels=2, input_size=(96, 96), **SIZES)
+    ours.load_state_dict(sam.state_dict())
+    return sam, ours.eval()
+
+
+@pytest.fixture(scope="module")
+def vit_b() -> Sam:
+    """The published network with random weights."""
+    torch.manual_seed(0)
+    return sam_model_registry["vit_b"]()
+
+
+def test_published_size_and_layout(vit_b: Sam) -> None:
+    """93,735,472 parameters, as in SAM's ViT-B, under the same names and of the same shapes."""
+    with torch.device("meta"):
+        ours = PromptableSAM(in_channels=3)
+    expected = {name: value.shape for name, value in vit_b.state_dict().items()}
+    assert {name: value.shape for name, value in ours.state_dict().items()} == expected
+    assert num_parameters(ours) == 93_735_472
+    assert num_parameters(vit_b) == 93_735_472
+
+
+def test_all_films_and_points_at_once_are_sam_one_by_one(pair: tuple[Sam, PromptableSAM]) -> None:
+    """One pass over films with three, no and two points equals Sam.forward film by film."""
+    sam, ours = pair
+    image_BCHW = torch.rand(3, 3, 96, 96)
+    expected = []
+    for image, film in zip(image_BCHW, POINTS):
+        if len(film):
+            record = {"image": image, "original_size": (96, 96), "point_coords": film[:, None, :2]}
+            record["point_labels"] = torch.ones(len(film), 1)
+            expected.append(sam([record], multimask_output=False)[0]["low_res_logits"])
+    expected_NHW = functional.interpolate(
+        torch.cat(expected), size=(96, 96), mode="bilinear", align_corners=False
+    )[:, 0]
+    with torch.no_grad():
+        logits_NHW = ours.prompt_logits(image_BCHW, POINTS)
+    assert logits_NHW.shape == (5, 96, 96)
+    assert expected_NHW.std() > 1e-3
+    assert relative_difference(logits_NHW, expected_NHW) <= 1e-4
+
+
+def test_one_point_is_what_sam_predictor_says(pair: tuple[Sam, PromptableSAM]) -> None:
+    """SamPredictor, a film and a point at a time, gives each of the batch's masks."""
+    sam, ours = pair
+    image_BCHW = torch.rand(2, 3, 96, 96)
+    points = [POINTS[0], POINTS[2]]
+    with torch.no_grad():
+        found = ours.prompt_logits(image_BCHW, points)
+    expected = []
+    predictor = SamPredictor(sam)
+    for image_CHW, film in zip(image_BCHW, points):
+        predictor.set_torch_image(image_CHW[None], (96, 96))
+        for x, y, _ in film:
+            point = torch.tensor([[[x, y]]])
+            mask, _, _ = predictor.predict_torch(
+                point, torch.ones(1, 1), multimask_output=False, return_logits=True
+            )
+            expected.append(mask[0, 0])
+    assert relative_difference(found, torch.stack(expected)) <= 1e-4
+
+
+def test_published_decoder_is_sams(vit_b: Sam) -> None:
+    """At ViT-B's size the masks of three films' features are those of SAM's own decoder, point by point."""
+    with torch.device("meta"):
+        ours = PromptableSAM(in_channels=3)
+    ours.prompt_encoder, ours.mask_decoder = vit_b.prompt_encoder, vit_b.mask_decoder
+    feature_BCHW = torch.randn(3, 256, 64, 64)
+    points = [points_of((500, 20, 0), (1023, 1023, 0)), points_of(), points_of((333.25, 718.5, 0))]
+    with torch.no_grad():
+        found = ours.decode(feature_BCHW, points)
+        expected = []
+        for feature_CHW, film in zip(feature_BCHW, points):
+            for row in film:
+                prompt = (row[None, None, :2], torch.ones(1, 1))
+                sparse, dense = vit_b.prompt_encoder(points=prompt, boxes=None, masks=None)
+                place = vit_b.prompt_encoder.get_dense_pe()
+                low, _ = vit_b.mask_decoder(
+                    image_embeddings=feature_CHW[None],
+                    image_pe=place,
+                    sparse_prompt_embeddings=sparse,
+                    dense_prompt_embeddings=dense,
+                    multimask_output=False,
+                )
+                expected.append(vit_b.postprocess_masks(low, (1024, 1024), (1024, 1024))[0, 0])
+    assert found.shape == (3, 1024, 1024)
+    assert relative_difference(found, torch.stack(expected)) <= 1e-4
+
+
+def test_a_plane_is_the_maximum_over_its_points(pair: tuple[Sam, PromptableSAM]) -> None:
+    """Two labels: each plane takes its own points' masks; a plane without points is constant and finite."""
+    _, ours = pair
+    image_BCHW = torch.rand(3, 3, 96, 96)
+    with torch.no_grad():
+        each = ours.prompt_logits(image_BCHW, POINTS)
+        logits_BLHW = ours(image_BCHW, points=POINTS)
+    assert logits_BLHW.shape == (3, 2, 96, 96)
+    torch.testing.assert_close(logits_BLHW[0, 0], torch.maximum(each[0], each[2]))
+    torch.testing.assert_close(logits_BLHW[0, 1], each[1])
+    torch.testing.assert_close(logits_BLHW[2, 1], torch.maximum(each[3], each[4]))
+    for empty in (logits_BLHW[1, 0], logits_BLHW[1, 1], logits_BLHW[2, 0]):
+        assert torch.equal(empty, torch.full((96, 96), NO_PROMPT))
+    target_BLHW = torch.ones_like(logits_BLHW)
+    assert functional.binary_cross_entropy_with_logits(logits_BLHW, target_BLHW).isfinite()
+
+
+def test_rectangles_of_one_channel() -> None:
+    """Grey 96 x 64 films give masks of 96 x 64; where a point lies changes its mask."""
+    torch.manual_seed(0)
+    network = PromptableSAM(in_channels=1, num_labels=1, input_size=(96, 64), **SIZES).eval()
+    image_BCHW = torch.rand(1, 1, 96, 64)
+    with torch.no_grad():
+        logits_BLHW = network(image_BCHW, points=[points_of((60, 90, 0))])
+        elsewhere_BLHW = network(image_BCHW, points=[points_of((5, 5, 0))])
+    assert logits_BLHW.shape == (1, 1, 96, 64)
+    assert not torch.allclose(logits_BLHW, elsewhere_BLHW)
+
+
+def test_positions_keep_float32_under_autocast() -> None:
+    """In bfloat16 the decoder sees points and grid as exactly as in float32, and masks stay near."""
+    torch.manual_seed(0)
+    network = PromptableSAM(in_channels=1, num_labels=1, input_size=(96, 96), **SIZES).eval()
+    seen = []
+    network.prompt_encoder.register_forward_hook(lambda _module, _inputs, found: seen.append(found[0]))
+    feature_BCHW, points = torch.randn(1, 32, 6, 6), [points_of((90, 40, 0), (91, 40, 0))]
+    with torch.no_grad():
+        exact = network.decode(feature_BCHW, points)
+        with torch.autocast("cpu", torch.bfloat16):
+            near = network.decode(feature_BCHW, points)
+    assert torch.equal(seen[0], seen[1])
+    assert not torch.equal(seen[0][0], seen[0][1])
+    assert relative_difference(near.float(), exact) < 0.05
+
+
+@pytest.mark.parametrize("num_points", [(2, 1), (1, 0), (0, 0)])
+def test_every_trainable_parameter_gets_a_gradient(num_points: tuple[int, int]) -> None:
+    """What a point and its mask use is trained, the rest is frozen; without any point gradients are zero."""
+    torch.manual_seed(0)
+    network = PromptableSAM(in_channels=1, num_labels=1, input_size=(64, 64), **SIZES)
+    points = [points_of(*[(10 + 20 * k, 30, 0) for k in range(num)]) for num in num_points]
+    network.prompt_logits(torch.rand(2, 1, 64, 64), points).square().sum().backward()
+    trained = {name for name, p in network.named_parameters() if p.requires_grad}
+    assert {name for name, p in network.named_parameters() if p.grad is not None} == trained
+    largest = {name: float(p.grad.abs().max()) for name, p in network.named_parameters() if p.requires_grad}
+    assert all((value > 0) == (sum(num_points) > 0) for value in largest.values()), largest
+    frozen = {".".join(name.split(".")[:3]) for name, p in network.named_parameters() if not p.requires_grad}
+    assert frozen == {
+        "prompt_encoder.point_embeddings.0",
+        "prompt_encoder.point_embeddings.2",
+        "prompt_encoder.point_embeddings.3",
+        *(f"prompt_encoder.mask_downscaling.{layer}" for layer in (0, 1, 3, 4, 6)),
+        "mask_decoder.iou_prediction_head.layers",
+        *(f"mask_decoder.output_hypernetworks_mlps.{k}" for k in (1, 2, 3)),
+    }
+
+
+def test_what_does_not_fit_is_refused_with_the_mend() -> None:
+    """No points, points of another shape or for another number of films, a label that is not there."""
+    network = PromptableSAM(in_channels=1, num_labels=2, input_size=(64, 64), **SIZES)
+    image_BCHW = torch.rand(1, 1, 64, 64)
+    with pytest.raises(ValueError, match="points="):
+        network(image_BCHW)
+    with pytest.raises(ValueError, match=r"2 film\(s\), but 1"):
+        network(image_BCHW, points=[points_of(), points_of()])
+    with pytest.raises(ValueError, match="N x 3"):
+        network(image_BCHW, points=[torch.zeros(1, 2)])
+    with pytest.raises(ValueError, match="0 to 1"):
+        network(image_BCHW, points=[points_of((1, 1, 2))])
+    with pytest.raises(ValueError, match="Resize or pad"):
+        network(torch.rand(1, 1, 32, 64), points=[points_of()])
+    with pytest.raises(ValueError, match="multiple of 16"):
+        PromptableSAM(input_size=(64, 64), **{**SIZES, "out_chans": 24})
+    with pytest.raises(ValueError, match="1 or 3"):
+        PromptableSAM(in_channels=2, input_size=(64, 64), **SIZES)
+
+
+def test_a_published_file_fills_every_part(vit_b: Sam, tmp_path) -> None:
+    """A file of SAM's ViT-B: all tensors come from it, positions interpolated for a smaller frame."""
+    path = tmp_path / "sam_vit_b.pth"
+    torch.save(vit_b.state_dict(), path)
+    ours = PromptableSAM(in_channels=1, input_size=(128, 96))
+    report = load_pretrained(ours, path)
+    path.unlink()
+    given, state = vit_b.state_dict(), ours.state_dict()
+    assert (report.num_loaded, report.left_out) == (len(given), ())
+    # Positions of the film, and on both axes of the four global blocks.
+    assert len(report.resized) == 1 + 2 * 4
+    assert all(torch.equal(state[name], given[name]) for name in given if name not in report.resized)
+
+
+def test_files_of_another_size_are_refused_and_change_nothing(tmp_path) -> None:
+    """A narrower SAM, and a file that lacks the mask decoder, are named; no tensor is changed before."""
+    path = tmp_path / "sam.pth"
+    ours = PromptableSAM(in_channels=1, input_size=(96, 96), **SIZES)
+    before = {name: value.clone() for name, value in ours.state_dict().items()}
+    state = small_sam().state_dict()
+    torch.save({name: value for name, value in state.items() if "mask_tokens" not in name}, path)
+    with pytest.raises(CheckpointError, match=r"mask_decoder\.mask_tokens\.weight is missing"):
+        load_pretrained(ours, path)
+    torch.save({name: value[..., :8] for name, value in state.items()}, path)
+    with pytest.raises(CheckpointError, match="does not fit"):
+        load_pretrained(ours, path)
+    assert all(torch.equal(value, before[name]) for name, value in ours.state_dict().items())
+
+
+def test_round_trip_is_bit_equal(tmp_path) -> None:
+    """Saved, read and rebuilt by name: the same logits to the last bit."""
+    arguments = {"in_channels": 1, "num_labels": 2, "input_size": (96, 64), **SIZES}
+    network = build_network(NetworkSpec(name="promptable_sam", arguments=arguments)).eval()
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in arguments.items()}
+    content = {"format": FORMAT, "network": {"name": "promptable_sam", "arguments": plain}}
+    torch.save({**content, "state_dict": network.state_dict()}, tmp_path / "checkpoint_best.pt")
+    again = network_from_checkpoint(read_checkpoint(tmp_path / "checkpoint_best.pt"))
+    image_BCHW, points = torch.rand(2, 1, 96, 64), [points_of((9, 9, 1)), points_of((60, 90, 0))]
+    with torch.no_grad():
+        assert torch.equal(again(image_BCHW, points=points), network(image_BCHW, points=points))
+    assert again.takes_points

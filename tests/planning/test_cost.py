@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from cervseg.networks.unet import UNet
+from cervseg.planning.cost import forward_gflop, pass_seconds
+from cervseg.planning.sizes import COUNTED_DECODER_CHANNELS, ENCODERS, VIT_SIZES
+
+
+def counted_gflop(network: nn.Module, *, channels: int, input_size: tuple[int, int]) -> float:
+    """What torch counts in a forward pass of one film; nothing is computed."""
+    network = network.eval().to("meta")
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.empty(1, channels, *input_size, device="meta"))
+    return counter.get_total_flops() / 1e9
+
+
+def test_costs_grow_as_they_must() -> None:
+    """ViT-B at 1024 costs about 0.94 TFLOP; a U-Net's cost grows with px and width squared."""
+    vit = forward_gflop("2d_vit", VIT_SIZES["published"].network, (1024, 1024))
+    assert vit == pytest.approx(940, rel=0.03)
+    small = forward_gflop("2d_cnn", {"features": 32, "num_levels": 4}, (256, 256))
+    assert forward_gflop("2d_cnn", {"features": 32, "num_levels": 4}, (512, 256)) == pytest.approx(2 * small)
+    assert forward_gflop("2d_cnn", {"features": 64, "num_levels": 4}, (256, 256)) == pytest.approx(
+        4 * small, rel=0.01
+    )
+
+
+@pytest.mark.parametrize(
+    ("family", "network"),
+    [
+        ("2d_cnn", {"features": 16, "num_levels": 5, "max_features": 256, "norm": "batch"}),
+        ("2d_nnunet", {"features": 32, "num_levels": 6, "max_features": 512, "norm": "instance"}),
+    ],
+)
+def test_u_nets_cost_what_torch_counts(family: str, network: dict[str, Any]) -> None:
+    """The formula agrees with torch's counter on the network itself."""
+    counted = counted_gflop(UNet(input_size=(384, 320), **network), channels=1, input_size=(384, 320))
+    assert forward_gflop(family, network, (384, 320)) == pytest.approx(counted, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("family", "encoder"), [(family, encoder) for family, table in ENCODERS.items() for encoder in table]
+)
+def test_encoders_cost_what_torch_counts(family: str, encoder: str) -> None:
+    """The table of encoders agrees with torch's counter, and so do decoders of another width."""
+    smp = pytest.importorskip("segmentation_models_pytorch")
+    size = (512, 512)
+    megapixels = size[0] * size[1] / 1e6
+    for decoder_channels in (256, 128):
+        if family == "2d_deeplab":
+            network = smp.DeepLabV3Plus(encoder, encoder_weights=None, decoder_channels=decoder_channels)
+        else:
+            network = smp.Segformer(
+                encoder, encoder_weights=None, decoder_segmentation_channels=decoder_channels
+            )
+        counted = counted_gflop(network, channels=3, input_size=size)
+        asked = {"encoder": encoder, "decoder_channels": decoder_channels}
+        exactly = decoder_channels == COUNTED_DECODER_CHANNELS
+        assert forward_gflop(family, asked, size) == pytest.approx(counted, rel=0.005 if exactly else 0.03)
+        alone = counted_gflop(network.encoder, channels=3, input_size=size) / megapixels
+        assert ENCODERS[family][encoder].encoder == pytest.approx(alone, rel=0.005)
+
+
+def test_seconds_follow_cores_and_precision() -> None:
+    """Twice the cores, half the time, as far as cores scale; float32 takes twice as long as bfloat16."""
+
+    def seconds(cores: int, precision: str) -> float:
+        network = {"encoder": "resnet18", "decoder_channels": 256}
+        return pass_seconds(
+            family="2d_deeplab", network=network, input_size=(512, 512), cores=cores, precision=precision
+        )
+
+    assert seconds(2, "bfloat16") == pytest.approx(2 * seconds(4, "bfloat16"))
+    assert seconds(2, "float32") == pytest.approx(2 * seconds(2, "bfloat16"))
+    assert seconds(32, "float32") == seconds(64, "float32")
