@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cervseg.core.errors import DatasetError
 from cervseg.core.jsonio import write_json
@@ -20,6 +20,9 @@ from cervseg.core.options import PredictOptions, Say, TrainOptions
 from cervseg.core.paths import Workspace
 from cervseg.core.types import Case, Plan
 from cervseg.core.workers import Outcome
+
+if TYPE_CHECKING:
+    from cervseg.catalogue import TrainerCard
 
 
 def _quiet(_text: str) -> None:
@@ -120,7 +123,9 @@ def train(
     Finished folds are skipped and unfinished ones go on; ``options.go_on`` trains finished ones further (more
     epochs or time), ``options.restart`` begins anew.
     """
-    from cervseg.crossval import CrossValidation, summarize_folds, train_fold
+    from cervseg.crossval.fold import train_fold
+    from cervseg.crossval.job import CrossValidation
+    from cervseg.crossval.validation import summarize_folds
     from cervseg.inference.models import remember_last
 
     name = workspace.dataset_name(dataset)
@@ -233,6 +238,25 @@ def evaluate(
     )
     write_summary(output, evaluation.summary)
     return evaluation
+
+
+def list_trainers(
+    name: str | None = None, *, workspace: Workspace, dataset: str | int | None = None
+) -> list[TrainerCard]:
+    """Describe one trainer or all, as the plan of a dataset has them; by default at the published sizes.
+
+    Raises:
+        PluginError: there is no trainer of that name. PlanError: the dataset has no plan.
+    """
+    from cervseg.catalogue import describe_trainers, published_plan
+    from cervseg.core.registry import TRAINERS, available, find
+    from cervseg.planning.planfile import read_plan
+
+    names = [find(TRAINERS, name).name] if name is not None else list(available(TRAINERS))
+    if dataset is None:
+        return describe_trainers(names, published_plan())
+    plan_file, _ = _plan_files(workspace, workspace.dataset_name(dataset))
+    return describe_trainers(names, read_plan(plan_file))
 
 
 def _plan_files(workspace: Workspace, name: str) -> tuple[Path, Path]:

@@ -112,3 +112,23 @@ def test_a_refused_run_deletes_nothing(workspace: Path, capsys: pytest.CaptureFi
     assert "Leave lora_rank out" in capsys.readouterr().err
     for name in ("checkpoint_best.pt", "checkpoint_latest.pt", "finished.json"):
         assert (model / "fold_0" / name).is_file()
+
+
+def test_a_file_of_weights_leaves_the_frozen_text_in_place(workspace: Path) -> None:
+    """What starts from a file names the file, and the text that is computed however it starts."""
+    small = ["encoder=mit_b0", "decoder_channels=16", "epochs=1"]
+    common = ["input_size=64x64", "batch_size=2", "precision=float32", "num_workers=1"]
+    where = ["1", "TextSegFormerTrainer", "-f", "0", "--device", "cpu", "--root", str(workspace)]
+    assert train.main([*where, "--from-scratch", "--set", *common, *small]) == 0
+    before = content_of(workspace, "TextSegFormerTrainer")
+    source = before["run"]["started_from"]
+    assert source["encoder"] == "random weights"
+    best = workspace / "start.pt"
+    shutil.copy(model_of(workspace, "TextSegFormerTrainer") / "fold_0" / "checkpoint_best.pt", best)
+    assert train.main([*where, "--restart", "--weights", str(best), "--set", *common, *small]) == 0
+    after = content_of(workspace, "TextSegFormerTrainer")
+    assert after["run"]["started_from"]["text"] == source["text"]
+    assert after["run"]["started_from"]["network"].endswith("from start.pt")
+    text_D = after["state_dict"]["text_D"]
+    torch.testing.assert_close(text_D, before["state_dict"]["text_D"])
+    assert float(text_D.norm()) == pytest.approx(1.0, abs=1e-5)

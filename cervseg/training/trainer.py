@@ -16,6 +16,8 @@ from cervseg.networks.published import PublishedWeights
 from cervseg.training.data import Batch
 from cervseg.training.trainable import parameter_groups
 
+RANDOM = "random weights"  # a source of weights, see Trainer.start
+
 
 @dataclass(frozen=True, kw_only=True)
 class StepResult:
@@ -46,10 +48,11 @@ class Trainer:
     def start(self, network: nn.Module, plan: Plan, *, pretrained: bool) -> Mapping[str, str]:
         """Fill parts of a fresh network through their libraries' own loaders; part -> what it starts from.
 
-        Not called where ``--weights`` names a file or a run goes on from its checkpoint.
+        Not called where a run goes on from its checkpoint.
 
         Args:
-            pretrained: False if the user wants random weights; frozen parts are filled even then.
+            pretrained: False if the user wants random weights, or a file of weights is loaded afterwards;
+                frozen parts are filled even then. What stays as initialized is from ``RANDOM``.
 
         Raises:
             CheckpointError: the library's server cannot be reached; says how to do without.

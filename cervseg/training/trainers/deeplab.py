@@ -10,7 +10,7 @@ from torch import nn
 from cervseg.core.types import NetworkSpec, Plan
 from cervseg.networks.deeplab import DeepLabV3Plus
 from cervseg.networks.imagenet import load_imagenet
-from cervseg.training.trainer import Trainer
+from cervseg.training.trainer import RANDOM, Trainer
 
 
 class DeepLabV3PlusTrainer(Trainer):
@@ -31,5 +31,5 @@ class DeepLabV3PlusTrainer(Trainer):
         """
         assert isinstance(network, DeepLabV3Plus)
         if not pretrained:
-            return {"encoder": "random weights"}
+            return {"encoder": RANDOM}
         return {"encoder": load_imagenet(network.encoder, name=self.configured(plan).network["encoder"])}

@@ -11,7 +11,7 @@ from cervseg.core.types import NetworkSpec, Plan
 from cervseg.networks.imagenet import load_imagenet
 from cervseg.networks.segformer import TextSegFormer
 from cervseg.networks.text import DEFAULT_PROMPTS, MINILM, embed_text, text_dim
-from cervseg.training.trainer import Trainer
+from cervseg.training.trainer import RANDOM, Trainer
 
 
 class TextSegFormerTrainer(Trainer):
@@ -41,5 +41,5 @@ class TextSegFormerTrainer(Trainer):
         sizes = self.configured(plan).network
         text = embed_text(sizes.get("text_encoder", MINILM), sizes.get("prompts", DEFAULT_PROMPTS))
         network.set_text(text.vector_D)
-        encoder = load_imagenet(network.encoder, name=sizes["encoder"]) if pretrained else "random weights"
+        encoder = load_imagenet(network.encoder, name=sizes["encoder"]) if pretrained else RANDOM
         return {"encoder": encoder, "text": text.source}

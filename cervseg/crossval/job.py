@@ -1,0 +1,134 @@
+"""A model's folds as one job: what they share, and where they are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cervseg.core.errors import DatasetError, PlanError, PluginError
+from cervseg.core.jsonio import write_json
+from cervseg.core.options import TrainOptions
+from cervseg.core.paths import Workspace
+from cervseg.core.registry import TRAINERS, load
+from cervseg.core.types import Case, Configuration, Plan
+from cervseg.dataset.description import list_cases
+from cervseg.dataset.splits import Fold, check_folds, read_folds
+from cervseg.networks.published import default_folder
+from cervseg.planning.planfile import read_plan, write_plan
+from cervseg.planning.settings import configure
+from cervseg.preprocessing.store import CaseStore
+from cervseg.training.trainer import Trainer
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossValidation:
+    """Everything that the folds of one model share."""
+
+    workspace: Workspace
+    name: str
+    trainer_name: str
+    trainer: Trainer
+    plan: Plan
+    configuration: Configuration
+    cases: Mapping[str, Case]
+    folds: tuple[Fold, ...]
+    options: TrainOptions
+
+    @classmethod
+    def make(
+        cls, name: str, trainer_name: str, *, workspace: Workspace, options: TrainOptions
+    ) -> CrossValidation:
+        """Read the plan, the cases and the splits, and apply the trainer's and the user's settings."""
+        trainer = load(TRAINERS, trainer_name)()
+        if not isinstance(trainer, Trainer):
+            raise PluginError(f"{trainer_name} is not a Trainer", mend="It must subclass cervseg's Trainer.")
+        plan = read_plan(workspace.plans(name) / "plans.json")
+        if trainer.configuration not in plan.configurations:
+            raise PlanError(
+                f"the plan has no configuration {trainer.configuration!r}, which {trainer_name} wants",
+                mend="Run cervseg_plan_and_preprocess --replan.",
+            )
+        settings = {**trainer.settings, **(options.settings or {})}
+        configuration = configure(plan.configurations[trainer.configuration], settings)
+        plan = replace(plan, configurations={**plan.configurations, trainer.configuration: configuration})
+        store = CaseStore(folder=workspace.preprocessed(name) / options.variant)
+        known = set(store.cases())
+        cases = list_cases(workspace.raw(name), plan.dataset, split="Tr")
+        folds = read_folds(workspace.preprocessed(name) / "splits_final.json")
+        check_folds(folds, [case for case in cases if case.id in known])
+        return cls(
+            workspace=workspace,
+            name=name,
+            trainer_name=trainer_name,
+            trainer=trainer,
+            plan=plan,
+            configuration=configuration,
+            cases={case.id: case for case in cases if case.id in known},
+            folds=folds,
+            options=options,
+        )
+
+    @property
+    def model(self) -> Path:
+        """The model's folder."""
+        return self.workspace.model(self.name, self.trainer_name, self.options.variant)
+
+    @property
+    def store(self) -> CaseStore:
+        """The cache of the variant that is trained on."""
+        return CaseStore(folder=self.workspace.preprocessed(self.name) / self.options.variant)
+
+    def folder(self, fold: str) -> Path:
+        """The folder of one fold."""
+        return self.model / f"fold_{fold}"
+
+    @property
+    def frame(self) -> str:
+        """The network frame in words: height x width in px."""
+        height, width = self.configuration.input_size
+        return f"{height} x {width}"
+
+    def share_of_memory(self, share: float) -> int:
+        """Bytes: ``share`` of the memory that the plan was made for."""
+        return int(share * self.plan.hardware.ram_gib * 2**30)
+
+    def is_finished(self, fold: str) -> bool:
+        """Has this fold been trained and validated to the end?"""
+        return (self.folder(fold) / "finished.json").is_file()
+
+    @property
+    def weights(self) -> Path | None:
+        """The file that training starts from: the named one, else the trainer's published one if at hand."""
+        if self.options.weights is not None or self.options.from_scratch:
+            return self.options.weights
+        published = self.trainer.pretrained(self.plan)
+        at_hand = None if published is None else default_folder() / published.filename
+        return at_hand if at_hand is not None and at_hand.is_file() else None
+
+    def wanted_folds(self, asked: Sequence[str] | None) -> list[str]:
+        """The folds to train, as names.
+
+        Raises:
+            DatasetError: a fold is asked for that the splits do not have.
+        """
+        every = [str(number) for number in range(len(self.folds))]
+        wanted = every if asked is None else [str(fold) for fold in asked]
+        unknown = [fold for fold in wanted if fold not in every and fold != "all"]
+        if unknown:
+            raise DatasetError(f"no fold {unknown[0]!r}", mend=f"There are: {', '.join(every)} and all.")
+        return wanted
+
+    def split(self, fold: str) -> tuple[list[str], list[str]]:
+        """(training, validation) case ids; "all" trains on everything and validates on nothing."""
+        if fold == "all":
+            return sorted(self.cases), []
+        return sorted(self.folds[int(fold)].train), sorted(self.folds[int(fold)].val)
+
+    def describe(self) -> None:
+        """Write what the model is made from, before anything is trained."""
+        write_json(
+            self.model / "trainer.json", {"trainer": self.trainer_name, "configuration": self.configuration}
+        )
+        write_json(self.model / "dataset.json", self.plan.dataset)
+        write_plan(self.model / "plans.json", self.plan)
