@@ -180,10 +180,12 @@ def _fill(module: nn.Module, state: Mapping[str, torch.Tensor], *, source: str) 
 
 def _fitted(given: Any, own: torch.Tensor, name: str) -> torch.Tensor | None:
     """``given`` in the shape of ``own``: as it is, or interpolated if it holds positions; else None."""
-    if not isinstance(given, torch.Tensor) or given.ndim != own.ndim or given.shape[-1] != own.shape[-1]:
+    if not isinstance(given, torch.Tensor):
         return None
     if given.shape == own.shape:
         return given
+    if given.ndim != own.ndim or given.shape[-1:] != own.shape[-1:]:
+        return None
     if name.endswith("pos_embed"):
         grid = given.float().permute(0, 3, 1, 2)
         return functional.interpolate(
