@@ -127,6 +127,20 @@ def test_fine_tuning_from_ours(tmp_path):
         load_pretrained(small_network(embed_dim=24), path)
 
 
+def test_fine_tuning_of_batch_statistics(tmp_path):
+    """Counters without any axis come along: every tensor of a U-Net with batch norm is loaded."""
+    spec = NetworkSpec(
+        name="unet", arguments={"input_size": (16, 16), "features": 4, "num_levels": 2, "norm": "batch"}
+    )
+    given, path = build_network(spec), tmp_path / "checkpoint_best.pt"
+    given(torch.randn(2, 1, 16, 16))  # moves the statistics
+    torch.save({**content_of(given), "network": {"name": "unet", "arguments": {}}}, path)
+    network = build_network(spec)
+    report = load_pretrained(network, path)
+    assert report.left_out == ()
+    assert all(torch.equal(value, given.state_dict()[name]) for name, value in network.state_dict().items())
+
+
 def test_truncated_files(tmp_path):
     """Any half of a checkpoint is an error that names the file."""
     path = tmp_path / "checkpoint_best.pt"
