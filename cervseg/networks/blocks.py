@@ -12,7 +12,7 @@ class ResidualBlock(nn.Module):
     def __init__(self, *, channels: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            _conv3x3(channels, channels), nn.ReLU(), _conv3x3(channels, channels), nn.ReLU()
+            conv3x3(channels, channels), nn.ReLU(), conv3x3(channels, channels), nn.ReLU()
         )
 
     def forward(self, feature_BCHW: torch.Tensor) -> torch.Tensor:
@@ -56,7 +56,7 @@ class DecoderStage(nn.Module):
 
     def __init__(self, *, in_channels: int, out_channels: int, se_reduction: int) -> None:
         super().__init__()
-        self.convolution = nn.Sequential(_conv3x3(in_channels, out_channels), nn.ReLU())
+        self.convolution = nn.Sequential(conv3x3(in_channels, out_channels), nn.ReLU())
         self.residual = ResidualBlock(channels=out_channels)
         self.squeeze_excitation = SqueezeExcitation(channels=out_channels, reduction=se_reduction)
 
@@ -66,7 +66,8 @@ class DecoderStage(nn.Module):
         return result
 
 
-def _conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
+def conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
+    """A 3 x 3 convolution that keeps the size, for a ReLU to follow."""
     made = nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1)
     # The decoder has no normalization: He's initialization keeps the signal's size through its ReLUs.
     nn.init.kaiming_normal_(made.weight, nonlinearity="relu")

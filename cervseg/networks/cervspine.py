@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
@@ -13,7 +15,51 @@ from cervseg.networks.blocks import DecoderStage
 from cervseg.networks.sam import image_encoder
 
 
-class CervSpineNet(nn.Module):
+class EncoderDecoder(nn.Module):
+    """B x in_channels x H x W, normalized, to logits B x num_labels x H x W, without skip connections.
+
+    Args:
+        in_channels: 1 (grey, repeated to the encoder's three channels) or 3.
+        input_size: (height, width) in px.
+        encoder: B x 3 x H x W to features B x C x h x w.
+        decoder: such features to logits.
+
+    Raises:
+        ValueError: ``in_channels`` is neither 1 nor 3.
+    """
+
+    def __init__(
+        self, *, in_channels: int, input_size: tuple[int, int], encoder: nn.Module, decoder: nn.Module
+    ) -> None:
+        super().__init__()
+        if in_channels not in (1, 3):
+            raise ValueError(f"in_channels must be 1 or 3, not {in_channels}: the encoder takes grey or RGB.")
+        self.in_channels, self.input_size = in_channels, (input_size[0], input_size[1])
+        self.encoder, self.decoder = encoder, decoder
+
+    def forward(self, image_BCHW: torch.Tensor) -> torch.Tensor:
+        """Logits B x num_labels x H x W of a float image B x in_channels x H x W.
+
+        Raises:
+            ValueError: the image is not of the size that the network was built for.
+        """
+        return self.decode(self.encode(image_BCHW))
+
+    def encode(self, image_BCHW: torch.Tensor) -> torch.Tensor:
+        """The encoder's features, B x C x h x w; errors are forward's."""
+        check_input(image_BCHW, in_channels=self.in_channels, input_size=self.input_size)
+        if self.in_channels == 1:
+            image_BCHW = image_BCHW.expand(-1, 3, -1, -1)
+        feature_BCHW: torch.Tensor = self.encoder(image_BCHW)
+        return feature_BCHW
+
+    def decode(self, feature_BCHW: torch.Tensor) -> torch.Tensor:
+        """Logits B x num_labels x H x W of the encoder's features."""
+        logits_BLHW: torch.Tensor = self.decoder(feature_BCHW)
+        return logits_BLHW
+
+
+class CervSpineNet(EncoderDecoder):
     """B x in_channels x H x W, normalized, to logits B x num_labels x H x W.
 
     The defaults are the published network: 90,457,984 parameters, 345.07 MiB in float32.
@@ -48,12 +94,8 @@ class CervSpineNet(nn.Module):
         se_reduction: int = 16,
         checkpoint_blocks: bool = False,
     ) -> None:
-        super().__init__()
-        if in_channels not in (1, 3):
-            raise ValueError(f"in_channels must be 1 or 3, not {in_channels}: the encoder takes grey or RGB.")
-        self.in_channels, self.input_size = in_channels, (input_size[0], input_size[1])
-        self.encoder = image_encoder(
-            input_size=self.input_size,
+        encoder = image_encoder(
+            input_size=input_size,
             embed_dim=embed_dim,
             depth=depth,
             num_heads=num_heads,
@@ -63,33 +105,13 @@ class CervSpineNet(nn.Module):
             out_chans=out_chans,
             checkpoint_blocks=checkpoint_blocks,
         )
-        self.decoder = Decoder(
+        decoder = Decoder(
             in_channels=out_chans,
             num_labels=num_labels,
-            widths=_stage_widths(decoder_widths, patch_size=patch_size),
-            se_reduction=se_reduction,
+            widths=stage_widths(decoder_widths, patch_size=patch_size),
+            stage=partial(DecoderStage, se_reduction=se_reduction),
         )
-
-    def forward(self, image_BCHW: torch.Tensor) -> torch.Tensor:
-        """Logits B x num_labels x H x W of a float image B x in_channels x H x W.
-
-        Raises:
-            ValueError: the image is not of the size that the network was built for.
-        """
-        return self.decode(self.encode(image_BCHW))
-
-    def encode(self, image_BCHW: torch.Tensor) -> torch.Tensor:
-        """The encoder's features, B x out_chans x H / patch_size x W / patch_size; errors are forward's."""
-        check_input(image_BCHW, in_channels=self.in_channels, input_size=self.input_size)
-        if self.in_channels == 1:
-            image_BCHW = image_BCHW.expand(-1, 3, -1, -1)
-        feature_BCHW: torch.Tensor = self.encoder(image_BCHW)
-        return feature_BCHW
-
-    def decode(self, feature_BCHW: torch.Tensor) -> torch.Tensor:
-        """Logits B x num_labels x H x W of the encoder's features."""
-        logits_BLHW: torch.Tensor = self.decoder(feature_BCHW)
-        return logits_BLHW
+        super().__init__(in_channels=in_channels, input_size=input_size, encoder=encoder, decoder=decoder)
 
 
 class Decoder(nn.Module):
@@ -99,15 +121,20 @@ class Decoder(nn.Module):
         in_channels: of the encoder's features.
         num_labels: logit planes.
         widths: channels of the stages; their number is log2 of the enlargement.
-        se_reduction: see :class:`~cervseg.networks.blocks.SqueezeExcitation`.
+        stage: makes one that keeps the size, of ``in_channels`` and ``out_channels``.
     """
 
     def __init__(
-        self, *, in_channels: int, num_labels: int, widths: tuple[int, ...], se_reduction: int
+        self,
+        *,
+        in_channels: int,
+        num_labels: int,
+        widths: tuple[int, ...],
+        stage: Callable[..., nn.Module],
     ) -> None:
         super().__init__()
         self.stages = nn.ModuleList(
-            DecoderStage(in_channels=before, out_channels=after, se_reduction=se_reduction)
+            stage(in_channels=before, out_channels=after)
             for before, after in zip((in_channels, *widths), widths)
         )
         self.head = nn.Conv2d(widths[-1], num_labels, kernel_size=1)
@@ -127,7 +154,12 @@ def _double(feature_BCHW: torch.Tensor) -> torch.Tensor:
     return functional.interpolate(feature_BCHW, scale_factor=2, mode="bilinear", align_corners=False)
 
 
-def _stage_widths(widths: tuple[int, ...], *, patch_size: int) -> tuple[int, ...]:
+def stage_widths(widths: tuple[int, ...], *, patch_size: int) -> tuple[int, ...]:
+    """The first log2(``patch_size``) of ``widths``: each stage doubles, from patches back to pixels.
+
+    Raises:
+        ValueError: ``patch_size`` is no power of two, or there are too few widths.
+    """
     num_stages = round(math.log2(patch_size))
     if 2**num_stages != patch_size or num_stages < 1:
         raise ValueError(f"patch_size must be a power of two and at least 2, not {patch_size}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -35,6 +36,13 @@ SAM_VIT_B = PublishedWeights(
     sha256="ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
     filename="sam_vit_b_01ec64.pth",
 )
+SAM_VIT_B_SIZES = {"embed_dim": 768, "depth": 12, "num_heads": 12, "patch_size": 16, "out_chans": 256}
+
+
+def sam_vit_b_for(sizes: Mapping[str, object]) -> PublishedWeights | None:
+    """``SAM_VIT_B`` if its weights fit an image encoder of these sizes, as a plan names them; else None."""
+    fits = all(sizes.get(name) == size for name, size in SAM_VIT_B_SIZES.items())
+    return SAM_VIT_B if fits else None
 
 
 def default_folder() -> Path:

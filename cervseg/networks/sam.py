@@ -29,6 +29,8 @@ VIT_B = {
     "window_size": 14,
 }
 VIT_B_GLOBAL = (2, 5, 8, 11)
+# The names of the sizes in a plan that are an encoder's; the others are a decoder's.
+ENCODER_SIZES = (*VIT_B, "global_attn_indexes", "checkpoint_blocks")
 MAX_BIAS_BYTES = 256 * 2**20  # of one head chunk's relative-position bias
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from cervseg.core.types import NetworkSpec, Plan
-from cervseg.networks.published import SAM_VIT_B, PublishedWeights
+from cervseg.networks.published import PublishedWeights, sam_vit_b_for
 from cervseg.training.trainer import Trainer
 
 
@@ -21,6 +21,4 @@ class CervSpineNetTrainer(Trainer):
 
     def pretrained(self, plan: Plan) -> PublishedWeights | None:
         """SAM's ViT-B, for an encoder of its size."""
-        sizes = self.configured(plan).network
-        is_vit_b = (sizes["embed_dim"], sizes["depth"], sizes["patch_size"]) == (768, 12, 16)
-        return SAM_VIT_B if is_vit_b else None
+        return sam_vit_b_for(self.configured(plan).network)

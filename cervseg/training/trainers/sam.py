@@ -12,22 +12,11 @@ from torch import nn
 
 from cervseg.core.types import NetworkSpec, Plan
 from cervseg.networks.promptable import NO_PROMPT, PromptableSAM
-from cervseg.networks.published import SAM_VIT_B, PublishedWeights
+from cervseg.networks.published import PublishedWeights, sam_vit_b_for
+from cervseg.networks.sam import ENCODER_SIZES
 from cervseg.preprocessing.centroids import find_components
 from cervseg.training.data import Batch
 from cervseg.training.trainer import StepResult, Trainer
-
-# What SAM takes of the family's sizes; the others are of CervSpineNet's decoder.
-ENCODER_SIZES = (
-    "embed_dim",
-    "depth",
-    "num_heads",
-    "global_attn_indexes",
-    "window_size",
-    "patch_size",
-    "out_chans",
-    "checkpoint_blocks",
-)
 
 
 class SAMTrainer(Trainer):
@@ -49,9 +38,7 @@ class SAMTrainer(Trainer):
 
     def pretrained(self, plan: Plan) -> PublishedWeights | None:
         """SAM's ViT-B, prompt encoder and mask decoder included, for an encoder of its size."""
-        sizes = self.configured(plan).network
-        is_vit_b = (sizes["embed_dim"], sizes["depth"], sizes["patch_size"]) == (768, 12, 16)
-        return SAM_VIT_B if is_vit_b else None
+        return sam_vit_b_for(self.configured(plan).network)
 
     def step(self, network: nn.Module, loss: nn.Module, batch: Batch) -> StepResult:
         """Each point's mask against its own component: the mean over a film's points, then over films.

@@ -1,0 +1,174 @@
+"""nnU-Net's networks, plain (Isensee et al. 2021) and with a residual encoder (2024), of MONAI's layers."""
+
+from __future__ import annotations
+
+import torch
+from monai.networks.blocks.convolutions import Convolution
+from torch import nn
+
+from cervseg.networks.base import check_divisible, check_input
+from cervseg.networks.unet import NORMS
+
+NEGATIVE_SLOPE = 0.01
+RESIDUAL_BLOCKS = (1, 3, 4, 6)  # of the encoder's stages, from full resolution on; six in all that follow
+
+
+class DynUNet(nn.Module):
+    """B x in_channels x H x W, normalized, to logits B x num_labels x H x W.
+
+    The plain encoder has two 3 x 3 convolutions a stage, the residual one a 3 x 3 convolution and then 1, 3,
+    4, 6, 6, ... residual blocks a stage; strides halve. The decoder goes back by transposed convolutions,
+    skip connections and two convolutions a stage (beside the residual encoder one).
+
+    Both are those of nnU-Net 2, but for the biases of convolutions that a norm takes away again at once, and
+    for a supervised output at the lowest resolution, which has no weight there. The default is nnU-Net's at
+    512 x 512 px: 46,312,934 parameters, with the residual encoder 139,983,334.
+
+    Args:
+        in_channels: of the image.
+        num_labels: foreground labels, one logit plane each.
+        input_size: (height, width) in px, multiples of 2**num_levels.
+        features: filters at full resolution.
+        num_levels: how often the resolution is halved.
+        max_features: filters do not double beyond this.
+        norm: "instance" (nnU-Net's), "batch" or "group" (of eight).
+        residual_encoder: with residual blocks in its encoder?
+
+    Raises:
+        ValueError: the sizes do not fit each other, or there is no such norm.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: int = 1,
+        num_labels: int = 1,
+        input_size: tuple[int, int] = (512, 512),
+        features: int = 32,
+        num_levels: int = 7,
+        max_features: int = 512,
+        norm: str = "instance",
+        residual_encoder: bool = False,
+    ) -> None:
+        super().__init__()
+        if norm not in NORMS:
+            raise ValueError(f"norm must be one of {', '.join(NORMS)}, not {norm!r}.")
+        if num_levels < 1:
+            raise ValueError(f"num_levels must be at least 1, not {num_levels}.")
+        check_divisible(input_size, by=2**num_levels)
+        self.in_channels, self.input_size = in_channels, (input_size[0], input_size[1])
+        widths = [min(features * 2**level, max_features) for level in range(num_levels + 1)]
+        stage = _residual_stage if residual_encoder else _plain_stage
+        self.encoder = nn.ModuleList(
+            stage(before, after, level=level, norm=norm)
+            for level, (before, after) in enumerate(zip((in_channels, *widths), widths))
+        )
+        self.enlarge, self.merge = nn.ModuleList(), nn.ModuleList()
+        for below, here in zip(widths[:0:-1], widths[-2::-1]):
+            self.enlarge.append(nn.ConvTranspose2d(below, here, kernel_size=2, stride=2))
+            merging = [_convolution(2 * here, here, norm=norm)]
+            if not residual_encoder:
+                merging.append(_convolution(here, here, norm=norm))
+            self.merge.append(nn.Sequential(*merging))
+        self.heads = nn.ModuleList(
+            nn.Conv2d(width, num_labels, kernel_size=1) for width in widths[: max(1, num_levels - 1)]
+        )
+        self._initialize()
+
+    def forward(self, image_BCHW: torch.Tensor) -> torch.Tensor:
+        """Logits B x num_labels x H x W of a float image B x in_channels x H x W.
+
+        Raises:
+            ValueError: the image is not of the size that the network was built for.
+        """
+        logits_BLHW: torch.Tensor = self.heads[0](self._decoded(image_BCHW)[0])
+        return logits_BLHW
+
+    def deep_logits(self, image_BCHW: torch.Tensor) -> list[torch.Tensor]:
+        """Logits for deep supervision: ``forward``'s, then at 1/2, 1/4, ... of the size; errors are its.
+
+        All of the decoder's resolutions but the lowest, which is left out unless it is the only one.
+        """
+        return [head(feature_BCHW) for head, feature_BCHW in zip(self.heads, self._decoded(image_BCHW))]
+
+    def _decoded(self, image_BCHW: torch.Tensor) -> list[torch.Tensor]:
+        """The decoder's features B x C x h x w, from full resolution down."""
+        check_input(image_BCHW, in_channels=self.in_channels, input_size=self.input_size)
+        feature_BCHW, skips, decoded = image_BCHW, list[torch.Tensor](), list[torch.Tensor]()
+        for stage in self.encoder:
+            feature_BCHW = stage(feature_BCHW)
+            skips.append(feature_BCHW)
+        skips.pop()
+        for enlarge, merge in zip(self.enlarge, self.merge):
+            feature_BCHW = merge(torch.cat((enlarge(feature_BCHW), skips.pop()), dim=1))
+            decoded.append(feature_BCHW)
+        return decoded[::-1]
+
+    def _initialize(self) -> None:
+        """As nnU-Net: He's initialization, and every residual block starts as its shortcut."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+                nn.init.kaiming_normal_(module.weight, a=NEGATIVE_SLOPE)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        for module in self.modules():
+            if isinstance(module, ResidualBlock):
+                nn.init.zeros_(module.body[-1].adn.N.weight)  # type: ignore[union-attr, arg-type]
+
+
+class ResidualBlock(nn.Module):
+    """phi(shortcut(F) + body(F)): B x C_in x H x W to B x C_out x H / stride x W / stride.
+
+    The block of ResNet-D (He et al. 2019): the body is two 3 x 3 convolutions with norms, the shortcut
+    averages where the body strides, and goes through a 1 x 1 convolution with norm where the channels differ;
+    phi is a leaky ReLU.
+    """
+
+    def __init__(self, before: int, after: int, *, stride: int, norm: str) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            _convolution(before, after, norm=norm, stride=stride),
+            _convolution(after, after, norm=norm, activated=False),
+        )
+        shortcut: list[nn.Module] = [nn.AvgPool2d(stride)] if stride > 1 else []
+        if before != after:
+            shortcut.append(_convolution(before, after, norm=norm, kernel_size=1, activated=False))
+        self.shortcut = nn.Sequential(*shortcut)
+        self.activation = nn.LeakyReLU(NEGATIVE_SLOPE, inplace=True)
+
+    def forward(self, feature_BCHW: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        result: torch.Tensor = self.activation(self.shortcut(feature_BCHW) + self.body(feature_BCHW))
+        return result
+
+
+def _plain_stage(before: int, after: int, *, level: int, norm: str) -> nn.Sequential:
+    stride = 2 if level else 1
+    return nn.Sequential(
+        _convolution(before, after, norm=norm, stride=stride), _convolution(after, after, norm=norm)
+    )
+
+
+def _residual_stage(before: int, after: int, *, level: int, norm: str) -> nn.Sequential:
+    num_blocks = RESIDUAL_BLOCKS[min(level, len(RESIDUAL_BLOCKS) - 1)]
+    stem = [] if level else [_convolution(before, after, norm=norm)]
+    first = ResidualBlock(before if level else after, after, stride=2 if level else 1, norm=norm)
+    rest = [ResidualBlock(after, after, stride=1, norm=norm) for _ in range(num_blocks - 1)]
+    return nn.Sequential(*stem, first, *rest)
+
+
+def _convolution(
+    before: int, after: int, *, norm: str, stride: int = 1, kernel_size: int = 3, activated: bool = True
+) -> Convolution:
+    """Convolution, norm and, if ``activated``, a leaky ReLU."""
+    return Convolution(
+        2,
+        before,
+        after,
+        strides=stride,
+        kernel_size=kernel_size,
+        adn_ordering="NA",
+        act=("leakyrelu", {"negative_slope": NEGATIVE_SLOPE, "inplace": True}) if activated else None,
+        norm=NORMS[norm],
+        bias=False,
+    )
