@@ -28,6 +28,12 @@ def build_parser() -> argparse.ArgumentParser:
     made.add_argument("-d", "--dataset", help="with -tr: the model of this dataset")
     made.add_argument("-tr", "--trainer", help="the model of this trainer")
     made.add_argument(
+        "--trainer-file",
+        type=Path,
+        metavar="FILE",
+        help="the Python file that the model's network is from, if it was trained with one",
+    )
+    made.add_argument(
         "-f", "--folds", nargs="+", metavar="FOLD", help="folds to average (default: all that are trained)"
     )
     made.add_argument(
@@ -80,9 +86,12 @@ def act(options: argparse.Namespace) -> int:
     if not options.images.exists():
         raise ImageError("no such file or folder", where=options.images)
     from cervseg.core.options import PredictOptions
+    from cervseg.core.registry import import_file
     from cervseg.inference.models import find_model, remember_default
     from cervseg.pipeline import predict
 
+    if options.trainer_file is not None:
+        import_file(options.trainer_file)
     workspace = Workspace.find(options.root)
     model = find_model(
         workspace,

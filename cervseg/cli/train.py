@@ -20,7 +20,15 @@ def build_parser() -> argparse.ArgumentParser:
         example="cervseg_train 001 CervSpineNetTrainer -f 0 --max-time 20m",
     )
     made.add_argument("dataset", help="1, 001 or Dataset001_Name")
-    made.add_argument("trainer", help="CervSpineNetTrainer, UNetTrainer, or one of a plug-in")
+    made.add_argument(
+        "trainer", nargs="?", help="cervseg_trainers lists them; with --trainer-file not needed"
+    )
+    made.add_argument(
+        "--trainer-file",
+        type=Path,
+        metavar="FILE",
+        help="a Python file that defines the trainer: for a first try, see docs/PLUGINS.md",
+    )
     made.add_argument(
         "-f",
         "--folds",
@@ -63,6 +71,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_settings(made)
     add_root(made)
+    # An optional name may follow an option; before Python 3.12 plain parse_args does not find it there.
+    made.parse_args = made.parse_intermixed_args  # type: ignore[method-assign]
     return made
 
 
@@ -83,9 +93,8 @@ def seconds(text: str | None) -> float | None:
 def act(options: argparse.Namespace) -> int:
     """Run the pipeline."""
     from cervseg.core.paths import Workspace
-    from cervseg.core.registry import TRAINERS, find
 
-    find(TRAINERS, options.trainer)
+    trainer = _trainer(options)
     max_time_s = seconds(options.max_time)
     if options.weights is not None and not options.weights.is_file():
         raise CervsegError(
@@ -100,7 +109,7 @@ def act(options: argparse.Namespace) -> int:
 
     model = train(
         options.dataset,
-        options.trainer,
+        trainer,
         workspace=Workspace.find(options.root),
         options=TrainOptions(
             folds=options.folds,
@@ -118,6 +127,21 @@ def act(options: argparse.Namespace) -> int:
     )
     print(f"model: {model}")
     return 0
+
+
+def _trainer(options: argparse.Namespace) -> str:
+    """The trainer's name, once it is known that there is one."""
+    if options.trainer_file is not None:
+        from cervseg.training.trainer_file import register_trainer_file
+
+        return register_trainer_file(options.trainer_file, name=options.trainer)
+    from cervseg.core.registry import TRAINERS, find
+
+    if options.trainer is None:
+        raise CervsegError(
+            "no trainer is named", mend="cervseg_trainers lists them; or give a --trainer-file."
+        )
+    return find(TRAINERS, options.trainer).name
 
 
 def main(argv: Sequence[str] | None = None) -> int:

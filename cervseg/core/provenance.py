@@ -15,8 +15,13 @@ from cervseg.core.types import RunInfo
 PACKAGES = ("torch", "torchvision", "monai", "segment-anything", "numpy", "opencv-python-headless")
 
 
-def run_info(*, seed: int, device: str, started_from: Mapping[str, str]) -> RunInfo:
-    """Versions, commit and device of this run; ``started_from`` names a part's source."""
+def run_info(*, trainer: str, seed: int, device: str, started_from: Mapping[str, str]) -> RunInfo:
+    """Versions, commit and device of this run.
+
+    Args:
+        trainer: the package that the trainer comes from, with its version.
+        started_from: part of the network -> source of its first weights.
+    """
     versions = {}
     for name in PACKAGES:
         try:
@@ -36,7 +41,12 @@ def run_info(*, seed: int, device: str, started_from: Mapping[str, str]) -> RunI
     except (OSError, subprocess.SubprocessError):
         pass
     return RunInfo(
-        versions={"cervseg": __version__, "python": platform.python_version(), **versions},
+        versions={
+            "cervseg": __version__,
+            "trainer": trainer,
+            "python": platform.python_version(),
+            **versions,
+        },
         seed=seed,
         commit=commit,
         device=device,

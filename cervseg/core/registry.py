@@ -1,15 +1,23 @@
-"""Plug-ins by entry point: listed without importing them, loaded one at a time."""
+"""Plug-ins by entry point, or out of a file: listed without importing them, loaded one at a time."""
 
 from __future__ import annotations
 
 import difflib
+import importlib.util
+import re
+import sys
+import traceback
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from cervseg.core.errors import PluginError
+from cervseg.core.errors import CervsegError, PluginError
 
 TRAINERS = "cervseg.trainers"
 NETWORKS = "cervseg.networks"
+
+_registered: dict[str, dict[str, Any]] = {TRAINERS: {}, NETWORKS: {}}
 
 
 def available(group: str) -> dict[str, EntryPoint]:
@@ -28,6 +36,8 @@ def available(group: str) -> dict[str, EntryPoint]:
                 mend="Uninstall one of the packages or rename its entry point.",
             )
         found[point.name] = point
+    for name, plugin in _registered[group].items():
+        found[name] = EntryPoint(name=name, value=_value(plugin), group=group)
     return dict(sorted(found.items()))
 
 
@@ -40,7 +50,10 @@ def find(group: str, name: str) -> EntryPoint:
     points = available(group)
     if name not in points:
         near = difflib.get_close_matches(name, points, n=3, cutoff=0.4) or list(points)
-        raise PluginError(f"no plug-in {name!r}", where=group, mend=f"Did you mean {' or '.join(near)}?")
+        mend = f"Did you mean {' or '.join(near)}?"
+        if group == NETWORKS:  # mostly a checkpoint of somebody's plug-in
+            mend += " Else install the plug-in that it is from, or give its --trainer-file."
+        raise PluginError(f"no plug-in {name!r}", where=group, mend=mend)
     return points[name]
 
 
@@ -50,8 +63,75 @@ def load(group: str, name: str) -> Any:
     Raises:
         PluginError: there is none of that name, or its import fails.
     """
+    if name in _registered[group]:
+        return _registered[group][name]
     point = find(group, name)
     try:
         return point.load()
-    except (ImportError, AttributeError) as problem:
-        raise PluginError(f"plug-in {name!r} cannot be imported ({problem})", where=point.value) from problem
+    except Exception as problem:  # importing runs somebody's code
+        raise PluginError(
+            f"plug-in {name!r} cannot be imported ({_reason(problem)})", where=point.value
+        ) from problem
+
+
+def source_of(point: EntryPoint) -> str:
+    """The package of a plug-in with its version; for one that a file registered, its module."""
+    return point.module if point.dist is None else f"{point.dist.name} {point.dist.version}"
+
+
+def register(group: str, name: str, plugin: Any) -> None:
+    """Make a class or function a plug-in of this process, beside those of packages; for a first try.
+
+    Registering it once more (its file was imported again) replaces it.
+
+    Raises:
+        PluginError: the name is taken.
+    """
+    other = available(group).get(name)
+    if other is not None and other.value != _value(plugin):
+        raise PluginError(
+            f"the name {name!r} is taken ({other.value})", where=group, mend="Choose another name."
+        )
+    _registered[group][name] = plugin
+
+
+def import_file(path: Path) -> ModuleType:
+    """Run a file that holds plug-ins: a module of its own, which calls :func:`register` for its networks.
+
+    Raises:
+        PluginError: it is not there, or fails; names the line.
+    """
+    if not path.is_file():
+        raise PluginError("no such file", where=path, mend="Name a Python file with a trainer in it.")
+    name = "cervseg_file_" + re.sub(r"\W", "_", path.stem)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError("is no Python file", where=path, mend="Its name must end in .py.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except Exception as problem:  # somebody's code
+        mend = problem.mend if isinstance(problem, CervsegError) else ""
+        raise PluginError(_reason(problem), where=f"{path}:{_line(problem, path)}", mend=mend) from problem
+    return module
+
+
+def _value(plugin: Any) -> str:
+    return f"{plugin.__module__}:{plugin.__qualname__}"
+
+
+def _reason(problem: Exception) -> str:
+    """What went wrong, in one line."""
+    if isinstance(problem, CervsegError):
+        return problem.what
+    text = problem.msg if isinstance(problem, SyntaxError) else str(problem)
+    return f"{type(problem).__name__}: {next(iter(text.splitlines()), '')}".rstrip(": ")
+
+
+def _line(problem: Exception, path: Path) -> int:
+    """The line of a file that an exception came through last, or that could not be read."""
+    if isinstance(problem, SyntaxError) and problem.filename == str(path):
+        return problem.lineno or 1
+    frames = traceback.extract_tb(problem.__traceback__)
+    return next((frame.lineno or 1 for frame in reversed(frames) if frame.filename == str(path)), 1)

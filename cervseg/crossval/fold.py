@@ -14,6 +14,7 @@ from cervseg.core.jsonio import read_dataclass, write_json
 from cervseg.core.options import Say
 from cervseg.core.paths import remove_leftovers
 from cervseg.core.provenance import run_info
+from cervseg.core.registry import TRAINERS, find, source_of
 from cervseg.core.types import Hyperparameters
 from cervseg.crossval.beginning import find_teacher, first_weights, training_batches
 from cervseg.crossval.job import CrossValidation
@@ -67,7 +68,12 @@ def train_fold(job: CrossValidation, fold: str, *, max_time_s: float | None, say
         spec=spec,
         variant=job.options.variant,
         fold=fold,
-        run=run_info(seed=hyper.seed, device=str(device), started_from=started_from),
+        run=run_info(
+            trainer=source_of(find(TRAINERS, job.trainer_name)),
+            seed=hyper.seed,
+            device=str(device),
+            started_from=started_from,
+        ),
         teacher="" if teacher is None else teacher.name,
     )
     if max_time_s is not None:

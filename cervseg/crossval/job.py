@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from cervseg.core.errors import DatasetError, PlanError, PluginError
+from cervseg.catalogue import set_up
+from cervseg.core.errors import DatasetError
 from cervseg.core.jsonio import write_json
 from cervseg.core.options import TrainOptions
 from cervseg.core.paths import Workspace
-from cervseg.core.registry import TRAINERS, load
 from cervseg.core.types import Case, Configuration, Plan
 from cervseg.dataset.description import list_cases
 from cervseg.dataset.splits import Fold, check_folds, read_folds
 from cervseg.networks.published import default_folder
 from cervseg.planning.planfile import read_plan, write_plan
-from cervseg.planning.settings import configure
 from cervseg.preprocessing.store import CaseStore
 from cervseg.training.trainer import Trainer
 
@@ -40,18 +39,8 @@ class CrossValidation:
         cls, name: str, trainer_name: str, *, workspace: Workspace, options: TrainOptions
     ) -> CrossValidation:
         """Read the plan, the cases and the splits, and apply the trainer's and the user's settings."""
-        trainer = load(TRAINERS, trainer_name)()
-        if not isinstance(trainer, Trainer):
-            raise PluginError(f"{trainer_name} is not a Trainer", mend="It must subclass cervseg's Trainer.")
         plan = read_plan(workspace.plans(name) / "plans.json")
-        if trainer.configuration not in plan.configurations:
-            raise PlanError(
-                f"the plan has no configuration {trainer.configuration!r}, which {trainer_name} wants",
-                mend="Run cervseg_plan_and_preprocess --replan.",
-            )
-        settings = {**trainer.settings, **(options.settings or {})}
-        configuration = configure(plan.configurations[trainer.configuration], settings)
-        plan = replace(plan, configurations={**plan.configurations, trainer.configuration: configuration})
+        trainer, plan = set_up(trainer_name, plan, settings=options.settings or {})
         store = CaseStore(folder=workspace.preprocessed(name) / options.variant)
         known = set(store.cases())
         cases = list_cases(workspace.raw(name), plan.dataset, split="Tr")
@@ -63,7 +52,7 @@ class CrossValidation:
             trainer_name=trainer_name,
             trainer=trainer,
             plan=plan,
-            configuration=configuration,
+            configuration=trainer.configured(plan),
             cases={case.id: case for case in cases if case.id in known},
             folds=folds,
             options=options,

@@ -5,11 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from cervseg.cli import convert, download_weights, evaluate, phantom, plan_and_preprocess, predict, train
+from cervseg.cli import (
+    convert,
+    download_weights,
+    evaluate,
+    phantom,
+    plan_and_preprocess,
+    predict,
+    train,
+    trainers,
+)
 from cervseg.cli.train import seconds
 from cervseg.core.errors import CervsegError
 
-COMMANDS = [convert, download_weights, evaluate, phantom, plan_and_preprocess, predict, train]
+COMMANDS = [convert, download_weights, evaluate, phantom, plan_and_preprocess, predict, train, trainers]
 
 
 def name_of(command: object) -> str:
@@ -70,6 +79,12 @@ def test_what_is_no_time_is_refused(text: str) -> None:
         (predict, ["-i", "nowhere", "-o", "out"], "nowhere: no such file"),
         (train, ["1", "CervSpinNetTrainer"], "Did you mean CervSpineNetTrainer"),
         (train, ["1", "UNetTrainer"], "no dataset '1'"),
+        (train, ["1", "--device", "cpu", "UNetTrainer"], "no dataset '1'"),
+        (train, ["1"], "no trainer is named. cervseg_trainers lists them"),
+        (train, ["1", "--trainer-file", "no.py"], "no.py: no such file"),
+        (predict, ["-i", ".", "-o", "out", "--trainer-file", "no.py"], "no.py: no such file"),
+        (trainers, ["UNetTrain"], "Did you mean UNetTrainer"),
+        (trainers, ["-d", "1"], "no dataset '1'"),
         (train, ["1", "UNetTrainer", "--weights", "no.pth"], "no.pth: no such file"),
         (plan_and_preprocess, ["-d", "1"], "no dataset '1'"),
         (plan_and_preprocess, ["-d", "1", "--set", "epochs"], "no dataset"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from monai.losses import DiceLoss
+from monai.losses import DiceLoss, TverskyLoss
+from monai.utils.enums import LossReduction
 
 from cervseg.losses.overlap import EPSILON, BinaryCrossEntropy, FocalTversky, SoftDice
 
@@ -44,6 +45,16 @@ def test_dice_equals_monai():
     p, y = torch.rand(3, 2, 16, 12), (torch.rand(3, 2, 16, 12) > 0.7).float()
     expected = DiceLoss(smooth_nr=EPSILON, smooth_dr=EPSILON)(p, y)
     torch.testing.assert_close(SoftDice()(p, y), expected)
+
+
+def test_focal_tversky_is_a_power_of_monais_tversky():
+    """MONAI weighs false positives by alpha and false negatives by beta, and knows no exponent."""
+    torch.manual_seed(0)
+    p, y = torch.rand(3, 2, 16, 12), (torch.rand(3, 2, 16, 12) > 0.7).float()
+    tversky = TverskyLoss(
+        alpha=0.3, beta=0.75, smooth_nr=EPSILON, smooth_dr=EPSILON, reduction=LossReduction.NONE
+    )
+    torch.testing.assert_close(FocalTversky()(p, y), tversky(p, y).pow(0.75).mean())
 
 
 def test_bce_by_hand():

@@ -1,0 +1,115 @@
+"""Does a network do what the rest of cervseg counts on?"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import torch
+from torch import nn
+
+from cervseg.core.errors import PluginError
+from cervseg.core.types import NetworkSpec
+from cervseg.networks.base import build_network
+
+FRAME = (128, 96)  # height and width: small, and not square
+MEND_STATE = "What it computes with must follow from its arguments and its state_dict alone."
+MEND_FINITE = "Look for a division by zero, a logarithm or an overflow."
+
+
+class BrokenPromiseError(PluginError, AssertionError):
+    """A plug-in does not do what the rest counts on: who, what, and how to mend it."""
+
+
+def check_network(
+    network: str | NetworkSpec | Callable[..., nn.Module],
+    *,
+    in_channels: int = 1,
+    input_size: tuple[int, int] = FRAME,
+    **arguments: Any,
+) -> None:
+    """Try a network with one label and with three: shapes, gradients, and a copy through its weights.
+
+    Args:
+        network: its factory, its registered name, or a spec, whose arguments are used.
+        in_channels: channels of a film.
+        input_size: (height, width) of the frame, where it cannot work in 128 x 96 px.
+        arguments: what else the factory takes.
+
+    Raises:
+        BrokenPromiseError: what it does not do. PluginError: it is not registered, or cannot be built.
+    """
+    given = network.name if isinstance(network, NetworkSpec) else network
+    own = dict(network.arguments) if isinstance(network, NetworkSpec) else {}
+    who = given if isinstance(given, str) else getattr(given, "__name__", str(given))
+    for num_labels in (1, 3):
+        shape = {"in_channels": in_channels, "num_labels": num_labels, "input_size": input_size}
+        taken = {**own, **shape, **arguments}
+
+        def build(taken: dict[str, Any] = taken) -> nn.Module:
+            if isinstance(given, str):
+                return build_network(NetworkSpec(name=given, arguments=taken))
+            return given(**taken)
+
+        with seeded():
+            made, other = build(), build()
+            image_BCHW = torch.randn(2, in_channels, *input_size)
+        points = [torch.tensor([[input_size[1] / 2, input_size[0] / 2, 0.0]])] * 2
+        extra = (points,) if getattr(made, "takes_points", False) else ()
+        made.train()
+        logits_BLHW = made(image_BCHW, *extra)
+        check_logits(logits_BLHW, (2, num_labels, *input_size), who=who)
+        logits_BLHW.float().square().mean().backward()
+        check_gradients(made, who=who)
+        kept = io.BytesIO()
+        torch.save(made.state_dict(), kept)
+        kept.seek(0)
+        other.load_state_dict(torch.load(kept, weights_only=True))
+        with torch.inference_mode():
+            same = torch.equal(made.eval()(image_BCHW, *extra), other.eval()(image_BCHW, *extra))
+        if not same:
+            break_promise(who, "another one with its weights answers otherwise", MEND_STATE)
+
+
+@contextmanager
+def seeded() -> Iterator[None]:
+    """The same random numbers each time, and the caller's own untouched."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+
+
+def break_promise(who: str, what: str, mend: str) -> NoReturn:
+    """Raise the error of a broken promise: who, what, how to mend it."""
+    raise BrokenPromiseError(what, where=who, mend=mend)
+
+
+def check_logits(logits_BLHW: Any, shape: Sequence[int], *, who: str) -> None:
+    """Logits are one finite tensor of this shape."""
+    if not isinstance(logits_BLHW, torch.Tensor):
+        break_promise(who, f"gives a {type(logits_BLHW).__name__}", "A network gives one tensor of logits.")
+    if tuple(logits_BLHW.shape) != tuple(shape):
+        found, wanted = (" x ".join(map(str, sizes)) for sizes in (logits_BLHW.shape, shape))
+        mend = "Logits have one plane a label and the image's height and width."
+        break_promise(who, f"gives logits of {found}, not {wanted}", mend)
+    if not torch.isfinite(logits_BLHW).all():
+        break_promise(who, "gives logits that are not finite", MEND_FINITE)
+
+
+def check_gradients(network: nn.Module, *, who: str) -> None:
+    """Everything that trains has got a finite gradient."""
+    trained = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    without = [name for name, parameter in trained.items() if parameter.grad is None]
+    if without:
+        what = f"{len(without)} trainable parameter(s) get no gradient: {some_of(without)}"
+        break_promise(who, what, "Use them, take them out, or set requires_grad to False.")
+    bad = [name for name, p in trained.items() if p.grad is not None and not torch.isfinite(p.grad).all()]
+    if bad:
+        break_promise(who, f"gradients are not finite: {some_of(bad)}", MEND_FINITE)
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first of many names."""
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -1,0 +1,264 @@
+"""Does a trainer do what the rest of cervseg counts on?"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from cervseg.catalogue import invented_fingerprint, set_up
+from cervseg.core.types import DatasetDescription, Hardware, Plan, RunInfo
+from cervseg.inference.predictor import Predictor
+from cervseg.networks.base import build_network
+from cervseg.networks.weights import network_from_checkpoint, read_checkpoint
+from cervseg.planning.planner import make_plan
+from cervseg.testing.films import LABELS, points_in, small_film, two_films
+from cervseg.testing.network import (
+    FRAME,
+    MEND_FINITE,
+    MEND_STATE,
+    break_promise,
+    check_gradients,
+    check_logits,
+    seeded,
+    some_of,
+)
+from cervseg.training.checkpoint import model_content, save_best
+from cervseg.training.data import Batch
+from cervseg.training.engine import schedule
+from cervseg.training.trainable import choose_trained, train_mode
+from cervseg.training.trainer import StepResult, Trainer
+
+DICE, MAX_STEPS, MAX_TIME_S = 0.9, 200, 120.0
+SMALLER = {"2d_vit.patch_size": "8", "2d_vit.depth": "2", "2d_nnunet.features": "8"}  # than the size "small"
+ONE_CORE = Hardware(
+    num_cores=1,
+    ram_gib=4.0,
+    accelerator="cpu",
+    accelerator_name="",
+    accelerator_memory_gib=0.0,
+    bfloat16=False,
+)
+
+
+def check_trainer(trainer: str | type[Trainer], *, settings: Mapping[str, str] | None = None) -> None:
+    """Try a trainer on phantoms, with one label and with two, up to learning two films by heart.
+
+    It sees a plan of the size "small" in a frame of 128 x 96 px, with the trainer's own settings.
+
+    Args:
+        trainer: the class, or the name it is registered under.
+        settings: as for ``--set``, put on top: where the trainer needs another frame, rate or size.
+
+    Raises:
+        BrokenPromiseError: the first promise of :data:`PROMISES` that it breaks.
+        CervsegError: it cannot be imported, set up or built.
+    """
+    for num_labels in (1, 2):
+        trial = Trial.make(trainer, num_labels=num_labels, settings=settings)
+        for keeps_promise in PROMISES.values():
+            if keeps_promise is not learns_two_films or num_labels == 1:
+                keeps_promise(trial)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A trainer with a plan that is small enough to try it in seconds, and a batch of two films."""
+
+    name: str
+    trainer: Trainer
+    plan: Plan
+    batch: Batch
+
+    @classmethod
+    def make(
+        cls,
+        trainer: str | type[Trainer],
+        *,
+        num_labels: int = 1,
+        settings: Mapping[str, str] | None = None,
+    ) -> Trial:
+        """Set a trainer up; arguments and errors are those of :func:`check_trainer`."""
+        small = {"input_size": f"{FRAME[0]}x{FRAME[1]}", "precision": "float32", **(settings or {})}
+        description = DatasetDescription(
+            name="Dataset001_Tiny",
+            channel_names=("xray",),
+            labels=LABELS[num_labels],
+            num_training=2,
+            file_ending=".png",
+        )
+        plan = make_plan(
+            description=description,
+            fingerprint=invented_fingerprint(description),
+            hardware=ONE_CORE,
+            overrides={**SMALLER, "input_size": small["input_size"]},
+        )
+        made, plan = set_up(trainer, plan, settings=small)
+        name = trainer if isinstance(trainer, str) else trainer.__name__
+        return cls(name=name, trainer=made, plan=plan, batch=two_films(plan.dataset, made.configured(plan)))
+
+    @property
+    def num_labels(self) -> int:
+        """Labels without the background."""
+        return len(self.plan.dataset.foreground)
+
+    def network(self) -> nn.Module:
+        """A fresh network as a run begins with it, without published weights; always the same one."""
+        with seeded():
+            network = build_network(self.trainer.network_spec(self.plan))
+            self.trainer.start(network, self.plan, pretrained=False)
+            choose_trained(network, self.trainer.configured(self.plan).hyperparameters)
+        return network
+
+    def step(self, network: nn.Module, batch: Batch) -> StepResult:
+        """One step in training mode, without changing the network's weights."""
+        train_mode(network)
+        return self.trainer.step(network, self.trainer.loss(self.plan), batch)
+
+
+def gives_logits(trial: Trial) -> None:
+    """``logits`` are finite and B x L x H x W: of two films and of one, in training and in prediction."""
+    network = trial.network()
+    for is_training in (True, False):
+        network.train(is_training)
+        for batch in (trial.batch, _films(trial.batch, 1)):
+            with torch.no_grad():
+                logits_BLHW = trial.trainer.logits(network, batch)
+            check_logits(logits_BLHW, tuple(batch.target_BLHW.shape), who=trial.name)
+
+
+def gives_loss_terms(trial: Trial) -> None:
+    """``step`` gives finite scalars by name, and logits: of two films, one, and one without a mask."""
+    network, one = trial.network(), _films(trial.batch, 1)
+    for batch in (trial.batch, one, replace(one, target_BLHW=torch.zeros_like(one.target_BLHW))):
+        result = trial.step(network, batch)
+        check_logits(result.logits_BLHW, tuple(batch.target_BLHW.shape), who=trial.name)
+        if not result.terms:
+            break_promise(trial.name, "step gives no loss term", "Give at least one.")
+        for name, term in result.terms.items():
+            if not isinstance(term, torch.Tensor) or term.ndim != 0:
+                break_promise(
+                    trial.name, f"the loss term {name!r} is no scalar tensor", "Average it over the batch."
+                )
+            if not torch.isfinite(term):
+                what = f"the loss term {name!r} is {float(term.detach())}"
+                break_promise(trial.name, what, "It must be finite for a film without a mask, too.")
+
+
+def trains_every_parameter(trial: Trial) -> None:
+    """A step gives every trainable parameter a finite gradient, and the optimizer holds each of them."""
+    network = trial.network()
+    torch.stack(list(trial.step(network, trial.batch).terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+    check_gradients(network, who=trial.name)
+    groups = trial.trainer.optimizer(network, trial.plan).param_groups
+    held = {id(parameter) for group in groups for parameter in group["params"]}
+    missed = [name for name, p in network.named_parameters() if p.requires_grad and id(p) not in held]
+    if missed:
+        what = f"the optimizer lacks {len(missed)} trainable parameter(s): {some_of(missed)}"
+        break_promise(trial.name, what, "Give them to it, or set requires_grad to False in start().")
+
+
+def survives_a_checkpoint(trial: Trial) -> None:
+    """A checkpoint rebuilds the network without the trainer, and it answers bit for bit the same."""
+    network = trial.network()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "checkpoint_best.pt"
+        save_best(path, _content(trial), network=network, epoch=0, dice=None)
+        rebuilt = network_from_checkpoint(read_checkpoint(path))
+    with torch.inference_mode():
+        logits_BLHW = [trial.trainer.logits(made.eval(), trial.batch) for made in (network, rebuilt)]
+    if not torch.equal(*logits_BLHW):
+        break_promise(trial.name, "the network out of its checkpoint answers otherwise", MEND_STATE)
+
+
+def predicts_any_film(trial: Trial) -> None:
+    """A film of an odd size gets a mask of that size, with the values of its labels; wide or tall."""
+    predictor = Predictor(
+        [trial.network().eval()], content=_content(trial), device=torch.device("cpu"), precision="float32"
+    )
+    pixels, mask = small_film(0, num_labels=trial.num_labels)
+    for turned in (False, True):
+        film, marked = (pixels.T, mask.T) if turned else (pixels, mask)
+        points = points_in(marked) if predictor.takes_points else None
+        prediction = predictor.predict(np.ascontiguousarray(film), points=points)
+        found = set(np.unique(prediction.mask).tolist())
+        if prediction.mask.shape != film.shape or not found <= set(trial.plan.dataset.labels.values()):
+            what = f"a film of {film.shape} px gets a mask of {prediction.mask.shape} with the values {found}"
+            break_promise(trial.name, what, "Logits must have one plane a label.")
+        if not np.isfinite(prediction.probabilities).all():
+            break_promise(trial.name, "a film gets probabilities that are not finite", MEND_FINITE)
+
+
+def learns_two_films(trial: Trial) -> None:
+    """Trained on two films alone, it has learnt them by heart (Dice 0.9) within 200 steps."""
+    network, hyper = trial.network(), trial.trainer.configured(trial.plan).hyperparameters
+    loss, optimizer = trial.trainer.loss(trial.plan), trial.trainer.optimizer(network, trial.plan)
+    started, dice, step = time.process_time(), 0.0, 0
+    with seeded():
+        while dice < DICE and step < MAX_STEPS and time.process_time() - started < MAX_TIME_S:
+            rate = hyper.learning_rate * schedule(step / MAX_STEPS, warmup=0.0)
+            for group in optimizer.param_groups:
+                group["lr"] = rate * group.get("factor", 1.0)
+            train_mode(network)
+            terms = trial.trainer.step(network, loss, trial.batch).terms
+            torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(network.parameters(), hyper.gradient_clip)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            step += 1
+            if step % 10 == 0:
+                dice = _dice(trial, network)
+    if dice < DICE:
+        what = f"two films are not learnt by heart: Dice {dice:.2f} after {step} steps"
+        break_promise(trial.name, what, "Try another learning rate or loss, and look at the step.")
+
+
+PROMISES: Mapping[str, Callable[[Trial], None]] = MappingProxyType(
+    {
+        promise.__name__: promise
+        for promise in (
+            gives_logits,
+            gives_loss_terms,
+            trains_every_parameter,
+            survives_a_checkpoint,
+            predicts_any_film,
+            learns_two_films,
+        )
+    }
+)
+
+
+def _dice(trial: Trial, network: nn.Module) -> float:
+    """Over both films and all labels at once."""
+    network.eval()
+    with torch.no_grad():
+        found = trial.trainer.logits(network, trial.batch) > 0
+    target = trial.batch.target_BLHW > 0.5
+    return float(2 * (found & target).sum() / (found.sum() + target.sum()))
+
+
+def _films(batch: Batch, num: int) -> Batch:
+    """The first films of a batch."""
+    return Batch(
+        image_BCHW=batch.image_BCHW[:num], target_BLHW=batch.target_BLHW[:num], cases=batch.cases[:num]
+    )
+
+
+def _content(trial: Trial) -> dict[str, Any]:
+    return model_content(
+        trainer=trial.name,
+        plan=trial.plan,
+        configuration=trial.trainer.configured(trial.plan),
+        spec=trial.trainer.network_spec(trial.plan),
+        variant="original",
+        fold="0",
+        run=RunInfo(versions={}, seed=0, commit="", device="cpu", date=""),
+    )
