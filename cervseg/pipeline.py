@@ -212,6 +212,24 @@ def predict(
     return report
 
 
+def export(model: Path, output: Path, *, folds: Sequence[str] | None = None, say: Say = _quiet) -> Any:
+    """Write the networks of a model, averaged, as one ONNX file; returns an ``OnnxExport``.
+
+    Raises:
+        CheckpointError: the model has no such fold. CervsegError: it cannot be written in ONNX.
+    """
+    from cervseg.inference.predictor import checkpoint_files
+    from cervseg.sharing.onnx import export_onnx
+
+    files = checkpoint_files(model, folds=folds)
+    made = export_onnx(files, output)
+    for name, shape in made.inputs.items():
+        say(f"input {name}: {' x '.join(map(str, shape))}")
+    say(f"{len(files)} network(s); ONNX Runtime answers within {made.difference:.0e} of them")
+    say(f"written: {output}")
+    return made
+
+
 def evaluate(
     predictions: Path,
     references: Path,

@@ -132,10 +132,19 @@ class PromptableSAM(nn.Module):
 
         Arguments and errors are those of :meth:`forward`.
         """
+        return self.decode(self.features(image_BCHW), points)
+
+    def features(self, image_BCHW: torch.Tensor) -> torch.Tensor:
+        """The image encoder's features B x out_chans x h x w.
+
+        Raises:
+            ValueError: the image is not of the size that the network was built for.
+        """
         check_input(image_BCHW, in_channels=self.in_channels, input_size=self.input_size)
         if self.in_channels == 1:
             image_BCHW = image_BCHW.expand(-1, 3, -1, -1)
-        return self.decode(self.image_encoder(image_BCHW), points)
+        feature_BCHW: torch.Tensor = self.image_encoder(image_BCHW)
+        return feature_BCHW
 
     def decode(self, feature_BCHW: torch.Tensor, points: Sequence[torch.Tensor]) -> torch.Tensor:
         """Logits N x H x W of films that the image encoder has seen already; see :meth:`prompt_logits`."""
@@ -145,16 +154,19 @@ class PromptableSAM(nn.Module):
             torch.arange(len(points), device=device),
             torch.tensor([len(film) for film in points], device=device),
         )
-        point_N12 = torch.cat([film[:, :2] for film in points]).to(device, torch.float32)[:, None]
+        point_N2 = torch.cat([film[:, :2] for film in points]).to(device)
+        return self.masks(feature_BCHW.index_select(0, film_N), point_N2)
+
+    def masks(self, feature_NCHW: torch.Tensor, point_N2: torch.Tensor) -> torch.Tensor:
+        """Logits N x H x W: a mask for each point (x, y), in px of the frame, in its own film's features."""
+        point_N12 = point_N2.float()[:, None]
         # In float32 under autocast too: a position in bfloat16 is off by several px.
-        with torch.autocast(device.type, enabled=False):
+        with torch.autocast(feature_NCHW.device.type, enabled=False):
             sparse_NTC, dense_NCHW = self.prompt_encoder(
                 points=(point_N12, torch.full_like(point_N12[..., 0], POSITIVE)), boxes=None, masks=None
             )
             position_1CHW = self.prompt_encoder.get_dense_pe()
-        logits_NHW = self._masks(
-            feature_BCHW.index_select(0, film_N) + dense_NCHW, position_1CHW, sparse_NTC=sparse_NTC
-        )
+        logits_NHW = self._small_masks(feature_NCHW + dense_NCHW, position_1CHW, sparse_NTC=sparse_NTC)
         return functional.interpolate(
             logits_NHW[:, None], size=self.input_size, mode="bilinear", align_corners=False
         )[:, 0]
@@ -171,7 +183,7 @@ class PromptableSAM(nn.Module):
             planes.append(own_NHW.amax(0) if len(own_NHW) else nothing_HW)
         return torch.stack(planes).view(len(points), self.num_labels, *logits_NHW.shape[1:])
 
-    def _masks(
+    def _small_masks(
         self, feature_NCHW: torch.Tensor, position_1CHW: torch.Tensor, *, sparse_NTC: torch.Tensor
     ) -> torch.Tensor:
         """Logits N x h x w at four times the features' size, the first of SAM's four masks.
@@ -181,7 +193,7 @@ class PromptableSAM(nn.Module):
         """
         decoder = self.mask_decoder
         own_TC = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
-        token_NTC = torch.cat([own_TC.expand(len(sparse_NTC), -1, -1), sparse_NTC], dim=1)
+        token_NTC = torch.cat([own_TC.expand(sparse_NTC.shape[0], -1, -1), sparse_NTC], dim=1)
         token_NTC, feature_NTC = decoder.transformer(feature_NCHW, position_1CHW, token_NTC)
         fine_NCHW = decoder.output_upscaling(feature_NTC.transpose(1, 2).reshape(feature_NCHW.shape))
         weight_NC = decoder.output_hypernetworks_mlps[0](token_NTC[:, 1])  # the token after the quality's

@@ -252,7 +252,9 @@ def attend(
     # On CPU the fused kernel takes no bias that wants a gradient and gains nothing in bfloat16; two matrix
     # products are 2-3 times as fast there. In float32 without gradients, and on a GPU, the fused kernel wins.
     wants_gradient = torch.is_grad_enabled() and (q_BNTD.requires_grad or by_row.requires_grad)
-    if q_BNTD.device.type == "cpu" and (wants_gradient or q_BNTD.dtype == torch.bfloat16):
+    by_products = q_BNTD.device.type == "cpu" and (wants_gradient or q_BNTD.dtype == torch.bfloat16)
+    # What is exported shall be plain products too: every runtime has them.
+    if by_products or torch.compiler.is_exporting():
         return _attend_by_products(q_BNTD, k_BNTD, v_BNTD, by_row, by_column)
     bias = (by_row[..., :, None] + by_column[..., None, :]).flatten(-2)
     return functional.scaled_dot_product_attention(q_BNTD, k_BNTD, v_BNTD, attn_mask=bias)

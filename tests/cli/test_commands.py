@@ -9,6 +9,7 @@ from cervseg.cli import (
     convert,
     download_weights,
     evaluate,
+    export,
     phantom,
     plan_and_preprocess,
     predict,
@@ -18,7 +19,17 @@ from cervseg.cli import (
 from cervseg.cli.train import seconds
 from cervseg.core.errors import CervsegError
 
-COMMANDS = [convert, download_weights, evaluate, phantom, plan_and_preprocess, predict, train, trainers]
+COMMANDS = [
+    convert,
+    download_weights,
+    evaluate,
+    export,
+    phantom,
+    plan_and_preprocess,
+    predict,
+    train,
+    trainers,
+]
 
 
 def name_of(command: object) -> str:

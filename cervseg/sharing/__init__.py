@@ -1,0 +1,1 @@
+"""A model for others: in formats that need no cervseg."""
