@@ -184,6 +184,7 @@ def predict(
         files,
         tta=options.tta,
         precision=predictor.precision,
+        device=str(predictor.device),
         save_probabilities=options.save_probabilities,
         prompts=prompts,
     )
@@ -208,7 +209,7 @@ def predict(
     )
     record.begin(output)
     report = predict_stream(predictor, jobs, options=stream, progress=progress)
-    record.end(output, failed=[reason for _, reason in report.failed])
+    record.end(output, failed=[reason for _, reason in report.failed], film_s=report.film_s)
     return report
 
 

@@ -10,6 +10,7 @@ import torch
 from cervseg.cli import plan_and_preprocess, predict, train
 from cervseg.networks.lora import ALPHA
 from cervseg.networks.weights import network_from_checkpoint, read_checkpoint
+from cervseg.training.data import Batch, BatchPlan
 from tests.shapes import write_blob_dataset
 
 COMMON = ["input_size=64x64", "batch_size=2", "precision=float32", "num_workers=1", "epochs=2"]
@@ -132,3 +133,51 @@ def test_a_file_of_weights_leaves_the_frozen_text_in_place(workspace: Path) -> N
     text_D = after["state_dict"]["text_D"]
     torch.testing.assert_close(text_D, before["state_dict"]["text_D"])
     assert float(text_D.norm()) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_the_augmented_variant_leaks_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Grouped films: a copy trains where its source trains, in no other fold, and is never validated on."""
+    write_blob_dataset(tmp_path, num=10)
+    raw = tmp_path / "raw_data" / "Dataset001_Blobs"
+    description = json.loads((raw / "dataset.json").read_text())
+    names = sorted(path.stem for path in (raw / "labelsTr").iterdir())
+    description["groups"] = {name: f"patient{index // 2}" for index, name in enumerate(names)}
+    (raw / "dataset.json").write_text(json.dumps(description))
+    arguments = ["-d", "1", "--root", str(tmp_path), "--variants", "original", "augmented"]
+    assert plan_and_preprocess.main(arguments) == 0
+    seen: dict[str, set[str]] = {}
+
+    def spy(plan: BatchPlan, epoch: int, index: int, order: object) -> Batch:
+        batch = make_batch(plan, epoch, index, order)  # type: ignore[arg-type]
+        seen.setdefault("val" if plan.ranges is None else "train", set()).update(batch.cases)
+        return batch
+
+    make_batch = BatchPlan._batch
+    monkeypatch.setattr(BatchPlan, "_batch", spy)
+    folds = json.loads((tmp_path / "preprocessed" / "Dataset001_Blobs" / "splits_final.json").read_text())
+    assert len(folds) == 5
+    group = description["groups"]
+    for number, fold in enumerate(folds):
+        seen.clear()
+        more = ("--variant", "augmented")
+        assert train_it(tmp_path, "UNetTrainer", "epochs=1", fold=str(number), more=more) == 0
+        assert seen["val"] == set(fold["val"])
+        assert seen["train"] == {*fold["train"], *(f"{case}__copy" for case in fold["train"])}
+        patients = {group[case.removesuffix("__copy")] for case in seen["train"]}
+        assert not patients & {group[case] for case in fold["val"]}
+        model = tmp_path / "results" / "Dataset001_Blobs" / "UNetTrainer__plans__augmented"
+        scored = json.loads((model / f"fold_{number}" / "summary.json").read_text())["metric_per_case"]
+        assert {entry["case"] for entry in scored} == set(fold["val"])
+    assert "16 films to train on, 2 to validate" in capsys.readouterr().out
+
+
+def test_seeds_have_folders_of_their_own(workspace: Path) -> None:
+    """A second seed neither resumes nor overwrites the first."""
+    assert train_it(workspace, "UNetTrainer", "epochs=1", more=("--restart",)) == 0
+    before = (model_of(workspace, "UNetTrainer") / "fold_0" / "checkpoint_best.pt").read_bytes()
+    assert train_it(workspace, "UNetTrainer", "epochs=1", "seed=3") == 0
+    other = model_of(workspace, "UNetTrainer").with_name("UNetTrainer__plans__original__seed3")
+    assert read_checkpoint(other / "fold_0" / "checkpoint_best.pt")["run"]["seed"] == 3
+    assert (model_of(workspace, "UNetTrainer") / "fold_0" / "checkpoint_best.pt").read_bytes() == before

@@ -24,7 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--preset", default="default", help='"default", or "paper" for the published protocol')
     made.add_argument(
-        "--variants", nargs="+", default=["original"], help="original, clahe (default: original)"
+        "--variants", nargs="+", default=["original"], help="original, clahe, augmented (default: original)"
     )
     made.add_argument("--workers", type=int, help="processes (default: one a core)")
     made.add_argument("--replan", action="store_true", help="plan anew even if plans.json was edited by hand")

@@ -48,9 +48,14 @@ class Workspace:
         """Where all models lie."""
         return self.root / "results"
 
-    def model(self, dataset: str, trainer: str, variant: str) -> Path:
-        """The folder of one model: its folds, its plan and what it was trained with."""
-        return self.results / dataset / f"{trainer}__plans__{variant}"
+    def model(self, dataset: str, trainer: str, variant: str, *, seed: int = 0) -> Path:
+        """The folder of one model: its folds, its plan and what it was trained with; seeds never mix."""
+        name = f"{trainer}__plans__{variant}" + (f"__seed{seed}" if seed else "")
+        return self.results / dataset / name
+
+    def study(self, dataset: str) -> Path:
+        """Tables, statistics and figures over the models of a dataset."""
+        return self.results / dataset / "study"
 
     @property
     def last_model_file(self) -> Path:

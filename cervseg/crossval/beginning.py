@@ -55,8 +55,8 @@ def find_teacher(job: CrossValidation, fold: str, *, device: torch.device, say: 
         weight=job.configuration.hyperparameters.distill_weight,
         device=device,
     )
-    prepared = CaseStore(folder=job.workspace.preprocessed(job.name) / teacher.variant).cases()
-    if not set(train_ids) <= set(prepared):
+    store = CaseStore(folder=job.workspace.preprocessed(job.name) / teacher.variant)
+    if not set(train_ids) <= {*store.cases(), *store.copies()}:
         raise DatasetError(f"the teacher's variant {teacher.variant} lacks films", mend="Prepare it again.")
     say(f"teacher: {teacher.name}")
     return teacher

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +61,8 @@ class CrossValidation:
     @property
     def model(self) -> Path:
         """The model's folder."""
-        return self.workspace.model(self.name, self.trainer_name, self.options.variant)
+        seed = self.configuration.hyperparameters.seed
+        return self.workspace.model(self.name, self.trainer_name, self.options.variant, seed=seed)
 
     @property
     def store(self) -> CaseStore:
@@ -109,10 +110,17 @@ class CrossValidation:
         return wanted
 
     def split(self, fold: str) -> tuple[list[str], list[str]]:
-        """(training, validation) case ids; "all" trains on everything and validates on nothing."""
+        """(training, validation) case ids; "all" trains on everything and validates on nothing.
+
+        The variant's copies train where their sources do and are never validated on.
+        """
         if fold == "all":
-            return sorted(self.cases), []
-        return sorted(self.folds[int(fold)].train), sorted(self.folds[int(fold)].val)
+            return self._with_copies(self.cases), []
+        return self._with_copies(self.folds[int(fold)].train), sorted(self.folds[int(fold)].val)
+
+    def _with_copies(self, cases: Collection[str]) -> list[str]:
+        copies = [copy for copy, source in self.store.copies().items() if source in cases]
+        return sorted([*cases, *copies])
 
     def describe(self) -> None:
         """Write what the model is made from, before anything is trained."""

@@ -37,9 +37,14 @@ def validate_fold(job: CrossValidation, fold: str, *, say: Say) -> None:
     if report.failed:
         raise DatasetError(f"{len(report.failed)} validation film(s) failed: {report.failed[0][1]}")
     record = RunRecord.make(
-        [folder / BEST], tta=False, precision=predictor.precision, save_probabilities=False, prompts=prompts
+        [folder / BEST],
+        tta=False,
+        precision=predictor.precision,
+        device=str(predictor.device),
+        save_probabilities=False,
+        prompts=prompts,
     )
-    record.end(folder / "validation", failed=[])
+    record.end(folder / "validation", failed=[], film_s=report.film_s)
     evaluation = evaluate_folders(
         predictions=folder / "validation",
         references=references,

@@ -20,7 +20,11 @@ NOTICE = "Research software, not a medical device."
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """Which checkpoints and options a prediction run uses, and whether it came to its end."""
+    """Which checkpoints and options a prediction run uses, and whether it came to its end.
+
+    Of a finished run: ``failed`` films with the reason, and ``film_s``, the seconds a film took from its file
+    to its mask's file (None where every mask was there already).
+    """
 
     model: str
     checkpoints: list[str]
@@ -29,8 +33,10 @@ class RunRecord:
     save_probabilities: bool
     prompts: str = ""
     prompts_digest: str = ""
+    device: str = ""
     finished: bool = False
     failed: list[str] = field(default_factory=list)
+    film_s: float | None = None
     notice: str = NOTICE
 
     @classmethod
@@ -40,16 +46,17 @@ class RunRecord:
         *,
         tta: bool,
         precision: str,
+        device: str,
         save_probabilities: bool,
         prompts: Prompts | None = None,
     ) -> RunRecord:
         """The record of a run with these checkpoint files and prompts; if any of them changes, so does it."""
-        stats = [(path.parent.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
         return cls(
             model=files[0].parent.parent.name,
-            checkpoints=[f"{name}, {size} bytes, {time_ns}" for name, size, time_ns in stats],
+            checkpoints=_identities(files),
             tta=tta,
             precision=precision,
+            device=device,
             save_probabilities=save_probabilities,
             prompts=prompts.source if prompts is not None else "",
             prompts_digest=prompts.digest if prompts is not None else "",
@@ -69,7 +76,7 @@ class RunRecord:
             before = read_dataclass(RunRecord, output / FILE)
         except CervsegError:
             return set()
-        same = replace(before, finished=False, failed=[]) == self
+        same = replace(before, finished=False, failed=[], film_s=None) == self
         return there if same and not before.finished else set()
 
     def begin(self, output: Path) -> None:
@@ -78,9 +85,22 @@ class RunRecord:
         remove_leftovers(output)
         write_json(output / FILE, self)
 
-    def end(self, output: Path, *, failed: list[str]) -> None:
+    def end(self, output: Path, *, failed: list[str], film_s: float | None) -> None:
         """Write the record as finished, after the last mask."""
-        write_json(output / FILE, replace(self, finished=True, failed=failed))
+        write_json(output / FILE, replace(self, finished=True, failed=failed, film_s=film_s))
+
+
+def finished_run(folder: Path, files: Sequence[Path]) -> RunRecord | None:
+    """The record of the masks in ``folder`` if these checkpoint files, as they are now, made them all."""
+    try:
+        record = read_dataclass(RunRecord, folder / FILE)
+    except CervsegError:
+        return None
+    return record if record.finished and record.checkpoints == _identities(files) else None
+
+
+def _identities(files: Sequence[Path]) -> list[str]:
+    return [f"{path.parent.name}, {path.stat().st_size} bytes, {path.stat().st_mtime_ns}" for path in files]
 
 
 def recorded_prompts(folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -39,10 +40,16 @@ class StreamOptions:
 
 @dataclass(kw_only=True)
 class StreamReport:
-    """What became of a run: masks written, films that failed with the reason."""
+    """What became of a run: masks written, films that failed with the reason, seconds that it took."""
 
     written: list[Path] = field(default_factory=list)
     failed: list[tuple[Path, str]] = field(default_factory=list)
+    elapsed_s: float = 0.0
+
+    @property
+    def film_s(self) -> float | None:
+        """Seconds a film, from its file to its mask's file; None where no mask was written."""
+        return self.elapsed_s / len(self.written) if self.written else None
 
 
 def probabilities_path(mask: Path) -> Path:
@@ -63,7 +70,7 @@ def predict_stream(
     One thread reads and prepares the next films, this thread computes, another writes. At most three films
     are held at each stage, so that memory stays flat however many films there are.
     """
-    report = StreamReport()
+    report, started = StreamReport(), time.monotonic()
     bar = progress_bar(total=len(jobs), label="predict", unit="film", show=progress)
     with bar, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         writing: deque[tuple[FilmJob, Future[None]]] = deque()
@@ -91,6 +98,7 @@ def predict_stream(
             writing.append((job, writer.submit(_write, predictor, job, films, inferred, options)))
             settle(2)
         settle(0)
+    report.elapsed_s = time.monotonic() - started
     return report
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cervseg.core.errors import DatasetError
 from cervseg.core.paths import remove_leftovers
 from cervseg.core.types import Case, RawImage, SpacingMm
 from cervseg.core.workers import Outcome, map_cases
+from cervseg.preprocessing.copies import copy_id, turned_copy
 from cervseg.preprocessing.prepare import label_coverage, shrink
 from cervseg.preprocessing.store import FORMAT, CaseRecord, CaseStore
-from cervseg.preprocessing.variants import apply_variant
+from cervseg.preprocessing.variants import AUGMENTED, apply_variant
 
 ReadImage = Callable[..., RawImage]
 
@@ -32,27 +34,34 @@ class StoreCase:
         from cervseg.imageio import read_image, read_mask
 
         source = self._source(case)
-        if self.store.has(case.id, source=source):
+        ids = [copy_id(case.id), case.id] if self.variant == AUGMENTED else [case.id]
+        if all(self.store.has(name, source=source) for name in ids):
             return False
         films = [read_image(path) for path in case.images]
         pixels = np.concatenate([film.pixels for film in films])
-        image_size = (pixels.shape[1], pixels.shape[2])
-        pixels = shrink(apply_variant(pixels, self.variant), long_side_px=self.cache_long_side_px)
-        mask = None
-        if case.mask is not None:
-            mask = shrink_mask(read_mask(case.mask), labels=self.labels, size=pixels.shape[1:])
         by_hand = self.spacing_mm.get(case.id)
         record = CaseRecord(
             format=FORMAT,
             id=case.id,
             group=case.group,
-            image_size=image_size,
+            image_size=(pixels.shape[1], pixels.shape[2]),
             spacing_mm=by_hand or films[0].spacing_mm,
             spacing_source="dataset.json" if by_hand else films[0].spacing_source,
             source=source,
         )
-        self.store.write(record, pixels=pixels, mask=mask)
+        pixels = apply_variant(pixels, self.variant)
+        mask = None if case.mask is None else read_mask(case.mask)
+        if self.variant == AUGMENTED:
+            turned = turned_copy(pixels, mask, case=case.id)
+            self._write(replace(record, id=copy_id(case.id)), *turned)
+        self._write(record, pixels, mask)
         return True
+
+    def _write(self, record: CaseRecord, pixels: np.ndarray, mask: np.ndarray | None) -> None:
+        pixels = shrink(pixels, long_side_px=self.cache_long_side_px)
+        if mask is not None:
+            mask = shrink_mask(mask, labels=self.labels, size=pixels.shape[1:])
+        self.store.write(record, pixels=pixels, mask=mask)
 
     def _source(self, case: Case) -> str:
         files = [*case.images, *([case.mask] if case.mask else [])]
@@ -90,7 +99,14 @@ def fill_cache(
     workers: int,
     progress: bool = True,
 ) -> list[Outcome[Case, bool]]:
-    """Store all cases; those that fail are named in the outcomes and the cache stays incomplete."""
+    """Store all cases; those that fail are named in the outcomes and the cache stays incomplete.
+
+    Raises:
+        DatasetError: the variant makes copies, and one would be called like a case.
+    """
+    copies = {copy_id(case.id): case.id for case in cases} if variant == AUGMENTED else {}
+    if both := sorted(copies.keys() & {case.id for case in cases}):
+        raise DatasetError("is what the copy of another case is called", where=both[0], mend="Rename it.")
     store.folder.mkdir(parents=True, exist_ok=True)
     store.reopen()
     remove_leftovers(store.folder)
@@ -103,5 +119,5 @@ def fill_cache(
     )
     outcomes = map_cases(work, cases, workers=workers, label=f"preprocess {variant}", progress=progress)
     if all(outcome.error is None for outcome in outcomes):
-        store.finish([case.id for case in cases])
+        store.finish([case.id for case in cases], copies=copies)
     return outcomes

@@ -7,8 +7,10 @@ folder that the next run goes on with and that training does not accept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -48,10 +50,11 @@ class StoredCase:
 
 @dataclass(frozen=True, kw_only=True)
 class CompleteRecord:
-    """complete.json: every case of a finished cache."""
+    """complete.json: every case of a finished cache; ``copies`` are copy -> the case it was made from."""
 
     format: int
     cases: list[str]
+    copies: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,27 +113,39 @@ class CaseStore:
             ) from None
         return StoredCase(record=record, pixels=pixels, mask=mask)
 
-    def finish(self, cases: list[str]) -> None:
-        """Declare the cache complete."""
-        write_json(self._complete, CompleteRecord(format=FORMAT, cases=sorted(cases)))
+    def finish(self, cases: list[str], *, copies: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Declare the cache complete; ``copies`` are copy -> the case it was made from."""
+        record = CompleteRecord(format=FORMAT, cases=sorted(cases), copies=dict(sorted(copies.items())))
+        write_json(self._complete, record)
 
     def reopen(self) -> None:
         """Withdraw the declaration, before anything is changed."""
         self._complete.unlink(missing_ok=True)
 
     def cases(self) -> list[str]:
-        """Ids of a complete cache.
+        """Ids of a complete cache, without copies.
 
         Raises:
             DatasetError: the cache is not there or not complete.
         """
+        return self._record_of_all().cases
+
+    def copies(self) -> dict[str, str]:
+        """Copy -> the case it was made from; empty but for the variant "augmented".
+
+        Raises:
+            DatasetError: the cache is not there or not complete.
+        """
+        return self._record_of_all().copies
+
+    def _record_of_all(self) -> CompleteRecord:
         if not self._complete.is_file():
             raise DatasetError(
                 "this dataset is not preprocessed, or not to the end",
                 where=self.folder,
                 mend="Run cervseg_plan_and_preprocess first; it goes on where it stopped.",
             )
-        return read_dataclass(CompleteRecord, self._complete, error=DatasetError).cases
+        return read_dataclass(CompleteRecord, self._complete, error=DatasetError)
 
     @property
     def _complete(self) -> Path:

@@ -7,7 +7,8 @@ import numpy as np
 
 from cervseg.core.errors import PlanError
 
-VARIANTS = ("original", "clahe")
+AUGMENTED = "augmented"  # the films as they are, and a turned copy of each; see copies.py
+VARIANTS = ("original", "clahe", AUGMENTED)
 
 
 def apply_variant(pixels: np.ndarray, variant: str) -> np.ndarray:
@@ -15,7 +16,7 @@ def apply_variant(pixels: np.ndarray, variant: str) -> np.ndarray:
 
     Args:
         pixels: C x H x W uint8, uint16 or float32.
-        variant: "original" (unchanged) or "clahe" (OpenCV's CLAHE, clip limit 2.0, 8 x 8 tiles, at the
+        variant: "original" and "augmented" (unchanged) or "clahe" (OpenCV's CLAHE, clip limit 2.0, 8 x 8 tiles, at the
             film's own size; float films are scaled to 16 bit over their range first).
 
     Returns:
@@ -24,7 +25,7 @@ def apply_variant(pixels: np.ndarray, variant: str) -> np.ndarray:
     Raises:
         PlanError: the variant is not known.
     """
-    if variant == "original":
+    if variant in ("original", AUGMENTED):
         return pixels
     if variant == "clahe":
         equalizer = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8))

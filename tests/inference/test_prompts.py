@@ -160,7 +160,12 @@ def test_the_record_notices_other_prompts(tmp_path: Path) -> None:
     def record(points: Path | None = None, folder: Path | None = None) -> RunRecord:
         prompts = read_prompts(points=points, masks=folder, labels=ONE, wanted=True, output=output)
         return RunRecord.make(
-            [checkpoint], tta=False, precision="float32", save_probabilities=False, prompts=prompts
+            [checkpoint],
+            tta=False,
+            precision="float32",
+            device="cpu",
+            save_probabilities=False,
+            prompts=prompts,
         )
 
     def goes_on(now: RunRecord) -> bool:
@@ -209,7 +214,12 @@ def test_scores_say_where_points_came_from(tmp_path: Path) -> None:
         output = tmp_path / f"out_{folder.name}"
         prompts = MaskFolder.read(folder, labels=ONE)
         RunRecord.make(
-            [checkpoint], tta=False, precision="float32", save_probabilities=False, prompts=prompts
+            [checkpoint],
+            tta=False,
+            precision="float32",
+            device="cpu",
+            save_probabilities=False,
+            prompts=prompts,
         ).begin(output)
         assert prompts_of(output, references=references) == expected
     assert prompts_of(tmp_path, references=references) == ""

@@ -1,7 +1,7 @@
 import os
 from pathlib import Path
 
-from cervseg.inference.run_record import RunRecord
+from cervseg.inference.run_record import RunRecord, finished_run
 
 
 def record(tmp_path: Path, *, tta: bool = False) -> RunRecord:
@@ -9,7 +9,7 @@ def record(tmp_path: Path, *, tta: bool = False) -> RunRecord:
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     if not checkpoint.exists():
         checkpoint.write_bytes(b"weights")
-    return RunRecord.make([checkpoint], tta=tta, precision="float32", save_probabilities=False)
+    return RunRecord.make([checkpoint], tta=tta, precision="float32", device="cpu", save_probabilities=False)
 
 
 def test_a_killed_run_goes_on_and_a_finished_one_starts_anew(tmp_path: Path) -> None:
@@ -22,7 +22,8 @@ def test_a_killed_run_goes_on_and_a_finished_one_starts_anew(tmp_path: Path) -> 
     (output / ".b.0123.tmp.png").write_bytes(b"")
     assert output / "a.png" in run.finished_masks(output, any_run=False)
     assert output / ".b.0123.tmp.png" not in run.finished_masks(output, any_run=False)
-    run.end(output, failed=[])
+    assert finished_run(output, [tmp_path / "model" / "fold_0" / "checkpoint_best.pt"]) is None
+    run.end(output, failed=[], film_s=0.5)
     assert run.finished_masks(output, any_run=False) == set()
     assert output / "a.png" in run.finished_masks(output, any_run=True)
 
@@ -35,3 +36,16 @@ def test_another_model_or_option_does_not_go_on(tmp_path: Path) -> None:
     assert record(tmp_path, tta=True).finished_masks(output, any_run=False) == set()
     os.utime(tmp_path / "model" / "fold_0" / "checkpoint_best.pt", (1, 1))
     assert record(tmp_path).finished_masks(output, any_run=False) == set()
+
+
+def test_a_finished_run_is_known_by_its_checkpoints(tmp_path: Path) -> None:
+    """It is told apart from no run, and from one of weights that have changed since."""
+    output, checkpoint = tmp_path / "out", tmp_path / "model" / "fold_0" / "checkpoint_best.pt"
+    run = record(tmp_path)
+    run.begin(output)
+    run.end(output, failed=["b: no film"], film_s=None)
+    found = finished_run(output, [checkpoint])
+    assert found is not None
+    assert (found.failed, found.film_s, found.device) == (["b: no film"], None, "cpu")
+    os.utime(checkpoint, (1, 1))
+    assert finished_run(output, [checkpoint]) is None

@@ -80,3 +80,41 @@ def test_shrinking_a_mask_takes_the_majority() -> None:
     """By hand: of 2 x 2 pixels the label that covers most wins, background included."""
     mask = np.array([[1, 1, 0, 0], [1, 2, 0, 2]], dtype=np.uint8)
     np.testing.assert_array_equal(shrink_mask(mask, labels={"a": 1, "b": 2}, size=(1, 2)), [[1, 0]])
+
+
+def fill_augmented(cases: list[Case], store: CaseStore) -> list[bool | None]:
+    outcomes = fill_cache(
+        cases,
+        store=store,
+        variant="augmented",
+        labels={"disc": 1},
+        cache_long_side_px=64,
+        spacing_mm={},
+        workers=1,
+        progress=False,
+    )
+    return [outcome.result for outcome in outcomes]
+
+
+def test_copies_lie_beside_their_sources(tmp_path: Path) -> None:
+    """One copy a case, of its group and size, listed apart; a lost copy is made again."""
+    cases, store = write_cases(tmp_path), CaseStore(folder=tmp_path / "store")
+    assert fill_augmented(cases, store) == [True, True, True]
+    assert store.cases() == ["c0", "c1", "c2"]
+    assert store.copies() == {f"c{k}__copy": f"c{k}" for k in range(3)}
+    source, copy = store.read("c1"), store.read("c1__copy")
+    assert copy.record.group == source.record.group == "c1"
+    assert copy.pixels.shape == source.pixels.shape
+    assert copy.mask is not None
+    assert (copy.mask != source.mask).any()
+    assert fill_augmented(cases, store) == [False, False, False]
+    (store.folder / "c1__copy.json").unlink()
+    assert fill_augmented(cases, store) == [False, True, False]
+
+
+def test_a_case_called_like_a_copy_is_refused(tmp_path: Path) -> None:
+    """Otherwise one would overwrite the other."""
+    cases = write_cases(tmp_path, num=1)
+    cases.append(Case(id="c0__copy", images=cases[0].images, mask=cases[0].mask, group="x"))
+    with pytest.raises(DatasetError, match="c0__copy"):
+        fill_augmented(cases, CaseStore(folder=tmp_path / "store"))

@@ -18,5 +18,6 @@ def test_original_changes_nothing_and_an_unknown_variant_is_refused() -> None:
     """The film itself comes back; a wrong word lists the right ones."""
     pixels = blob_film((40, 40))[0][None]
     assert apply_variant(pixels, "original") is pixels
+    assert apply_variant(pixels, "augmented") is pixels  # its copies are made by the cache, for training
     with pytest.raises(PlanError, match="clahe"):
         apply_variant(pixels, "klahe")

@@ -1,0 +1,47 @@
+import cv2
+import numpy as np
+import pytest
+
+from cervseg.core.geometry import about_centre, transform_points
+from cervseg.preprocessing.copies import ROTATIONS_DEG, TRANSLATIONS_PX, turned_copy
+from tests.shapes import blob_film
+
+
+def test_a_copy_is_one_of_the_published_turns() -> None:
+    """The middle of a small disc lands where one of the 16 affines takes it; mask and film move alike."""
+    pixels, mask = np.zeros((1, 200, 160), np.uint8), np.zeros((200, 160), np.uint8)
+    cv2.circle(mask, (95, 70), 9, 1, -1)
+    pixels[0] = mask * np.uint8(200)
+    copy, copied = turned_copy(pixels, mask, case="a")
+    assert copied is not None
+    found = np.argwhere(copied)[:, ::-1].mean(axis=0)
+    places = [
+        transform_points(
+            np.array([[95.0, 70.0]]),
+            about_centre(size=(200, 160), rotation_deg=r, scale=1, shear_deg=0, translation_px=(x, y)),
+        )[0]
+        for r in ROTATIONS_DEG
+        for x in TRANSLATIONS_PX
+        for y in TRANSLATIONS_PX
+    ]
+    assert min(np.hypot(*(place - found)) for place in places) < 0.3
+    assert set(np.unique(copied)) == {0, 1}
+    in_film = np.argwhere(copy[0] > 100)[:, ::-1].mean(axis=0)
+    np.testing.assert_allclose(in_film, found, atol=0.2)
+
+
+def test_a_copy_depends_on_the_case_alone() -> None:
+    """The same case gives the same copy; over many cases every rotation is drawn."""
+    pixels = blob_film((80, 60))[0][None]
+    np.testing.assert_array_equal(
+        turned_copy(pixels, None, case="a")[0], turned_copy(pixels, None, case="a")[0]
+    )
+    kinds = {turned_copy(pixels, None, case=str(number))[0].tobytes() for number in range(200)}
+    assert len(kinds) == len(ROTATIONS_DEG) * len(TRANSLATIONS_PX) ** 2
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_types_and_sizes_stay(dtype: type) -> None:
+    """Channels, size and dtype come back as they went in."""
+    copy, mask = turned_copy(np.ones((2, 31, 47), dtype), None, case="b")
+    assert (copy.shape, copy.dtype, mask) == ((2, 31, 47), np.dtype(dtype), None)
