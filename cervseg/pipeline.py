@@ -44,7 +44,8 @@ def plan_and_preprocess(
 ) -> Plan:
     """Verify a dataset, measure it, plan for it and this machine, and fill the cache.
 
-    A plan that was edited by hand is kept, unless ``replan``, ``preset`` or ``settings`` ask for a new one.
+    A plan that was changed by hand, in its file or by ``settings`` before, is kept, unless ``replan``,
+    ``preset`` or ``settings`` ask for a new one.
     An interrupted run goes on where it stopped. ``verbose`` says the reasons of every configuration.
 
     Raises:
@@ -56,7 +57,7 @@ def plan_and_preprocess(
     from cervseg.dataset.verify import verify_dataset
     from cervseg.planning.fingerprint import compute_fingerprint
     from cervseg.planning.hardware import detect_hardware
-    from cervseg.planning.planfile import edited, read_plan, write_plan
+    from cervseg.planning.planfile import edited, read_plan, settings_by_hand, write_plan
     from cervseg.planning.planner import make_plan
     from cervseg.planning.table import plan_table
     from cervseg.preprocessing.cache import fill_cache
@@ -72,9 +73,10 @@ def plan_and_preprocess(
 
     plan_file, fingerprint_file = _plan_files(workspace, name)
     kept = read_plan(plan_file) if plan_file.is_file() and not (replan or settings) else None
-    if kept is not None and edited(kept) and preset == kept.preset:
+    by_hand = kept is not None and (edited(kept) or settings_by_hand(kept))
+    if kept is not None and by_hand and preset == kept.preset:
         plan = replace(kept, variants=tuple(variants))
-        say(f"{plan_file} was edited by hand and is kept (--replan makes a new one).")
+        say(f"{plan_file} was changed by hand and is kept (--replan makes a new one).")
     else:
         fingerprint = compute_fingerprint(
             cases,

@@ -48,3 +48,20 @@ class PredictOptions:
     points: Path | None = None
     prompts_from: Path | None = None
     go_on: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainOptions:
+    """What a user may ask of an explanation.
+
+    ``what`` is of "rollout", "query" and "gradcam" (None: all that the network has), ``point`` the query
+    (x, y) in px of the film (None: the middle structure), ``label`` what Grad-CAM explains (None: the first).
+    """
+
+    what: Sequence[str] | None = None
+    point: tuple[float, float] | None = None
+    label: str | None = None
+    folds: Sequence[str] | None = None
+    device: str | None = None
+    points: Path | None = None
+    prompts_from: Path | None = None

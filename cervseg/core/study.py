@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 MEASURES = ("Dice", "IoU", "SSIM", "HD95", "VS")  # of the paper's tables, in their order
-LOWER_IS_BETTER = ("HD95", "HD95_max_directed", "HD95_missed_as_diagonal", "HD95_mm", "HD95_max_directed_mm")
-LOWER_IS_BETTER += ("MAE", "MAE_foreground", "FP", "FN")
+LOWER_IS_BETTER = (
+    *("HD95", "HD95_max_directed", "HD95_missed_as_diagonal", "HD95_mm", "HD95_max_directed_mm"),
+    *("MAE", "MAE_foreground", "FP", "FN"),
+)
 TEST, FOLDS = "test", "folds"  # the films that a study is scored on
 
 
@@ -30,7 +32,7 @@ class CellResult:
     Paths are relative to the folder of the dataset's results, in POSIX form.
 
     Args:
-        title: how tables and figures name its trainer ("CervSpineNet"); it says so where prompts were oracles.
+        title: how tables and figures name its trainer ("CervSpineNet"); oracle prompts are said there.
         model: the model's folder.
         summary: its summary.json on the study's films.
         predictions: folders with its masks, ``<case>.png``; several where folds were scored.
@@ -65,6 +67,7 @@ class Study:
         images, references: folders of the films and of their masks, relative to the dataset's raw folder.
         cells: in the order of trainers, variants, seeds.
         missing: cells that were asked for and are not there, each with the reason.
+        notes: what must be said wherever a figure of the study is printed: phantoms, use of the test films.
     """
 
     dataset: str
@@ -74,6 +77,7 @@ class Study:
     labels: dict[str, int]
     cells: tuple[CellResult, ...]
     missing: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -186,14 +186,15 @@ class Attention(nn.Module):
         height, width = token_BHWC.shape[1:3]
         qkv_BHWC = self.qkv(token_BHWC)
         if self.windowed:
-            qkv_BHWC = split_windows(self._pad(qkv_BHWC), side=self.field[0])
+            qkv_BHWC = split_windows(self.pad(qkv_BHWC), side=self.field[0])
         mixed_BHWC = self._attend(qkv_BHWC)
         if self.windowed:
             mixed_BHWC = join_windows(mixed_BHWC, size=(height, width))
         result: torch.Tensor = self.proj(mixed_BHWC)
         return result
 
-    def _pad(self, qkv_BHWC: torch.Tensor) -> torch.Tensor:
+    def pad(self, qkv_BHWC: torch.Tensor) -> torch.Tensor:
+        """Projections up to whole windows, below and to the right; those of zero tokens are the bias."""
         batch, height, width, channels = qkv_BHWC.shape
         below, right = -height % self.field[0], -width % self.field[1]
         if not below and not right:

@@ -11,7 +11,7 @@ from cervseg.core.errors import PlanError
 from cervseg.core.jsonio import read_dataclass, to_json, write_json
 from cervseg.core.types import Configuration, Hyperparameters, Plan
 from cervseg.planning.checks import check_plan
-from cervseg.planning.planner import CACHE, value_of
+from cervseg.planning.planner import BY_HAND, CACHE, value_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +56,11 @@ def read_plan(path: Path) -> Plan:
 def edited(plan: Plan) -> list[str]:
     """The values that were changed in the file after they were decided, one sentence each."""
     return [str(edit) for edit in find_edits(plan)]
+
+
+def settings_by_hand(plan: Plan) -> list[str]:
+    """The rules that were overruled when the plan was made (``--set``)."""
+    return [rule for rule, decision in plan.decisions.items() if BY_HAND in decision.reason]
 
 
 def find_edits(plan: Plan) -> list[Edit]:

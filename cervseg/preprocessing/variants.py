@@ -16,8 +16,8 @@ def apply_variant(pixels: np.ndarray, variant: str) -> np.ndarray:
 
     Args:
         pixels: C x H x W uint8, uint16 or float32.
-        variant: "original" and "augmented" (unchanged) or "clahe" (OpenCV's CLAHE, clip limit 2.0, 8 x 8 tiles, at the
-            film's own size; float films are scaled to 16 bit over their range first).
+        variant: "original" and "augmented" (unchanged) or "clahe" (OpenCV's CLAHE, clip limit 2.0, 8 x 8
+            tiles, at the film's own size; float films are scaled to 16 bit over their range first).
 
     Returns:
         C x H x W, uint8 or uint16 after CLAHE, else the dtype that came in.

@@ -6,13 +6,18 @@ from pathlib import Path
 import pytest
 
 from cervseg.cli import (
+    agreement,
+    compare,
     convert,
     download_weights,
     evaluate,
+    explain,
     export,
     phantom,
     plan_and_preprocess,
     predict,
+    report,
+    study,
     train,
     trainers,
 )
@@ -20,13 +25,18 @@ from cervseg.cli.train import seconds
 from cervseg.core.errors import CervsegError
 
 COMMANDS = [
+    agreement,
+    compare,
     convert,
     download_weights,
     evaluate,
+    explain,
     export,
     phantom,
     plan_and_preprocess,
     predict,
+    report,
+    study,
     train,
     trainers,
 ]

@@ -1,0 +1,187 @@
+"""How well raters agree with each other, and a model with them (3.4)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cervseg.core.errors import DatasetError
+from cervseg.core.study import MEASURES, Estimate
+from cervseg.core.types import Summary
+from cervseg.evaluation.evaluate import evaluate_folders
+from cervseg.evaluation.statistics import Values, case_values, estimate
+
+RATERS = "raters with raters"
+_Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairAgreement:
+    """Two sets of masks of the same films.
+
+    Args:
+        first, second: who made them.
+        with_model: whether the second is a model.
+        estimates: measure -> mean over the films that all have, with its interval.
+    """
+
+    first: str
+    second: str
+    with_model: bool
+    estimates: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """Every pair, over the same films.
+
+    Args:
+        films: those that every pair has; only these are in any mean.
+        left_out: film -> why it is in no mean.
+        groups: means over pairs, film by film: "raters with raters", "<model> with raters" and their
+            difference "<model> minus raters" (of HD95, less than 0 is better) -> measure -> estimate.
+    """
+
+    films: tuple[str, ...]
+    left_out: Mapping[str, str]
+    pairs: tuple[PairAgreement, ...]
+    groups: Mapping[str, Mapping[str, Estimate]]
+
+
+def agree(
+    raters: Mapping[str, Path],
+    models: Mapping[str, Path],
+    *,
+    labels: Mapping[str, int] | None = None,
+    workers: int = 1,
+    progress: bool = True,
+) -> Agreement:
+    """Every pair of raters, and every rater with every model, by the five measures of the paper.
+
+    All five are symmetric: who counts as the reference does not matter. A film that one of them lacks, or
+    whose masks cannot be compared, is named and in no mean, so that all pairs are judged on the same films.
+    Of several labels the mean over those that are defined in a film is taken.
+
+    Args:
+        raters, models: name -> folder of masks, named by film.
+        labels: foreground names -> values; by default as :func:`evaluate_folders` finds them.
+
+    Raises:
+        DatasetError: there are fewer than two folders, no rater, a name is used twice, or there is no film
+            that all have.
+    """
+    if not raters or len(raters) + len(models) < 2:
+        raise DatasetError("agreement needs two folders of masks, one of them a rater's")
+    if both := raters.keys() & models.keys():
+        raise DatasetError(f"{min(both)!r} is the name of a rater and of a model", mend="Name one otherwise.")
+    pairs = [*itertools.combinations(raters, 2), *itertools.product(raters, models)]
+    found = _evaluate(pairs, {**raters, **models}, labels=labels, workers=workers, progress=progress)
+    films = sorted(set.intersection(*({s.case for s in summary.scores} for summary in found.values())))
+    left_out = _left_out(found)
+    if not films:
+        film, why = next(iter(left_out.items()))
+        raise DatasetError("there is no film that all of them have", mend=f"For example {film}: {why}.")
+    values = {pair: _values(summary, films) for pair, summary in found.items()}
+    return Agreement(
+        films=tuple(films),
+        left_out=left_out,
+        pairs=tuple(
+            PairAgreement(
+                first=first,
+                second=second,
+                with_model=second in models,
+                estimates={measure: estimate([values[first, second][measure]]) for measure in MEASURES},
+            )
+            for first, second in pairs
+        ),
+        groups=_groups(values, raters=list(raters), models=list(models)),
+    )
+
+
+def _evaluate(
+    pairs: Sequence[_Pair],
+    folders: Mapping[str, Path],
+    *,
+    labels: Mapping[str, int] | None,
+    workers: int,
+    progress: bool,
+) -> dict[_Pair, Summary]:
+    """Pair -> its scores, all of the same labels: those that any of them has."""
+
+    def score(pair: _Pair, labels: Mapping[str, int] | None) -> Summary:
+        first, second = pair
+        return evaluate_folders(
+            predictions=folders[second],
+            references=folders[first],
+            labels=labels,
+            workers=workers,
+            progress=progress,
+        ).summary
+
+    found = {pair: score(pair, labels) for pair in pairs}
+    names: dict[int, str] = {}
+    for summary in found.values():
+        for name, value in summary.labels.items():  # a name of dataset.json goes before a bare number
+            names[value] = name if name != str(value) else names.get(value, name)
+    wanted = {name: value for value, name in sorted(names.items())}
+    return {
+        pair: summary if summary.labels == wanted else score(pair, wanted) for pair, summary in found.items()
+    }
+
+
+def _left_out(found: Mapping[_Pair, Summary]) -> dict[str, str]:
+    reasons: dict[str, dict[str, None]] = {}
+    for (first, second), summary in found.items():
+        for film in summary.without_prediction:
+            reasons.setdefault(film, {})[f"no mask by {second}"] = None
+        for film in summary.without_reference:
+            reasons.setdefault(film, {})[f"no mask by {first}"] = None
+        for film, why in summary.failed.items():
+            reasons.setdefault(film, {})[f"{first} - {second}: {why}"] = None
+    return {film: "; ".join(why) for film, why in sorted(reasons.items())}
+
+
+def _values(summary: Summary, films: Sequence[str]) -> dict[str, Values]:
+    found = {measure: case_values(summary, measure) for measure in MEASURES}
+    return {measure: {film: values[film] for film in films} for measure, values in found.items()}
+
+
+def _groups(
+    values: Mapping[_Pair, Mapping[str, Values]], *, raters: Sequence[str], models: Sequence[str]
+) -> dict[str, dict[str, Estimate]]:
+    people = list(itertools.combinations(raters, 2))
+    members = {RATERS: people} if people else {}
+    members |= {f"{model} with raters": [(rater, model) for rater in raters] for model in models}
+    over_pairs = {
+        name: {measure: _over_pairs([values[pair][measure] for pair in pairs]) for measure in MEASURES}
+        for name, pairs in members.items()
+    }
+    found = {
+        name: {measure: estimate([of[measure]]) for measure in MEASURES} for name, of in over_pairs.items()
+    }
+    if people:
+        for model in models:
+            one, other = over_pairs[f"{model} with raters"], over_pairs[RATERS]
+            found[f"{model} minus raters"] = {
+                measure: estimate([_difference(one[measure], other[measure])]) for measure in MEASURES
+            }
+    return found
+
+
+def _over_pairs(pairs: Sequence[Values]) -> Values:
+    # Undefined where any pair is: dropping the pair that missed a structure would flatter the rest.
+    found: dict[str, float | None] = {}
+    for film in pairs[0]:
+        values = [value for pair in pairs if (value := pair[film]) is not None]
+        found[film] = sum(values) / len(values) if len(values) == len(pairs) else None
+    return found
+
+
+def _difference(one: Values, other: Values) -> Values:
+    found: dict[str, float | None] = {}
+    for film, value in one.items():
+        subtrahend = other[film]
+        found[film] = None if value is None or subtrahend is None else value - subtrahend
+    return found

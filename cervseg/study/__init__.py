@@ -1,0 +1,1 @@
+"""The paper's study on any dataset: many runs of the pipeline, then tables, statistics and figures."""

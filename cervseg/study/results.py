@@ -1,0 +1,72 @@
+"""What a study writes when its models are scored."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from cervseg.core.jsonio import write_json
+from cervseg.core.options import Say
+from cervseg.core.paths import atomic_path
+from cervseg.core.study import Estimate, Study
+from cervseg.evaluation.statistics import case_values
+from cervseg.report.write import write_report
+from cervseg.reporting.comparisons import overall_table, pair_table
+from cervseg.reporting.table_formats import write_tables
+from cervseg.study.figures import draw_figures
+from cervseg.study.job import StudyJob
+from cervseg.study.roster import PUBLISHED
+from cervseg.study.scores import COMPARED, Scores
+from cervseg.study.tables import make_tables
+
+COLUMNS = ("trainer", "variant", "seed", "case", *COMPARED)
+
+
+def write_results(job: StudyJob, study: Study, *, say: Say) -> None:
+    """Tables, numbers, statistics, figures and the report of a study, into its folder."""
+    scores = Scores.read(study, job.workspace.results / job.name)
+    estimates = scores.estimates()
+    write_json(job.folder / "scores.json", _numbers(estimates))
+    with atomic_path(job.folder / "scores.csv") as temporary:
+        temporary.write_text(_cases(scores), encoding="utf-8")
+    comparisons = scores.comparisons()
+    tables = make_tables(study, estimates)
+    if comparisons:
+        tables += [overall_table(comparisons), pair_table(comparisons)]
+    write_tables(tables, job.folder)
+    write_json(job.folder / "comparisons.json", comparisons)
+    draw_figures(job, scores, estimates)
+    write_report(job.folder)
+    say((job.folder / "tables.md").read_text(encoding="utf-8"))
+
+
+def _numbers(estimates: Mapping[tuple[str, str], Mapping[str, Estimate]]) -> list[dict[str, Any]]:
+    """A row a trainer, variant and measure."""
+    return [
+        {
+            "trainer": trainer,
+            "variant": variant,
+            "measure": measure,
+            **asdict(found),
+            "published": PUBLISHED.get(variant, {}).get(trainer, {}).get(measure),
+        }
+        for (trainer, variant), measures in estimates.items()
+        for measure, found in measures.items()
+    ]
+
+
+def _cases(scores: Scores) -> str:
+    """CSV, a row a model and case; what is undefined is empty."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for result in scores.study.cells:
+        cell, summary = result.cell, scores.summaries[result.summary]
+        values = [case_values(summary, measure) for measure in COMPARED]
+        for case in values[0]:
+            row = ("" if (value := found[case]) is None else value for found in values)
+            writer.writerow((cell.trainer, cell.variant, cell.seed, case, *row))
+    return stream.getvalue()

@@ -1,0 +1,79 @@
+"""The scores of a study's cells, case by case, as estimates and comparisons."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cervseg.core.study import MEASURES, CellResult, Comparison, Estimate, Study
+from cervseg.core.types import Summary
+from cervseg.evaluation.statistics import case_values, compare_systems, estimate
+from cervseg.evaluation.summary import read_summary
+
+COMPARED = (*MEASURES, "HD95_missed_as_diagonal")
+
+Values = Mapping[str, float | None]  # case -> value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """The summaries of a study: one a cell."""
+
+    study: Study
+    summaries: Mapping[str, Summary]  # by CellResult.summary
+
+    @classmethod
+    def read(cls, study: Study, folder: Path) -> Scores:
+        """Read them from ``folder``, the dataset's results."""
+        return cls(
+            study=study,
+            summaries={result.summary: read_summary(folder / result.summary) for result in study.cells},
+        )
+
+    def by_seed(self, trainer: str, variant: str, measure: str) -> list[Values]:
+        """Case -> value, one mapping a seed; of several labels the mean over them."""
+        return [case_values(self.summaries[result.summary], measure) for result in self._of(trainer, variant)]
+
+    def over_seeds(self, trainer: str, variant: str, measure: str) -> dict[str, float | None]:
+        """Case -> mean over the seeds that define it, as an estimate takes it; undefined where none does."""
+        seeds = self.by_seed(trainer, variant, measure)
+        found: dict[str, float | None] = {}
+        for case in seeds[0]:
+            values = [value for seed in seeds if (value := seed.get(case)) is not None]
+            found[case] = math.fsum(values) / len(values) if values else None
+        return found
+
+    def estimates(self) -> dict[tuple[str, str], dict[str, Estimate]]:
+        """(trainer, variant) -> measure -> mean with its interval."""
+        return {
+            (trainer, variant): {
+                measure: estimate(self.by_seed(trainer, variant, measure)) for measure in COMPARED
+            }
+            for trainer, variant in self.pairs
+        }
+
+    def comparisons(self) -> list[Comparison]:
+        """Every measure and variant that at least two trainers have, tests over the same films."""
+        found = []
+        for variant in dict.fromkeys(variant for _, variant in self.pairs):
+            names = {self.title(t, v): t for t, v in self.pairs if v == variant}
+            if len(names) < 2:
+                continue
+            for measure in COMPARED:
+                systems = {title: self.over_seeds(t, variant, measure) for title, t in names.items()}
+                found.append(compare_systems(systems, measure=measure, variant=variant))
+        return found
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """(trainer, variant) of every cell that is there, each once."""
+        return list(dict.fromkeys((r.cell.trainer, r.cell.variant) for r in self.study.cells))
+
+    def title(self, trainer: str, variant: str) -> str:
+        """How tables and figures name a trainer."""
+        return self._of(trainer, variant)[0].title
+
+    def _of(self, trainer: str, variant: str) -> list[CellResult]:
+        return [r for r in self.study.cells if (r.cell.trainer, r.cell.variant) == (trainer, variant)]

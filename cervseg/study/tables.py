@@ -1,0 +1,113 @@
+"""Tables 1 to 5 of the paper with our figures, the published ones beside them, and what the models cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cervseg.core.study import LOWER_IS_BETTER, MEASURES, TEST, CellResult, Estimate, Study, Table
+from cervseg.reporting.comparisons import estimate_text, number
+from cervseg.study.roster import ABLATIONS, ARCHITECTURES, LOSSES, PUBLISHED, title_of
+
+Scores = Mapping[tuple[str, str], Mapping[str, Estimate]]  # (trainer, variant) -> measure -> estimate
+
+_NUMBERS = {"original": "Table 1", "clahe": "Table 2", "augmented": "Table 3"}
+_HOW = (
+    "Mean over {films}, ± standard deviation of the seeds' means where there are several, [95 % bootstrap "
+    "interval over films]. HD95 in px, both directed sets of distances pooled (Eq. 20). In brackets with u: "
+    "films in which a measure is undefined and left out of its mean. Bold: best of ours. Italics: as "
+    "published, for other films."
+)
+
+
+def make_tables(study: Study, scores: Scores) -> list[Table]:
+    """Tables 1 to 3 (a variant each), 4 (architectures), 5 (losses) and the cost of each model.
+
+    A table is made where the study has the trainers for it: at least one system, or two of an ablation.
+    """
+    trainers = list(dict.fromkeys(result.cell.trainer for result in study.cells))
+    variants = list(dict.fromkeys(result.cell.variant for result in study.cells))
+    systems = [name for name in trainers if name not in ABLATIONS]
+    tables = []
+    for variant in variants:
+        title = (
+            f"{_NUMBERS[variant]}. Systems, variant {variant}"
+            if variant in _NUMBERS
+            else f"Variant {variant}"
+        )
+        tables.append(_score_table(study, scores, f"table_systems_{variant}", title, systems, variant))
+    for name, title, group in (
+        ("table_architectures", "Table 4. Architectures", ARCHITECTURES),
+        ("table_losses", "Table 5. Losses of CervSpineNet", LOSSES),
+    ):
+        members = [trainer for trainer in group if (trainer, variants[0]) in scores]
+        if len(members) > 1:
+            tables.append(_score_table(study, scores, name, title, members, variants[0]))
+    return [*(table for table in tables if table.rows), _cost_table(study)]
+
+
+def _score_table(
+    study: Study, scores: Scores, name: str, title: str, trainers: Sequence[str], variant: str
+) -> Table:
+    rows: list[tuple[str, ...]] = []
+    published: list[int] = []
+    ours: dict[int, Mapping[str, Estimate]] = {}
+    for trainer in trainers:
+        found = scores.get((trainer, variant))
+        if found is None:
+            continue
+        result = next(r for r in study.cells if r.cell.trainer == trainer and r.cell.variant == variant)
+        ours[len(rows)] = found
+        rows.append((result.title, *(estimate_text(found[measure], measure) for measure in MEASURES)))
+        if paper := PUBLISHED.get(variant, {}).get(trainer):
+            published.append(len(rows))
+            values = (number(paper[measure], measure) for measure in MEASURES)
+            rows.append((f"{title_of(trainer)}, published", *values))
+    best = []
+    for column, measure in enumerate(MEASURES, start=1):
+        means = {row: found[measure].mean for row, found in ours.items()}
+        defined = {row: mean for row, mean in means.items() if mean is not None}
+        if len(defined) > 1:
+            choose = min if measure in LOWER_IS_BETTER else max
+            best.append((choose(defined, key=lambda row: defined[row]), column))
+    return Table(
+        name=name,
+        title=title,
+        note=_note(study),
+        columns=("Model", *MEASURES),
+        rows=tuple(rows),
+        best=tuple(best),
+        published=tuple(published),
+    )
+
+
+def _note(study: Study) -> str:
+    films = "the held-out test films" if study.films == TEST else "the validation films of the folds"
+    note = _HOW.format(films=films)
+    if oracles := sorted({r.title for r in study.cells if "oracle" in r.title}):
+        note += f" {', '.join(oracles)}: is shown a point in every structure of the reference."
+    return " ".join([note, *study.notes])
+
+
+def _cost_table(study: Study) -> Table:
+    rows = tuple(_cost(result) for result in study.cells)
+    return Table(
+        name="table_cost",
+        title="What the models cost",
+        note="Size in float32. Seconds a film: from its file to its mask's file, the loading of the network "
+        "not counted. The paper: CervSpineNet 345 MB, 5-8 s a film on an H100, 9-10 s on 24 processor cores.",
+        columns=("Model", "Variant", "Seed", "Parameters", "MiB", "Training min", "s a film", "On"),
+        rows=rows,
+    )
+
+
+def _cost(result: CellResult) -> tuple[str, ...]:
+    return (
+        result.title,
+        result.cell.variant,
+        str(result.cell.seed),
+        f"{result.num_parameters:,}",
+        f"{result.num_parameters * 4 / 2**20:.1f}",
+        f"{result.train_s / 60:.1f}",
+        "not measured" if result.film_s is None else f"{result.film_s:.2f}",
+        result.device,
+    )

@@ -1,0 +1,120 @@
+"""A study through its command, on films of a disc: two systems, two variants, two seeds."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cervseg.cli import plan_and_preprocess, study
+from cervseg.crossval import fold as crossval_fold
+from cervseg.dataset.writer import DatasetWriter
+from tests.shapes import blob_film
+
+SMALL = ["input_size=64x64", "batch_size=2", "precision=float32", "num_workers=1", "epochs=2"]
+SMALL += ["2d_vit.embed_dim=32", "2d_vit.depth=2", "2d_vit.num_heads=2", "2d_vit.out_chans=16"]
+SMALL += ["2d_vit.decoder_widths=16,16,8,8", "2d_cnn.features=8", "2d_cnn.num_levels=3"]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten films to train on and six held out, planned small."""
+    folder = tmp_path_factory.mktemp("study")
+    writer = DatasetWriter(folder=folder / "raw_data" / "Dataset001_Discs")
+    for index in range(16):
+        pixels, mask = blob_film((96, 80), seed=index)
+        writer.add_case(f"c{index:03d}", channels=[pixels], mask=mask, test=index >= 10)
+    writer.finish(channel_names=["xray"], labels={"background": 0, "disc": 1})
+    assert plan_and_preprocess.main(["-d", "1", "--root", str(folder), "--set", *SMALL]) == 0
+    return folder
+
+
+def run_it(root: Path, *more: str, trainers: tuple[str, ...] = ("UNetTrainer", "SAMTrainer")) -> int:
+    return study.main(["1", "--root", str(root), "--device", "cpu", "--trainers", *trainers, *more])
+
+
+def test_the_whole_study_and_again_without_training(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Eight models, their tables and figures; the same command again trains nothing and says the same."""
+    asked = ("--variants", "original", "augmented", "--seeds", "0", "1")
+    assert run_it(root, "--dry-run", *asked) == 0
+    said = capsys.readouterr().out
+    assert "note: not prepared yet: augmented" in said
+    assert not (root / "results").exists()
+
+    assert run_it(root, *asked) == 0
+    folder = root / "results" / "Dataset001_Discs" / "study"
+    found = json.loads((folder / "study.json").read_text())
+    assert len(found["cells"]) == 8
+    assert (found["films"], found["missing"]) == ("test", {})
+    assert {cell["title"] for cell in found["cells"]} == {"U-Net", "SAM (oracle points)"}
+    assert all(cell["film_s"] > 0 and cell["train_s"] > 0 for cell in found["cells"])
+    seeds = root / "results" / "Dataset001_Discs"
+    assert (seeds / "UNetTrainer__plans__augmented__seed1" / "fold_0" / "finished.json").is_file()
+    for name in ("tables.md", "tables.json", "scores.csv", "scores.json", "comparisons.json", "report.html"):
+        assert (folder / name).stat().st_size > 0
+    rows = (folder / "scores.csv").read_text().splitlines()
+    assert len(rows) == 1 + 8 * 6
+    tables = json.loads((folder / "tables.json").read_text())
+    assert [table["name"] for table in tables] == [
+        "table_systems_original",
+        "table_systems_augmented",
+        "table_cost",
+        "table_friedman",
+        "table_pairs",
+    ]
+    assert "oracle points" in (folder / "tables.md").read_text()
+    before = {path: path.stat().st_mtime_ns for path in seeds.glob("*/fold_0/*.pt")}
+    tables_before = (folder / "tables.md").read_bytes()
+
+    def refuse(*_args: object, **_named: object) -> None:
+        raise AssertionError("nothing is left to train")
+
+    monkeypatch.setattr(crossval_fold, "fit", refuse)
+    assert run_it(root, *asked) == 0
+    assert {path: path.stat().st_mtime_ns for path in seeds.glob("*/fold_0/*.pt")} == before
+    assert (folder / "tables.md").read_bytes() == tables_before
+
+
+def test_a_cell_that_fails_is_named_and_the_others_go_on(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A setting that one family does not know leaves its models out; exit code 1."""
+    code = run_it(
+        root,
+        "--variants",
+        "original",
+        "--set",
+        "embed_dim=16",
+        "--seeds",
+        "5",
+        trainers=("UNetTrainer", "CervSpineNetTrainer"),
+    )
+    said = capsys.readouterr().out
+    assert code == 1
+    assert "left out: UNetTrainer, original, seed 5: embed_dim: no such setting" in said
+    found = json.loads((root / "results" / "Dataset001_Discs" / "study" / "study.json").read_text())
+    assert [cell["cell"]["trainer"] for cell in found["cells"]] == ["CervSpineNetTrainer"]
+
+
+def test_folds(root: Path) -> None:
+    """Scored on the folds: every training film once, by the fold that held it out."""
+    assert run_it(root, "--variants", "original", "--films", "folds", trainers=("UNetTrainer",)) == 0
+    found = json.loads((root / "results" / "Dataset001_Discs" / "study" / "study.json").read_text())
+    assert found["cells"][0]["folds"] == ["0", "1", "2", "3", "4"]
+    assert len(found["cells"][0]["predictions"]) == 5
+    summary = json.loads((root / "results" / "Dataset001_Discs" / found["cells"][0]["summary"]).read_text())
+    assert len(summary["metric_per_case"]) == 10
+
+
+def test_what_a_new_user_does_wrong(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No plan, no test films, another preset, a wrong trainer: one line and exit code 2."""
+    assert run_it(root, trainers=("UNetTrainr",)) == 2
+    assert "UNetTrainer" in capsys.readouterr().err
+    assert run_it(root, "--preset", "paper") == 2
+    assert "--preset" in capsys.readouterr().err
+    raw = tmp_path / "raw_data" / "Dataset001_Discs"
+    shutil.copytree(root / "raw_data" / "Dataset001_Discs", raw)
+    assert run_it(tmp_path, "--dry-run") == 2
+    assert "has no plan yet" in capsys.readouterr().err
