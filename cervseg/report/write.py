@@ -13,6 +13,7 @@ from cervseg.core.paths import Workspace
 from cervseg.core.study import Study, Table
 from cervseg.core.types import Plan, Summary
 from cervseg.dataset.description import list_cases
+from cervseg.evaluation.statistics import case_values
 from cervseg.evaluation.summary import read_summary
 from cervseg.imageio import list_images, stem_of
 from cervseg.inference.run_record import FILE as RUN_RECORD
@@ -28,7 +29,7 @@ from cervseg.report.sections import (
     plan_section,
     score_section,
 )
-from cervseg.reporting.html import fact_list, image_file, paragraph, table_html, write_page
+from cervseg.reporting.html import case_table, fact_list, image_file, paragraph, table_html, write_page
 
 TRAIN, TEST = "Tr", "Ts"
 
@@ -136,10 +137,7 @@ def _of_study(folder: Path) -> tuple[str, str, list[Section]]:
             if (folder / "figures" / f"{name}.png").is_file()
         ]
         sections.append(("Figures", "".join(pictures)))
-    for result in study.cells[-1:]:
-        summary = read_summary(results / result.summary)
-        heading, content = cases_section(summary)
-        sections.append((f"{heading}: {result.title}, {result.cell.variant}", content))
+    sections += _cases_of_study(study, results)
     known = dict(KNOWN_OF_SCORES)
     if plan is not None:
         sections += [dataset_section(plan), plan_section(plan)]
@@ -151,6 +149,30 @@ def _of_study(folder: Path) -> tuple[str, str, list[Section]]:
     sections.append(claim_section(known))
     lead = f"{len(study.cells)} model(s) on the same films of {study.dataset}."
     return f"Study on {study.dataset}", lead, sections
+
+
+def _cases_of_study(study: Study, results: Path) -> list[Section]:
+    """A table a variant: Dice of every system, film by film, mean over seeds."""
+    sections = []
+    for variant in dict.fromkeys(result.cell.variant for result in study.cells):
+        systems: dict[str, list[Mapping[str, float | None]]] = {}
+        for result in study.cells:
+            if result.cell.variant == variant:
+                values = case_values(read_summary(results / result.summary), "Dice")
+                systems.setdefault(result.title, []).append(values)
+        rows = [
+            (case, [_mean_over(seeds, case) for seeds in systems.values()])
+            for case in next(iter(systems.values()))[0]
+        ]
+        note = paragraph("Click a heading to sort; of several seeds the mean.")
+        table = case_table(list(systems), rows, threshold_of=list(systems)[-1])
+        sections.append((f"Dice, film by film: {variant}", note + table))
+    return sections
+
+
+def _mean_over(seeds: Sequence[Mapping[str, float | None]], case: str) -> float | None:
+    values = [value for seed in seeds if (value := seed.get(case)) is not None]
+    return sum(values) / len(values) if values else None
 
 
 def _of_prediction(folder: Path, images: Path | None) -> tuple[str, str, list[Section]]:

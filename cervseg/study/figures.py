@@ -1,4 +1,4 @@
-"""The figures of a study: Figs. 4, 5, 6-7, 9 of the paper, and what models cost."""
+"""The figures of a study: Figs. 4 to 9 of the paper, and what models cost."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from cervseg.analysis import explain
 from cervseg.core.jsonio import write_json
+from cervseg.core.options import ExplainOptions
 from cervseg.core.study import CellResult, Estimate
 from cervseg.core.types import Case, Measures, Summary
 from cervseg.dataset.description import list_cases
@@ -59,8 +61,31 @@ def draw_figures(
         automatic = {r.title: r.film_s for r in systems if r.film_s is not None}
         time_figure(read_manual_times(job.options.manual_times), automatic, folder / "time", note=note)
         captions["time"] = "How long people and models take for a film (Fig. 9)."
+    captions |= _explanations(job, shown_by, [shown.case for shown in cases], note=note)
     write_json(folder / "captions.json", captions)
     return captions
+
+
+def _explanations(job: StudyJob, shown_by: CellResult, cases: Sequence[str], *, note: str) -> dict[str, str]:
+    """What the model looked at on these films (Fig. 8)."""
+    films = {case.id: case.images[0] for case in _films(job)}
+    folder, model = job.folder / "figures", job.workspace.results / job.name / shown_by.model
+    options = ExplainOptions(
+        folds=[shown_by.folds[0]],
+        device=job.options.device,
+        prompts_from=job.workspace.raw(job.name) / job.references if shown_by.prompts else None,
+    )
+    captions = {}
+    for case in cases:
+        if explain(films[case], folder, model=model, options=options, progress=False):
+            continue
+        where = f"{shown_by.title}, variant {shown_by.cell.variant}"
+        captions[case] = f"What {where}, looked at (Fig. 8): {case}. {note}"
+    return captions
+
+
+def _films(job: StudyJob) -> list[Case]:
+    return list_cases(job.workspace.raw(job.name), job.plan.dataset, split=job.images[-2:])
 
 
 def _spread(scores: Scores, measure: str) -> dict[str, dict[str, list[float | None]]]:
@@ -74,8 +99,7 @@ def _spread(scores: Scores, measure: str) -> dict[str, dict[str, list[float | No
 def _telling(
     job: StudyJob, scores: Scores, systems: Sequence[CellResult], shown_by: CellResult
 ) -> list[ShownCase]:
-    raw = job.workspace.raw(job.name)
-    films = {case.id: case for case in list_cases(raw, job.plan.dataset, split=job.images[-2:])}
+    films = {case.id: case for case in _films(job)}
     wanted = telling_cases(scores.summaries[shown_by.summary])
     return [
         _shown(job, scores, systems, films[case], remark) for remark, case in wanted.items() if case in films

@@ -20,8 +20,8 @@ class Forecast:
     """What is left to do for a cell: folds to train and about how many seconds, validation included.
 
     ``source`` says what the seconds come from: "another seed", "the plan" (good to a factor of two), or "" if
-    there is nothing to train. On an accelerator they are None until another seed has been trained, as they are
-    where the cell cannot be trained; ``source`` then says why.
+    there is nothing to train. On an accelerator they are None until another seed has been trained; they are
+    None too where the cell cannot be trained, and ``source`` says why.
     """
 
     cell: Cell
