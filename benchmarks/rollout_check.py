@@ -1,125 +1,117 @@
-"""Attention rollout of a ViT-B against the plain way, which stores every attention matrix, at 512 and 1024.
+"""Is attention rollout exact, and what does it cost? ViT-B with random weights against all matrices stored.
 
-    python benchmarks/rollout_check.py          differences, seconds, peak memory, each way in a process
+    python benchmarks/rollout_check.py                 1024 x 1024 px, 4096 tokens: minutes, about 4 GiB
+    python benchmarks/rollout_check.py --side 512
 
-At 512 the plain way stores all 144 matrices (12 blocks x 12 heads, 0.6 GB); at 1024 they would take 9.7 GB,
-and it stores the mean over heads of each block. Weights are random, made so that attention is far from even.
+The plain way follows segment-anything's formulas from the parameters alone, holds a T x T matrix a block and
+multiplies them. It runs after the fast one, so that the first peak (ru_maxrss) is the fast one's alone.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
+import argparse
+import resource
 import sys
 import time
-from pathlib import Path
-from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
+from torch import nn
+from torch.nn import functional
 
-from benchmarks.harness import peak_gib
 from cervseg.explain.attention import read_attention
-from cervseg.explain.rollout import rollout_rows
+from cervseg.explain.query_map import query_map
+from cervseg.explain.rollout import rollout_map
 from cervseg.networks.cervspine import CervSpineNet
 
-QUERIES = (0, 0.37, 0.5, 0.999)  # places of the tokens whose rows are compared, as shares of their number
+
+def peak_gib() -> float:
+    """The process's peak so far."""
+    unit = 2**20 if sys.platform.startswith("linux") else 2**30  # Linux counts in KiB, macOS in bytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def network(side: int) -> CervSpineNet:
-    """The published network at this size."""
-    torch.manual_seed(0)
-    made = CervSpineNet(input_size=(side, side)).eval()
-    for name, parameter in made.named_parameters():
-        if "qkv" in name or "pos" in name:
-            torch.nn.init.normal_(parameter, std=0.08)
-    return made
+def plain_matrix(layer: nn.Module, token_HWC: torch.Tensor) -> torch.Tensor:
+    """T x T, mean over heads; windows padded with zero tokens, whose share is taken off every head's rows."""
+    height, width, channels = token_HWC.shape
+    rows, columns = layer.field
+    padded = functional.pad(token_HWC, (0, 0, 0, -width % columns, 0, -height % rows))
+    matrix = torch.zeros(height * width, height * width)
+    i, j = torch.arange(rows).repeat_interleave(columns), torch.arange(columns).repeat(rows)
+    for top in range(0, padded.shape[0], rows):
+        for left in range(0, padded.shape[1], columns):
+            window = padded[top : top + rows, left : left + columns].reshape(-1, channels)
+            real = (top + i < height) & (left + j < width)
+            token = ((top + i) * width + left + j)[real]
+            q, k, _ = (window @ layer.qkv.weight.T + layer.qkv.bias).chunk(3, dim=1)
+            total = torch.zeros(int(real.sum()), int(real.sum()))
+            for own_q, own_k in zip(q.chunk(layer.num_heads, dim=1), k.chunk(layer.num_heads, dim=1)):
+                score = own_q @ own_k.T / own_q.shape[1] ** 0.5
+                for row in range(rows):  # relative positions, one query row and column at a time
+                    distance = row - torch.arange(rows) + rows - 1
+                    score[i == row] += (own_q[i == row] @ layer.rel_pos_h[distance].T)[:, i]
+                for column in range(columns):
+                    distance = column - torch.arange(columns) + columns - 1
+                    score[j == column] += (own_q[j == column] @ layer.rel_pos_w[distance].T)[:, j]
+                weights = score.softmax(1)[real][:, real]
+                total += weights / weights.sum(1, keepdim=True)
+            matrix[token[:, None], token] = total / layer.num_heads
+    return matrix
 
 
-def ours(side: int) -> dict[str, Any]:
-    """Rows of the rollout by the fast path, their sums, and what they took."""
-    made, image = network(side), torch.randn(1, 1, side, side)
-    started = time.perf_counter()
-    found = read_attention(made, image)
-    num_tokens = found.grid[0] * found.grid[1]
-    weight = torch.zeros(len(QUERIES) + 1, num_tokens)
-    for row, place in enumerate(QUERIES):
-        weight[row, int(place * num_tokens)] = 1
-    weight[-1] = 1 / num_tokens
-    rows = rollout_rows(found, weight)
-    return {"rows": rows.tolist(), "s": time.perf_counter() - started, "gib": peak_gib()}
+def plain_rollout(network: CervSpineNet, image: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """The product of all (A + I) / 2, and the matrices."""
+    encoder = network.encoder
+    tokens = encoder.patch_embed(image.expand(-1, 3, -1, -1)) + encoder.pos_embed
+    matrices = []
+    for block in encoder.blocks:
+        matrices.append(plain_matrix(block.attn, block.norm1(tokens)[0]))
+        tokens = block(tokens)
+    product = torch.eye(len(matrices[0]))
+    for matrix in matrices:
+        product = 0.5 * product + 0.5 * (matrix @ product)
+    return product, matrices
 
 
 @torch.no_grad()
-def plain(side: int) -> dict[str, Any]:
-    """The same by stored matrices, computed token by token pair as the formula says."""
-    made, image = network(side), torch.randn(1, 1, side, side)
-    encoder, stored = made.encoder, []
-    tokens = encoder.patch_embed(image.expand(-1, 3, -1, -1)) + encoder.pos_embed
-    started = time.perf_counter()
-    for block in encoder.blocks:
-        heads = full_attention(block, tokens[0], keep_heads=side <= 512)
-        stored.append(heads)
-        tokens = block(tokens)
-    num_tokens = tokens.shape[1] * tokens.shape[2]
-    weight = torch.zeros(len(QUERIES) + 1, num_tokens)
-    for row, place in enumerate(QUERIES):
-        weight[row, int(place * num_tokens)] = 1
-    weight[-1] = 1 / num_tokens
-    for heads in reversed(stored):
-        weight = 0.5 * weight + 0.5 * weight @ heads.mean(0)
-    return {"rows": weight.tolist(), "s": time.perf_counter() - started, "gib": peak_gib()}
-
-
-def full_attention(block: Any, token_HWC: torch.Tensor, *, keep_heads: bool) -> torch.Tensor:
-    """Heads x T x T (or 1 x T x T, their mean): windows by index, without padding."""
-    attn = block.attn
-    height, width, _ = token_HWC.shape
-    num_tokens = height * width
-    qkv = torch.nn.functional.linear(block.norm1(token_HWC), attn.qkv.weight, attn.qkv.bias)
-    q, k, _ = qkv.reshape(num_tokens, 3, attn.num_heads, -1).permute(1, 2, 0, 3)
-    rows = torch.arange(height).repeat_interleave(width)
-    columns = torch.arange(width).repeat(height)
-    side_h, side_w = attn.field
-    outside = torch.zeros(num_tokens, num_tokens, dtype=torch.bool)
-    if attn.windowed:
-        window = rows // side_h * width + columns // side_w
-        outside = window[:, None] != window[None]
-    result = torch.zeros(attn.num_heads if keep_heads else 1, num_tokens, num_tokens)
-    for head in range(attn.num_heads):
-        score = q[head] @ k[head].T * q.shape[-1] ** -0.5
-        by_h, by_w = q[head] @ attn.rel_pos_h.T, q[head] @ attn.rel_pos_w.T
-        apart = (rows[:, None] - rows[None] + side_h - 1).clamp(0, 2 * side_h - 2)
-        score += by_h.gather(1, apart)
-        apart = (columns[:, None] - columns[None] + side_w - 1).clamp(0, 2 * side_w - 2)
-        score += by_w.gather(1, apart)
-        attention = score.masked_fill(outside, -torch.inf).softmax(-1)
-        if keep_heads:
-            result[head] = attention
-        else:
-            result[0] += attention / attn.num_heads
-    return result
-
-
 def main() -> None:
-    """Both ways at both sizes."""
-    if len(sys.argv) == 3:
-        print(json.dumps({"ours": ours, "plain": plain}[sys.argv[1]](int(sys.argv[2]))))
-        return
-    for side in (512, 1024):
-        found = {}
-        for way in ("ours", "plain"):
-            command = [sys.executable, __file__, way, str(side)]
-            found[way] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
-        a, b = (torch.tensor(found[way]["rows"]) for way in ("ours", "plain"))
-        print(
-            f"{side}: rows sum to 1 within {float((a.sum(1) - 1).abs().max()):.1e}, "
-            f"differ by at most {float((a - b).abs().max()):.1e} (largest value {float(b.max()):.1e})",
-            *(f"{way} {it['s']:.0f} s, {it['gib']:.2f} GiB" for way, it in found.items()),
-            sep="; ",
-            flush=True,
-        )
+    """Print seconds, peaks and the largest differences."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--side", type=int, default=1024)
+    options = parser.parse_args()
+    torch.manual_seed(0)
+    network = CervSpineNet(input_size=(options.side, options.side)).eval()
+    for name, parameter in network.named_parameters():
+        if "qkv.weight" in name or "rel_pos" in name:
+            nn.init.normal_(parameter, std=0.06)  # attention that is far from even
+    image = torch.randn(1, 1, options.side, options.side)
+    network(image)
+    print(f"one forward pass:  peak {peak_gib():.2f} GiB", flush=True)
+    started = time.perf_counter()
+    attention = read_attention(network, image)
+    read_s = time.perf_counter() - started
+    found = rollout_map(attention).ravel()
+    rollout_s = time.perf_counter() - started - read_s
+    token = len(found) // 2
+    row = query_map(attention, token).ravel()
+    query_s = time.perf_counter() - started - read_s - rollout_s
+    print(
+        f"fast: reading {read_s:.1f} s, rollout {rollout_s:.1f} s, query {query_s:.1f} s; "
+        f"peak {peak_gib():.2f} GiB",
+        flush=True,
+    )
+    started = time.perf_counter()
+    product, matrices = plain_rollout(network, image)
+    print(f"plain: {time.perf_counter() - started:.1f} s; peak {peak_gib():.2f} GiB")
+    share = len(found)
+    print(f"rows of the plain rollout sum to 1 within {(product.sum(1) - 1).abs().max():.1e}")
+    expected = product.mean(0).numpy()
+    print(f"map, in even shares: {expected.min() * share:.3f} to {expected.max() * share:.3f}, ", end="")
+    print(f"largest difference {abs(found - expected).max() * share:.1e} (as shares of 1: ", end="")
+    print(f"{abs(found - expected).max():.1e})")
+    last = [k for k, block in enumerate(network.encoder.blocks) if not block.attn.windowed][-1]
+    print(f"query: largest difference {abs(row - matrices[last][token].numpy()).max():.1e}")
 
 
 if __name__ == "__main__":

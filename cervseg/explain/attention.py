@@ -1,6 +1,6 @@
 """The attention of a SAM image encoder, exact, although the network's own fast path never holds it.
 
-The queries and keys of every block are kept from one forward pass (25 MB a block at 1024 x 1024); attention
+The projections of every block are kept from one forward pass (38 MB a block at 1024 x 1024); attention
 matrices are made from them head by head, used and dropped. A matrix of 64 x 64 tokens takes 67 MB, all heads
 of all blocks of ViT-B would take 10 GB.
 """
@@ -48,24 +48,25 @@ class BlockAttention:
         A is T x T, row = query, mean over heads, each row summing to 1. The padding of windows holds nothing
         of the film, so what a query gives to padding is shared out over its real keys in proportion.
         """
-        result_KT = torch.zeros_like(weight_KT)
+        result_KT, weighted_T = torch.zeros_like(weight_KT), (weight_KT != 0).any(0)
         for tokens_T, q_NTD, k_NTD in zip(self.token_MT, self.q_MNTD, self.k_MNTD):
             real = tokens_T >= 0
-            inside = tokens_T[real]
-            part_KT = weight_KT[:, inside]
-            if not part_KT.any():
+            asked = real & weighted_T[tokens_T]  # rows without weight are not worth their softmax
+            if not asked.any():
                 continue
-            mixed_KT = torch.zeros_like(part_KT)
+            part_KQ, inside = weight_KT[:, tokens_T[asked]], tokens_T[real]
+            mixed_KT = torch.zeros(len(part_KQ), len(inside), device=part_KQ.device)
             for q_TD, k_TD in zip(q_NTD, k_NTD):
-                attention_TT = self._matrix(q_TD, k_TD)[real][:, real]
-                mixed_KT += part_KT @ (attention_TT / attention_TT.sum(1, keepdim=True))
+                attention_QT = self._rows(q_TD, k_TD, asked)[:, real]
+                mixed_KT += part_KQ @ (attention_QT / attention_QT.sum(1, keepdim=True))
             result_KT[:, inside] += mixed_KT / len(q_NTD)
         return result_KT
 
-    def _matrix(self, q_TD: torch.Tensor, k_TD: torch.Tensor) -> torch.Tensor:
+    def _rows(self, q_TD: torch.Tensor, k_TD: torch.Tensor, asked: torch.Tensor) -> torch.Tensor:
         by_row, by_column = position_scores(q_TD[None, None], self.position_h, self.position_w)
-        bias_TT = (by_row[..., :, None] + by_column[..., None, :]).flatten(-2)[0, 0]
-        return torch.addmm(bias_TT, q_TD, k_TD.T, alpha=q_TD.shape[-1] ** -0.5).softmax(-1)
+        by_row, by_column = by_row[0, 0, asked], by_column[0, 0, asked]
+        bias_QT = (by_row[:, :, None] + by_column[:, None, :]).flatten(-2)
+        return torch.addmm(bias_QT, q_TD[asked], k_TD.T, alpha=q_TD.shape[-1] ** -0.5).softmax(-1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,9 +105,13 @@ def read_attention(network: nn.Module, image_1CHW: torch.Tensor, **given: Any) -
     with _projections(encoder) as kept:
         network(image_1CHW, **given)
     network.train(was_training)
-    attentions = [module for module in encoder.modules() if isinstance(module, Attention)]
-    blocks = (_of_block(attention, qkv, encoder.grid) for attention, qkv in zip(attentions, kept))
+    blocks = (_of_block(layer, qkv, encoder.grid) for layer, qkv in zip(_layers(encoder), kept))
     return EncoderAttention(blocks=tuple(blocks), grid=encoder.grid)
+
+
+def _layers(encoder: ImageEncoder) -> list[Attention]:
+    """The attention of every block, first to last."""
+    return [module for module in encoder.blocks.modules() if isinstance(module, Attention)]
 
 
 @contextmanager
@@ -114,9 +119,8 @@ def _projections(encoder: ImageEncoder) -> Iterator[list[torch.Tensor]]:
     """The q, k, v projections of every block, in their order, while the block is open."""
     kept: list[torch.Tensor] = []
     hooks = [
-        module.qkv.register_forward_hook(lambda _module, _given, made: kept.append(made.float()))
-        for module in encoder.modules()
-        if isinstance(module, Attention)
+        layer.qkv.register_forward_hook(lambda _module, _given, made: kept.append(made.float()))
+        for layer in _layers(encoder)
     ]
     try:
         yield kept

@@ -25,6 +25,7 @@ from cervseg.preprocessing.prepare import to_film
 ROLLOUT, QUERY, GRADCAM = "rollout", "query", "gradcam"
 EXPLANATIONS = (ROLLOUT, QUERY, GRADCAM)
 TITLES = {ROLLOUT: "attention rollout", QUERY: "attention of the query", GRADCAM: "Grad-CAM"}
+NOTHING = ": nothing segmented"  # behind the title of a map that is empty for that reason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +103,11 @@ class Explainer:
             attention = read_attention(self.network, image_1CHW, **given)
         point = point or _middle(mask == self.value)
         for name in self.what:
+            title = TITLES[name]
             if name == GRADCAM:
-                found = grad_cam(self.network, image_1CHW, plane=self.plane, **given)
+                grad = grad_cam(self.network, image_1CHW, plane=self.plane, **given)
+                title += "" if grad is not None else NOTHING
+                found = np.zeros((1, 1), np.float32) if grad is None else grad
             elif name == ROLLOUT:
                 assert attention is not None
                 found = rollout_map(attention)
@@ -112,7 +116,7 @@ class Explainer:
                 x, y = transform_points(np.array([point]), case.placement.matrix_to_network)[0]
                 token = attention.token_at(x, y, frame=case.placement.network_size)
                 found = query_map(attention, token)
-            maps[TITLES[name]] = _at_film_size(found, case)
+            maps[title] = _at_film_size(found, case)
         return Explanation(maps=maps, point=point if QUERY in self.what else None)
 
 

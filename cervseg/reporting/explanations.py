@@ -44,7 +44,7 @@ def explanation_panel(
     small = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
     num = 1 + len(maps)
     with styled():
-        figure = new_figure(height_mm=min(170.0, 150 / num * size[1] / size[0] + 20))
+        figure = new_figure(height_mm=min(170.0, 150 / num * size[1] / size[0] + 16))
         axes = figure.subplots(1, num, squeeze=False)[0]
         for axis, title in zip(axes, ["film and mask", *maps]):
             axis.imshow(grey)
