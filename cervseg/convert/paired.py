@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from cervseg.convert.assembly import (
+    ConversionReport,
+    as_integers,
+    check_same_size,
+    check_target,
+    failures,
+    finish,
+    new_dataset,
+    nothing_converted,
+)
 from cervseg.convert.labelling import Labelling
 from cervseg.convert.pairing import Pair, Pairing, films_alone, pair_folders
-from cervseg.core.errors import CervsegError, DatasetError
+from cervseg.core.errors import DatasetError
 from cervseg.core.types import SpacingMm
 from cervseg.core.workers import map_cases
 from cervseg.dataset.writer import DatasetWriter
 from cervseg.imageio import read_image, read_mask
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConversionReport:
-    """What became of a conversion.
-
-    ``left_out`` names, one line each, what is not in the dataset and why; ``notes`` are remarks on what is.
-    """
-
-    folder: Path
-    num_training: int
-    num_test: int
-    labels: dict[str, int]
-    left_out: tuple[str, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def is_complete(self) -> bool:
-        """Is every given file in the dataset? The command's exit code is 1 if not."""
-        return not self.left_out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,16 +46,11 @@ class _ConvertPair:
 
     def __call__(self, pair: Pair) -> _Done:
         film = read_image(pair.image)
-        pixels, was_rescaled = _as_integers(film.pixels[0])
+        pixels, was_rescaled = as_integers(film.pixels[0])
         mask, was_thresholded = None, False
         if pair.mask is not None:
             stored = read_mask(pair.mask)
-            if stored.shape != pixels.shape:
-                raise DatasetError(
-                    f"the film has {_size(pixels)} pixels, its mask {pair.mask.name} {_size(stored)}",
-                    where=pair.image,
-                    mend="Export both at the same size.",
-                )
+            check_same_size(pixels, stored, where=pair.image, what=f"its mask {pair.mask.name}")
             try:
                 mask, was_thresholded = self.labelling.apply(stored)
             except DatasetError as problem:
@@ -115,19 +97,11 @@ def convert_paired(
             all could be converted (with the reasons).
     """
     labelling = Labelling(names=labels or {}, label=label)
-    if folder.exists() and not overwrite:
-        raise DatasetError("exists already", where=folder, mend="Choose another number, or say --overwrite.")
+    check_target(folder, overwrite=overwrite)
     training = _pairing(images, masks)
     testing = None if test_images is None else _pairing(test_images, test_masks)
-    temporary = folder.with_name(f".{folder.name}.converting")
-    shutil.rmtree(temporary, ignore_errors=True)  # a killed run's
-    try:
-        writer = DatasetWriter(folder=temporary, name=folder.name)
-        report = _convert(writer, labelling, training, testing, channel_name, workers, progress)
-        _replace(folder, temporary)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return replace(report, folder=folder)
+    with new_dataset(folder) as writer:
+        return _convert(writer, labelling, training, testing, channel_name, workers, progress, folder)
 
 
 def _convert(
@@ -138,6 +112,7 @@ def _convert(
     channel_name: str,
     workers: int,
     progress: bool,
+    folder: Path,
 ) -> ConversionReport:
     done: dict[str, _Done] = {}
     left_out, notes, numbers = [], [], []
@@ -149,7 +124,7 @@ def _convert(
         title = "convert test films" if test else "convert"
         outcomes = map_cases(work, pairing.pairs, workers=workers, label=title, progress=progress)
         good = {o.item.id: o.result for o in outcomes if o.result is not None}
-        left_out += [_reason(o.item, o.error) for o in outcomes if o.error is not None]
+        left_out += failures(outcomes, [pair.image for pair in pairing.pairs])
         left_out += _without_partner(pairing)
         notes += _notes(pairing, list(good.values()), test=test)
         numbers.append(len(good))
@@ -157,18 +132,17 @@ def _convert(
             notes.append(f"{len(both)} test film(s) are called like a training film, such as {min(both)}")
         done = {**good, **done}
     if not numbers[0]:
-        raise DatasetError("no film could be converted" + "".join(f"\n  {line}" for line in left_out[:20]))
-    spacing = {case: film.spacing_mm for case, film in sorted(done.items()) if film.spacing_mm is not None}
-    description = writer.finish(channel_names=[channel_name], labels=labelling.labels, spacing_mm=spacing)
-    if description.num_training != numbers[0]:
-        raise DatasetError("another conversion writes there too", where=writer.folder, mend="Start again.")
-    return ConversionReport(
-        folder=writer.folder,
+        raise nothing_converted(left_out)
+    return finish(
+        writer,
         num_training=numbers[0],
         num_test=numbers[1],
         labels=labelling.labels,
-        left_out=tuple(left_out),
-        notes=tuple(notes),
+        spacing_mm={case: film.spacing_mm for case, film in done.items() if film.spacing_mm is not None},
+        channel_name=channel_name,
+        left_out=left_out,
+        notes=notes,
+        folder=folder,
     )
 
 
@@ -184,32 +158,6 @@ def _pairing(images: Path, masks: Path | None) -> Pairing:
             mend="Films and masks are paired by their names without endings." if masks else "",
         )
     return pairing
-
-
-def _replace(folder: Path, made: Path) -> None:
-    """Put ``made`` where ``folder`` is or shall be; at no time is there half a dataset."""
-    old = folder.with_name(f".{folder.name}.replaced")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    made.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _as_integers(plane: np.ndarray) -> tuple[np.ndarray, bool]:
-    """H x W uint8 or uint16 as it is; floats over their own range in 16 bits, and whether that was needed."""
-    if plane.dtype in (np.uint8, np.uint16):
-        return plane, False
-    low, high = float(plane.min()), float(plane.max())
-    return np.rint((plane - low) * (65535 / max(high - low, 1e-12))).astype(np.uint16), True
-
-
-def _size(plane: np.ndarray) -> str:
-    return f"{plane.shape[1]} x {plane.shape[0]}"
-
-
-def _reason(pair: Pair, error: Exception) -> str:
-    return str(error) if isinstance(error, CervsegError) else f"{pair.image}: {error}"
 
 
 def _without_partner(pairing: Pairing) -> list[str]:

@@ -51,7 +51,7 @@ def pair_folders(images: Path, masks: Path) -> Pairing:
     if images.resolve() == masks.resolve():
         mask_files = [path for path in image_files if _MASK_ENDING.search(stem_of(path))]
         image_files = [path for path in image_files if path not in set(mask_files)]
-    films, exact = _by(image_files, _case_id), _by(mask_files, stem_of)
+    films, exact = _by(image_files, case_id), _by(mask_files, stem_of)
     loose = _by(mask_files, _mask_id)
     pairs, lonely, doubled, used = [], [], [], set()
     num_renamed = 0
@@ -77,7 +77,7 @@ def pair_folders(images: Path, masks: Path) -> Pairing:
 
 def films_alone(images: Path) -> Pairing:
     """The films of a folder that has no masks; films of one name are given up as ``doubled``."""
-    films = _by(list_images(images), _case_id)
+    films = _by(list_images(images), case_id)
     return Pairing(
         pairs=tuple(Pair(id=c, image=p[0], mask=None) for c, p in sorted(films.items()) if len(p) == 1),
         images_without_mask=(),
@@ -87,7 +87,8 @@ def films_alone(images: Path) -> Pairing:
     )
 
 
-def _case_id(path: Path) -> str:
+def case_id(path: Path) -> str:
+    """A film's case: its file's name without suffix and without the channel number of nnU-Net, _0000."""
     return _CHANNEL_ENDING.sub("", stem_of(path))
 
 

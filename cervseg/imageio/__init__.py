@@ -2,12 +2,13 @@
 
 from cervseg.imageio.image import read_image, read_mask
 from cervseg.imageio.listing import RASTER_SUFFIXES, SUFFIXES, list_images, stem_of
-from cervseg.imageio.raster import write_gray, write_mask
+from cervseg.imageio.raster import read_colors, write_gray, write_mask
 
 __all__ = [
     "RASTER_SUFFIXES",
     "SUFFIXES",
     "list_images",
+    "read_colors",
     "read_image",
     "read_mask",
     "stem_of",

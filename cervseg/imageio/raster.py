@@ -37,6 +37,26 @@ def read_film(path: Path) -> np.ndarray:
     return np.iinfo(np.uint16).max - plane if header.is_white_low and plane.dtype == np.uint16 else plane
 
 
+def read_colors(path: Path) -> np.ndarray:
+    """A raster file's picture in colours, H x W x 3 uint8, RGB; grey pictures have three equal channels.
+
+    Transparency is dropped, EXIF orientation ignored, and of 16 bits the upper eight are kept.
+
+    Raises:
+        ImageError: as for ``read_film``, or it is of floating-point numbers.
+    """
+    data, header = _load(path)
+    stored = _decode(_without_extras(data) if header.kind == "png" else data, path)
+    if stored.dtype == np.uint16:
+        stored = (stored >> 8).astype(np.uint8)
+    if stored.dtype != np.uint8:
+        raise ImageError(f"has {stored.dtype} samples, colours have 8 or 16 bits", where=path)
+    if stored.ndim == 2 or stored.shape[2] < 3:
+        plane = stored if stored.ndim == 2 else stored[:, :, 0]
+        return np.repeat(plane[:, :, np.newaxis], 3, axis=2)
+    return np.ascontiguousarray(stored[:, :, 2::-1])
+
+
 def read_labels(path: Path) -> np.ndarray:
     """A raster file's samples as they are stored, H x W: palette indices where a palette has colours.
 

@@ -1,0 +1,48 @@
+"""Where a picture is red: the strokes of a stylus (paper, 2.2), by hue and by how much colour there is."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+# Hue in OpenCV's half degrees; the paper's two bands, 0-10 and 160-180.
+LOW_BAND_END = 10
+HIGH_BAND_START = 160
+# Chroma is the largest minus the smallest of R, G and B. A grey film has none, but JPEG gives it up to about
+# 25; a pen's must stand clear of that.
+MIN_PEN_CHROMA = 60.0
+MIN_CHROMA = 30.0
+_CUT = 0.4
+_PEN_PERCENTILE = 90
+
+
+def red_chroma(picture: np.ndarray) -> np.ndarray:
+    """How much red there is: chroma where the hue lies in the paper's two bands, else 0.
+
+    Where a pen's edge is blended with the grey film below, chroma is the pen's times the share of the pixel
+    that the pen covers, whatever the grey; saturation, which the paper may have cut, depends on that grey.
+
+    Args:
+        picture: H x W x 3 uint8, RGB.
+
+    Returns:
+        H x W float32 in [0, 255].
+    """
+    hue = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)[:, :, 0]
+    chroma: np.ndarray = picture.max(axis=2).astype(np.float32) - picture.min(axis=2)
+    chroma[(hue > LOW_BAND_END) & (hue < HIGH_BAND_START)] = 0
+    return chroma
+
+
+def cut_of(chroma: np.ndarray) -> float | None:
+    """The chroma above which a pixel belongs to a stroke: 0.4 of the pen's own, None where there is no red.
+
+    A little below half, as JPEG spreads the colour of a thin stroke over its neighbours.
+
+    Args:
+        chroma: H x W float32, of :func:`red_chroma`.
+    """
+    strong = chroma[chroma >= MIN_PEN_CHROMA]
+    if not strong.size:
+        return None
+    return max(MIN_CHROMA, _CUT * float(np.percentile(strong, _PEN_PERCENTILE)))

@@ -1,0 +1,40 @@
+"""Points of anatomy that came with the films: ``landmarks/<case>.json`` in a dataset's folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cervseg.core.errors import DatasetError
+from cervseg.core.jsonio import read_dataclass, write_json
+
+FOLDER = "landmarks"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Landmarks:
+    """The landmarks of one film.
+
+    Args:
+        points: name -> (x, y) in px of the film, as they were annotated; a landmark that is not on the film,
+            or was not marked, is not in it.
+        source: what they come from, such as "CSXA".
+    """
+
+    points: dict[str, tuple[float, float]]
+    source: str = ""
+
+
+def write_landmarks(dataset: Path, case: str, landmarks: Landmarks) -> None:
+    """Write the landmarks of ``case`` into the folder of a dataset; whole or not at all."""
+    write_json(dataset / FOLDER / f"{case}.json", landmarks)
+
+
+def read_landmarks(dataset: Path, case: str) -> Landmarks | None:
+    """The landmarks of ``case``, None where there are none.
+
+    Raises:
+        DatasetError: the file is broken.
+    """
+    path = dataset / FOLDER / f"{case}.json"
+    return read_dataclass(Landmarks, path, error=DatasetError) if path.is_file() else None
