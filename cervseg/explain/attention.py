@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from cervseg.core.errors import CervsegError
-from cervseg.networks.sam import Attention, ImageEncoder, position_scores, relative_positions, split_windows
+from cervseg.networks.attention import position_scores, relative_positions
+from cervseg.networks.sam import Attention, ImageEncoder, split_windows
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,8 @@
 """SAM's image encoder (Kirillov et al. 2023) with fast attention, at any size, square or not.
 
 The layers are segment-anything's, and so are the names and shapes of the parameters: a SAM checkpoint
-loads key by key. What is ours is the way through them, equal to segment-anything's up to rounding:
-scaled_dot_product_attention, linear layers that skip the padding of windows, rectangular inputs.
+loads key by key. What is ours is the way through them, equal to segment-anything's up to rounding: attention
+in parts (attention.py), linear layers that skip the padding of windows, rectangular inputs.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import torch
 from segment_anything import sam_model_registry
 from segment_anything.modeling import ImageEncoderViT
 from torch import nn
-from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from cervseg.networks.attention import attend, relative_positions
 from cervseg.networks.base import check_divisible, check_input
 
 VIT_B = {
@@ -31,7 +31,6 @@ VIT_B = {
 VIT_B_GLOBAL = (2, 5, 8, 11)
 # The names of the sizes in a plan that are an encoder's; the others are a decoder's.
 ENCODER_SIZES = (*VIT_B, "global_attn_indexes", "checkpoint_blocks")
-MAX_BIAS_BYTES = 256 * 2**20  # of one head chunk's relative-position bias
 
 
 def image_encoder(
@@ -209,90 +208,12 @@ class Attention(nn.Module):
     def _attend(self, qkv_BHWC: torch.Tensor) -> torch.Tensor:
         batch, (height, width) = qkv_BHWC.shape[0], self.field
         heads = qkv_BHWC.reshape(batch, height * width, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
-        position_h = relative_positions(self.rel_pos_h, height)
-        position_w = relative_positions(self.rel_pos_w, width)
-        chunk = self._heads_at_once(heads[0])
-        mixed = [
-            attend(q, k, v, position_h=position_h, position_w=position_w)
-            for q, k, v in zip(*(torch.split(all_heads, chunk, dim=1) for all_heads in heads.unbind(0)))
-        ]
-        mixed_BNTD = mixed[0] if len(mixed) == 1 else torch.cat(mixed, dim=1)
-        return mixed_BNTD.transpose(1, 2).reshape(batch, height, width, -1)
-
-    def _heads_at_once(self, q_BNTD: torch.Tensor) -> int:
-        batch, _, tokens, _ = q_BNTD.shape
-        return max(
-            1, min(self.num_heads, MAX_BIAS_BYTES // (batch * tokens * tokens * q_BNTD.element_size()))
+        mixed_BNTD = attend(
+            *heads.unbind(0),
+            position_h=relative_positions(self.rel_pos_h, height),
+            position_w=relative_positions(self.rel_pos_w, width),
         )
-
-
-def relative_positions(embedding_RD: torch.Tensor, length: int) -> torch.Tensor:
-    """The embedding of i - j for every query i and key j on one axis: length x length x D.
-
-    ``embedding_RD`` has 2 * length - 1 rows, the first for i - j = 1 - length.
-    """
-    index = torch.arange(length, device=embedding_RD.device)
-    return embedding_RD[index[:, None] - index[None, :] + length - 1]
-
-
-def attend(
-    q_BNTD: torch.Tensor,
-    k_BNTD: torch.Tensor,
-    v_BNTD: torch.Tensor,
-    *,
-    position_h: torch.Tensor,
-    position_w: torch.Tensor,
-) -> torch.Tensor:
-    """softmax(q k^T / sqrt(d) + q . R_h + q . R_w) v: B x N x T x D, T = height * width, in q's dtype.
-
-    Args:
-        q_BNTD, k_BNTD, v_BNTD: queries, keys and values of N heads.
-        position_h, position_w: :func:`relative_positions` of the two axes.
-    """
-    by_row, by_column = position_scores(q_BNTD, position_h, position_w)
-    # On CPU the fused kernel takes no bias that wants a gradient and gains nothing in bfloat16; two matrix
-    # products are 2-3 times as fast there. In float32 without gradients, and on a GPU, the fused kernel wins.
-    wants_gradient = torch.is_grad_enabled() and (q_BNTD.requires_grad or by_row.requires_grad)
-    by_products = q_BNTD.device.type == "cpu" and (wants_gradient or q_BNTD.dtype == torch.bfloat16)
-    # What is exported shall be plain products too: every runtime has them.
-    if by_products or torch.compiler.is_exporting():
-        return _attend_by_products(q_BNTD, k_BNTD, v_BNTD, by_row, by_column)
-    bias = (by_row[..., :, None] + by_column[..., None, :]).flatten(-2)
-    return functional.scaled_dot_product_attention(q_BNTD, k_BNTD, v_BNTD, attn_mask=bias)
-
-
-def position_scores(
-    q_BNTD: torch.Tensor, position_h: torch.Tensor, position_w: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """q . R_h, B x N x T x height, and q . R_w, B x N x T x width: the bias is their sum over every key."""
-    batch, num_heads, tokens, head_dim = q_BNTD.shape
-    q = q_BNTD.reshape(batch, num_heads, position_h.shape[0], position_w.shape[0], head_dim)
-    by_row = torch.einsum("bnhwd,hkd->bnhwk", q, position_h)
-    by_column = torch.einsum("bnhwd,wkd->bnhwk", q, position_w)
-    return by_row.reshape(batch, num_heads, tokens, -1), by_column.reshape(batch, num_heads, tokens, -1)
-
-
-def _attend_by_products(
-    q_BNTD: torch.Tensor,
-    k_BNTD: torch.Tensor,
-    v_BNTD: torch.Tensor,
-    by_row: torch.Tensor,
-    by_column: torch.Tensor,
-) -> torch.Tensor:
-    """The bias folded into longer queries and keys: [q / sqrt(d), q . R_h, q . R_w] [k, row, column]^T.
-
-    A key's row and column are one-hot, so the product is the sum of all three, accumulated in float32.
-    """
-    batch, num_heads, tokens, head_dim = q_BNTD.shape
-    height, width = by_row.shape[-1], by_column.shape[-1]
-    row = torch.eye(height, dtype=k_BNTD.dtype, device=k_BNTD.device).repeat_interleave(width, 0)
-    column = torch.eye(width, dtype=k_BNTD.dtype, device=k_BNTD.device).repeat(height, 1)
-    place = torch.cat([row, column], dim=1).expand(batch, num_heads, tokens, height + width)
-    long_q = torch.cat([q_BNTD * head_dim**-0.5, by_row.to(q_BNTD.dtype), by_column.to(q_BNTD.dtype)], dim=-1)
-    long_k = torch.cat([k_BNTD, place], dim=-1)
-    score_MTT = torch.bmm(long_q.flatten(0, 1), long_k.flatten(0, 1).transpose(1, 2))
-    mixed_MTD = torch.bmm(score_MTT.softmax(-1).to(v_BNTD.dtype), v_BNTD.flatten(0, 1))
-    return mixed_MTD.view(batch, num_heads, tokens, head_dim)
+        return mixed_BNTD.transpose(1, 2).reshape(batch, height, width, -1)
 
 
 def split_windows(token_BHWC: torch.Tensor, *, side: int) -> torch.Tensor:
@@ -307,4 +228,6 @@ def join_windows(window_BHWC: torch.Tensor, *, size: tuple[int, int]) -> torch.T
     side, channels = window_BHWC.shape[1], window_BHWC.shape[3]
     rows, columns = math.ceil(size[0] / side), math.ceil(size[1] / side)
     parts = window_BHWC.view(-1, rows, columns, side, side, channels).transpose(2, 3)
-    return parts.reshape(-1, rows * side, columns * side, channels)[:, : size[0], : size[1]]
+    whole = parts.reshape(-1, rows * side, columns * side, channels)
+    # A linear layer that is given a part of a tensor copies its weights for every row.
+    return whole[:, : size[0], : size[1]].contiguous()

@@ -9,7 +9,7 @@ import torch
 from segment_anything import sam_model_registry
 from segment_anything.modeling import ImageEncoderViT
 
-from cervseg.networks.sam import attend, image_encoder, join_windows, relative_positions, split_windows
+from cervseg.networks.sam import image_encoder, join_windows, split_windows
 
 SIZES = {
     "embed_dim": 48,
@@ -71,34 +71,6 @@ def test_bfloat16_is_as_near_as_segment_anything_itself(pair, with_gradient):
     with torch.set_grad_enabled(with_gradient), torch.autocast("cpu", torch.bfloat16):
         theirs, mine = reference(image).detach(), ours(image).detach()
     assert (mine - exact).abs().max() <= 2 * (theirs - exact).abs().max() + 1e-3
-
-
-def test_attention_in_head_chunks_is_the_same(pair, monkeypatch):
-    """Splitting heads to bound memory changes nothing."""
-    _, ours = pair
-    image = torch.randn(1, 3, 96, 96)
-    with torch.no_grad():
-        whole = ours(image)
-        monkeypatch.setattr("cervseg.networks.sam.MAX_BIAS_BYTES", 1)
-        torch.testing.assert_close(ours(image), whole, atol=1e-6, rtol=1e-5)
-
-
-def test_both_ways_through_attention_are_the_formula():
-    """attend() equals the softmax written out, on a rectangular field, with and without gradients."""
-    torch.manual_seed(1)
-    height, width, head_dim = 3, 5, 8
-    q, k, v = (torch.randn(2, 2, height * width, head_dim) for _ in range(3))
-    row = relative_positions(torch.randn(2 * height - 1, head_dim), height)
-    column = relative_positions(torch.randn(2 * width - 1, head_dim), width)
-    score = q @ k.transpose(-1, -2) / head_dim**0.5
-    for i in range(height * width):
-        for j in range(height * width):
-            position = row[i // width, j // width] + column[i % width, j % width]
-            score[..., i, j] += q[..., i, :] @ position
-    expected = score.softmax(-1) @ v
-    torch.testing.assert_close(attend(q, k, v, position_h=row, position_w=column), expected)
-    q.requires_grad_()
-    torch.testing.assert_close(attend(q, k, v, position_h=row, position_w=column).detach(), expected)
 
 
 def test_published_state_dict_layout():
