@@ -22,8 +22,8 @@ class Row:
         unit: of the figures: "s", "GiB", ...
         ours, theirs: every measurement, in the order they were taken.
         reach: the ratio (theirs / ours) that is wanted.
-        agreement: how it was checked that both computed the same, with the figure seen.
-        is_same: whether they did.
+        agreement: what was checked beside the ratio, mostly that both computed the same, with its figure.
+        is_same: whether that holds.
         details: anything else that was seen.
     """
 

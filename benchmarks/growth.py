@@ -1,0 +1,148 @@
+"""How cost grows: films in a run, px in a frame, folds in a model. Prints tables, writes growth.json.
+
+make bench-growth                     all of it; close other programs first
+python -m benchmarks.growth films     one part of it: films, frame or folds
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.commands import Command, measured
+from benchmarks.films import WORK, dataset
+from benchmarks.harness import peak_gib
+from cervseg.core.types import NetworkSpec
+from cervseg.networks.base import build_network
+from cervseg.networks.device import choose_precision
+
+RESULTS = Path(__file__).with_name("growth.json")
+NUM_FILMS = (8, 80, 800)
+FRAMES_PX = (256, 512, 768, 1024, 1280, 1536)
+NUM_FOLDS = (1, 2, 3, 4, 5)
+NETWORKS = {
+    "U-Net, published size": ("unet", {"features": 64, "num_levels": 4, "norm": "instance"}),
+    "CervSpineNet, published size": ("cervspinenet", {}),
+}
+
+
+def main() -> None:
+    """Measure what was asked for, print all that is known."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help="films, frame, folds (default: all)")
+    parser.add_argument("--here", nargs=2, metavar=("NETWORK", "PX"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.here:
+        print(json.dumps(_forward(options.here[0], int(options.here[1]))))
+        return
+    known: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    for part in options.parts or ("films", "frame", "folds"):
+        known[part] = {"films": films, "frame": frames, "folds": folds}[part]()
+        RESULTS.write_text(json.dumps(known, indent=2) + "\n")
+    for part, rows in known.items():
+        print(f"\n{part}\n\n| {' | '.join(rows[0])} |\n|{'---|' * len(rows[0])}")
+        for row in rows:
+            print(f"| {' | '.join(str(value) for value in row.values())} |")
+
+
+def films() -> list[dict[str, Any]]:
+    """The whole command on more and more films: seconds, seconds a film, peak memory."""
+    raw = _trained()
+    rows = []
+    for num in NUM_FILMS:
+        given, made = WORK / "many", WORK / "predicted/many"
+        for folder in (given, made):
+            shutil.rmtree(folder, ignore_errors=True)
+        given.mkdir(parents=True)
+        sources = sorted((raw / "imagesTs").iterdir())
+        for index in range(num):
+            (given / f"film_{index:04d}.png").hardlink_to(sources[index % len(sources)])
+        taken = measured(_predict(given, made, "-f", "0"))
+        assert len(list(made.glob("*.png"))) == num
+        rows.append(
+            {
+                "films": num,
+                "s": round(taken.seconds, 1),
+                "s a film": round(taken.seconds / num, 3),
+                "GiB": round(taken.peak_gib, 2),
+            }
+        )
+    return rows
+
+
+def folds() -> list[dict[str, Any]]:
+    """The same films with one to five folds averaged."""
+    raw = _trained()
+    (model,) = (WORK / "results" / raw.name).glob("UNetTrainer__*")
+    rows = []
+    for num in NUM_FOLDS:
+        for fold in range(1, num):
+            shutil.copytree(model / "fold_0", model / f"fold_{fold}", dirs_exist_ok=True)
+        made = WORK / "predicted/folds"
+        shutil.rmtree(made, ignore_errors=True)
+        taken = measured(_predict(raw / "imagesTs", made, "-f", *(str(fold) for fold in range(num))))
+        rows.append({"folds": num, "s": round(taken.seconds, 1), "GiB": round(taken.peak_gib, 2)})
+    for fold in range(1, max(NUM_FOLDS)):
+        shutil.rmtree(model / f"fold_{fold}")
+    return rows
+
+
+def frames() -> list[dict[str, Any]]:
+    """One forward pass in frames of more and more px, each in a process of its own."""
+    rows = []
+    for name in NETWORKS:
+        for side in FRAMES_PX:
+            command = [sys.executable, "-m", "benchmarks.growth", "--here", name, str(side)]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            rows.append({"network": name, "frame": f"{side} x {side}", **json.loads(done.stdout)})
+    return rows
+
+
+@torch.inference_mode()
+def _forward(name: str, side: int) -> dict[str, float]:
+    kind, arguments = NETWORKS[name]
+    network = build_network(NetworkSpec(name=kind, arguments={"input_size": (side, side), **arguments}))
+    network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    precision = choose_precision(torch.device("cpu"))
+    image = torch.rand(1, 1, side, side)
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            network(image)
+        seconds.append(time.perf_counter() - started)
+    best = min(seconds)
+    return {
+        "s": round(best, 2),
+        "s a megapixel": round(best / (side * side / 1e6), 2),
+        "GiB": round(peak_gib(), 2),
+    }
+
+
+def _predict(films: Path, masks: Path, *more: str) -> Command:
+    given = ["cervseg_predict", "-i", str(films), "-o", str(masks), "-d", "805", "-tr", "UNetTrainer"]
+    return Command(arguments=[*given, *more, "--root", str(WORK)], watch_memory=True)
+
+
+def _trained() -> Path:
+    """A U-Net that this machine's own plan made, trained for a minute."""
+    raw = dataset(805, name="Grow", num=20, num_test=8)
+    if not list((WORK / "results" / raw.name).glob("UNetTrainer__*/fold_0/checkpoint_best.pt")):
+        measured(Command(arguments=["cervseg_plan_and_preprocess", "-d", "805", "--root", str(WORK)]))
+        given = ["cervseg_train", "805", "UNetTrainer", "-f", "0", "--max-time", "1m", "--root", str(WORK)]
+        measured(Command(arguments=given))
+    return raw
+
+
+if __name__ == "__main__":
+    main()

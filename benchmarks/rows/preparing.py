@@ -1,0 +1,70 @@
+"""Planning and preprocessing, whole commands: 24 films of about 1200 x 1000 px against nnU-Net, 500 alone."""
+
+from __future__ import annotations
+
+import shutil
+
+from benchmarks.commands import Command, Measured, measured
+from benchmarks.films import WORK, dataset, nnunet_environment
+from benchmarks.harness import Row
+
+NUM = 24
+
+
+def measure(*, repeats: int) -> list[Row]:
+    """Seconds and memory of both; each round begins with empty folders."""
+    raw = dataset(801, name="Prepare", num=NUM)
+    ours, theirs, num_ours, num_theirs = [], [], 0, 0
+    for _ in range(max(1, repeats // 2)):
+        ours.append(prepared("801"))
+        num_ours = len(list((WORK / "preprocessed" / raw.name).rglob("*.npz"))) or _num_cases(raw.name)
+        environment = nnunet_environment()
+        made = WORK / "nnunet/preprocessed" / raw.name
+        shutil.rmtree(made, ignore_errors=True)
+        theirs.append(
+            measured(
+                Command(
+                    arguments=["nnUNetv2_plan_and_preprocess", "-d", "801", "-c", "2d", "-np", "2"],
+                    environment=environment,
+                    watch_memory=True,
+                )
+            )
+        )
+        num_theirs = len(list(made.glob("nnUNetPlans_2d/*.pkl")))
+    rows = []
+    for unit, reach in (("s", 10.0), ("GiB", 5.0)):
+        rows.append(
+            Row(
+                work=f"cervseg_plan_and_preprocess, {NUM} films of {dataset_size()}",
+                peer="nnUNetv2_plan_and_preprocess -c 2d -np 2",
+                ours=[_figure(one, unit) for one in ours],
+                theirs=[_figure(one, unit) for one in theirs],
+                reach=reach,
+                unit=unit,
+                agreement=f"{num_ours} and {num_theirs} cases prepared",
+                is_same=num_ours == num_theirs == NUM,
+            )
+        )
+    return rows
+
+
+def prepared(number: str) -> Measured:
+    """Our command, from nothing."""
+    for room in ("preprocessed", "plans"):
+        for folder in (WORK / room).glob(f"Dataset{number}_*"):
+            shutil.rmtree(folder)
+    given = ["cervseg_plan_and_preprocess", "-d", number, "--root", str(WORK)]
+    return measured(Command(arguments=given, watch_memory=True))
+
+
+def dataset_size() -> str:
+    """How large the films are, for a line of the table."""
+    return "about 1200 x 1000 px"
+
+
+def _figure(one: Measured, unit: str) -> float:
+    return one.seconds if unit == "s" else one.peak_gib
+
+
+def _num_cases(name: str) -> int:
+    return len(list((WORK / "preprocessed" / name).rglob("*_record.json")))

@@ -1,0 +1,33 @@
+"""How long every command takes to say --help, against nnU-Net's prediction."""
+
+from __future__ import annotations
+
+import statistics
+from importlib.metadata import entry_points
+
+from benchmarks.commands import Command, measured
+from benchmarks.harness import Row
+
+WANTED_S = 0.3
+
+
+def measure(*, repeats: int) -> list[Row]:
+    """Each of our commands once a round, nnU-Net's once a round; the slowest of ours stands for all."""
+    names = sorted(p.name for p in entry_points(group="console_scripts") if p.name.startswith("cervseg_"))
+    seconds: dict[str, list[float]] = {name: [] for name in (*names, "nnUNetv2_predict")}
+    for _ in range(repeats):
+        for name, taken in seconds.items():
+            taken.append(measured(Command(arguments=[name, "-h"])).seconds)
+    slowest = max(names, key=lambda name: statistics.median(seconds[name]))
+    median = statistics.median(seconds[slowest])
+    return [
+        Row(
+            work=f"--help of the slowest of {len(names)} commands, {slowest}",
+            peer="nnUNetv2_predict -h",
+            ours=seconds[slowest],
+            theirs=seconds["nnUNetv2_predict"],
+            reach=10.0,
+            agreement=f"both explain themselves; {median:.2f} s of {WANTED_S} s wanted",
+            is_same=median <= WANTED_S,
+        )
+    ]
