@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import cv2
@@ -26,6 +27,7 @@ from cervseg.training.augment import apply_intensity, draw_augmentation
 
 SIDES = (512, 1024)
 ANGLE_DEG, SCALE = 10.0, 1.1
+MIN_BLUR_PX = 0.31
 # Of both: everything happens to every film, so that each measurement does the same work.
 RANGES = Augmentation(
     rotation_deg=15.0,
@@ -36,7 +38,7 @@ RANGES = Augmentation(
     brightness=0.1,
     noise=0.05,
     blur_px=1.0,
-    probability=1.0,
+    probability=2.0,  # of noise and blur half
 )
 
 
@@ -89,6 +91,7 @@ def _film(side: int) -> tuple[Frame, dict[str, np.ndarray]]:
 
 def _ours(frame: Frame, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     draw = draw_augmentation(rng, RANGES, size=frame.network_size)
+    draw = dataclasses.replace(draw, blur_px=max(MIN_BLUR_PX, draw.blur_px))
     return (
         apply_intensity(warp_image(frame, augmentation=draw.matrix), draw),
         warp_target(frame, augmentation=draw.matrix),
@@ -111,7 +114,7 @@ def _spatial(side: int, order: int, **more: Any) -> SpatialTransform:
 
 def _intensities() -> list[Any]:
     return [
-        GaussianBlurTransform((0.3, RANGES.blur_px), p_per_sample=1.0),
+        GaussianBlurTransform((MIN_BLUR_PX, RANGES.blur_px), p_per_sample=1.0),
         ContrastAugmentationTransform(RANGES.contrast),
         BrightnessTransform(0.0, RANGES.brightness),
         GaussianNoiseTransform((0.0, RANGES.noise**2)),

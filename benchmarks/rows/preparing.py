@@ -1,4 +1,4 @@
-"""Planning and preprocessing, whole commands: 24 films of about 1200 x 1000 px against nnU-Net, 500 alone."""
+"""Planning and preprocessing, whole commands: 24 films of about 1200 x 1000 px."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def measure(*, repeats: int) -> list[Row]:
     ours, theirs, num_ours, num_theirs = [], [], 0, 0
     for _ in range(max(1, repeats // 2)):
         ours.append(prepared("801"))
-        num_ours = len(list((WORK / "preprocessed" / raw.name).rglob("*.npz"))) or _num_cases(raw.name)
+        num_ours = len(list((WORK / "preprocessed" / raw.name).rglob("*_mask.npy")))
         environment = nnunet_environment()
         made = WORK / "nnunet/preprocessed" / raw.name
         shutil.rmtree(made, ignore_errors=True)
@@ -35,7 +35,7 @@ def measure(*, repeats: int) -> list[Row]:
     for unit, reach in (("s", 10.0), ("GiB", 5.0)):
         rows.append(
             Row(
-                work=f"cervseg_plan_and_preprocess, {NUM} films of {dataset_size()}",
+                work=f"cervseg_plan_and_preprocess, {NUM} films of about 1200 x 1000 px",
                 peer="nnUNetv2_plan_and_preprocess -c 2d -np 2",
                 ours=[_figure(one, unit) for one in ours],
                 theirs=[_figure(one, unit) for one in theirs],
@@ -57,14 +57,5 @@ def prepared(number: str) -> Measured:
     return measured(Command(arguments=given, watch_memory=True))
 
 
-def dataset_size() -> str:
-    """How large the films are, for a line of the table."""
-    return "about 1200 x 1000 px"
-
-
 def _figure(one: Measured, unit: str) -> float:
     return one.seconds if unit == "s" else one.peak_gib
-
-
-def _num_cases(name: str) -> int:
-    return len(list((WORK / "preprocessed" / name).rglob("*_record.json")))

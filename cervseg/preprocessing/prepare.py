@@ -132,8 +132,7 @@ def warp_image(frame: Frame, *, augmentation: np.ndarray | None = None) -> np.nd
 
     ``augmentation`` is a 3 x 3 affine within the network frame (see ``geometry.about_centre``).
     """
-    matrix, size = _frame_matrix(frame, augmentation), (frame.network_size[1], frame.network_size[0])
-    return np.stack([cv2.warpAffine(p, matrix[:2], size, flags=cv2.INTER_LINEAR) for p in frame.planes])
+    return _warp(frame.planes, _frame_matrix(frame, augmentation), size=frame.network_size)
 
 
 def warp_target(frame: Frame, *, augmentation: np.ndarray | None = None) -> np.ndarray:
@@ -144,9 +143,16 @@ def warp_target(frame: Frame, *, augmentation: np.ndarray | None = None) -> np.n
     """
     if frame.coverage is None:
         raise ValueError("this frame has no labels")
-    matrix, size = _frame_matrix(frame, augmentation), (frame.network_size[1], frame.network_size[0])
-    planes = [cv2.warpAffine(p, matrix[:2], size, flags=cv2.INTER_LINEAR) for p in frame.coverage]
-    return (np.stack(planes) >= 128).astype(np.float32)
+    planes = _warp(frame.coverage, _frame_matrix(frame, augmentation), size=frame.network_size)
+    return (planes >= 128).astype(np.float32)
+
+
+def _warp(planes: np.ndarray, matrix: np.ndarray, *, size: tuple[int, int]) -> np.ndarray:
+    """Every plane of C x H x W through a 3 x 3 affine, bilinear, into C x h x w of the same dtype."""
+    warped = np.empty((len(planes), *size), dtype=planes.dtype)
+    for plane, into in zip(planes, warped, strict=True):
+        cv2.warpAffine(plane, matrix[:2], size[::-1], dst=into, flags=cv2.INTER_LINEAR)
+    return warped
 
 
 def normalize(image: np.ndarray, normalization: str) -> np.ndarray:

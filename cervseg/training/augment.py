@@ -58,13 +58,25 @@ def draw_augmentation(
 
 def apply_intensity(image: np.ndarray, draw: AugmentationDraw) -> np.ndarray:
     """Change intensities of C x h x w float32 in [0, 1]; the result is clipped to [0, 1] again."""
+    changed = np.empty_like(image)  # the one copy: memory that is asked for anew costs more than the sums
+    given = image
     if draw.blur_px > 0.3:
-        image = np.stack([cv2.GaussianBlur(plane, (0, 0), draw.blur_px) for plane in image])
-    if draw.contrast != 1.0 or draw.brightness:
-        mean = float(image.mean())
-        image = (image - mean) * np.float32(draw.contrast) + np.float32(mean + draw.brightness)
-    if draw.noise > 0:
-        noise = np.random.default_rng(draw.noise_seed).standard_normal(image.shape, dtype=np.float32)
-        image = image + noise * np.float32(draw.noise)
-    image = np.clip(image, 0.0, 1.0)
-    return cv2.pow(image, draw.gamma) if draw.gamma != 1.0 else image
+        for plane, into in zip(image, changed, strict=True):
+            cv2.GaussianBlur(plane, (0, 0), draw.blur_px, dst=into)
+        given = changed
+    # cv2 takes the last of three axes for channels.
+    rows, given = changed.reshape(-1, image.shape[-1]), given.reshape(-1, image.shape[-1])
+    if draw.contrast != 1.0 or draw.brightness or draw.noise > 0:
+        offset = (1.0 - draw.contrast) * float(given.mean()) + draw.brightness
+        noise = _white_noise(rows.shape, seed=draw.noise_seed) if draw.noise > 0 else given
+        given = cv2.addWeighted(given, draw.contrast, noise, draw.noise, offset, dst=rows)
+    np.clip(given, 0.0, 1.0, out=rows)
+    if draw.gamma != 1.0:
+        cv2.pow(rows, draw.gamma, dst=rows)
+    return changed
+
+
+def _white_noise(size: tuple[int, ...], *, seed: int) -> np.ndarray:
+    """Gaussian float32 of mean 0 and deviation 1. OpenCV's takes a fifth of numpy's time."""
+    cv2.setRNGSeed(seed)  # of this thread alone
+    return cv2.randn(np.empty(size, np.float32), 0.0, 1.0)

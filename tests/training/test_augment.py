@@ -51,3 +51,26 @@ def test_nothing_drawn_changes_nothing() -> None:
     """The empty draw returns the image bit-equal."""
     image = np.random.default_rng(1).random((1, 8, 8)).astype(np.float32)
     np.testing.assert_array_equal(apply_intensity(image, AugmentationDraw(matrix=None)), image)
+
+
+def test_noise_is_white_and_repeats_by_seed() -> None:
+    """Grey film, noise of 0.1: mean and deviation as drawn, nothing correlated, the film untouched."""
+    grey = np.full((2, 200, 600), 0.5, dtype=np.float32)
+    first, again, other = (
+        apply_intensity(grey, AugmentationDraw(matrix=None, noise=0.1, noise_seed=seed)) for seed in (5, 5, 6)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert (grey == 0.5).all()
+    assert abs(first.mean() - 0.5) < 1e-3
+    assert abs(first.std() - 0.1) < 1e-3
+    neighbours = [(first[0, :, :-1], first[0, :, 1:]), (first[0, :-1], first[0, 1:]), (first[0], first[1])]
+    for one, another in [*neighbours, (first, other)]:
+        assert abs(np.corrcoef(one.ravel(), another.ravel())[0, 1]) < 0.015
+
+
+def test_contrast_brightness_and_noise_of_wide_films() -> None:
+    """Three planes, wider than OpenCV's 512 channels: every step as its formula says."""
+    image = np.random.default_rng(2).random((3, 20, 700)).astype(np.float32)
+    draw = AugmentationDraw(matrix=None, contrast=0.8, brightness=0.05, gamma=1.3)
+    expected = np.clip((image - image.mean()) * 0.8 + image.mean() + 0.05, 0, 1) ** 1.3
+    np.testing.assert_allclose(apply_intensity(image, draw), expected, atol=1e-5)
