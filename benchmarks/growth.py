@@ -1,7 +1,7 @@
-"""How cost grows: films in a run, px in a frame, folds in a model. Prints tables, writes growth.json.
+"""How cost grows: films to prepare and to predict, px in a frame, folds in a model. Writes growth.json.
 
 make bench-growth                     all of it; close other programs first
-python -m benchmarks.growth films     one part of it: films, frame or folds
+make bench-growth PARTS=films         one part of it: preparing, films, frame or folds
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ import torch
 from benchmarks.commands import Command, measured
 from benchmarks.films import WORK, dataset
 from benchmarks.harness import peak_gib
+from benchmarks.rows.preparing import prepared
 from cervseg.core.types import NetworkSpec
 from cervseg.networks.base import build_network
 from cervseg.networks.device import choose_precision
 
 RESULTS = Path(__file__).with_name("growth.json")
+NUM_PREPARED = {801: 24, 802: 100, 807: 500}  # a dataset each
 NUM_FILMS = (8, 80, 800)
 FRAMES_PX = (256, 512, 768, 1024, 1280, 1536)
 NUM_FOLDS = (1, 2, 3, 4, 5)
@@ -39,20 +41,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", metavar="PART", help="films, frame, folds (default: all)")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help="preparing, films, frame, folds (default: all)"
+    )
     parser.add_argument("--here", nargs=2, metavar=("NETWORK", "PX"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.here:
         print(json.dumps(_forward(options.here[0], int(options.here[1]))))
         return
     known: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
-    for part in options.parts or ("films", "frame", "folds"):
-        known[part] = {"films": films, "frame": frames, "folds": folds}[part]()
+    parts = {"preparing": preparing, "films": films, "frame": frames, "folds": folds}
+    for part in options.parts or parts:
+        known[part] = parts[part]()
         RESULTS.write_text(json.dumps(known, indent=2) + "\n")
     for part, rows in known.items():
         print(f"\n{part}\n\n| {' | '.join(rows[0])} |\n|{'---|' * len(rows[0])}")
         for row in rows:
             print(f"| {' | '.join(str(value) for value in row.values())} |")
+
+
+def preparing() -> list[dict[str, Any]]:
+    """Planning and preprocessing, the whole command from nothing, of more and more films of 1200 px."""
+    rows = []
+    for number, num in NUM_PREPARED.items():
+        dataset(number, name="Prepare", num=num)
+        taken = prepared(f"{number:03d}")
+        rows.append(
+            {
+                "films": num,
+                "s": round(taken.seconds, 1),
+                "films a s": round(num / taken.seconds, 1),
+                "GiB": round(taken.peak_gib, 2),
+            }
+        )
+    return rows
 
 
 def films() -> list[dict[str, Any]]:

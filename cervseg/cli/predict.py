@@ -50,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--overlay", action="store_true", help="also draw every mask over its film, into overlays/"
     )
     made.add_argument(
-        "--tta", action="store_true", help="average five slightly turned and scaled views: slower, steadier"
+        "--tta", action="store_true", help="average five or six slightly changed views: slower, steadier"
     )
     points = made.add_mutually_exclusive_group()
     points.add_argument(

@@ -77,13 +77,18 @@ class Distribution:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelFingerprint:
-    """How one label looks: shares of the film's area, connected components, width in px."""
+    """How one label looks: shares of the film's area, connected components, width in px.
+
+    ``mirror_overlap``: how much of the label, all films together, lies where its mirror image lies; 1 where
+    left and right are alike, or films face both ways, 0 where it is always on one side (or was not measured).
+    """
 
     num_cases: int
     area_fraction: Distribution
     num_components: Distribution
     component_area_px: Distribution
     thickness_px: Distribution
+    mirror_overlap: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

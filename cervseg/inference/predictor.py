@@ -20,8 +20,9 @@ from cervseg.networks.device import choose_device, choose_precision
 from cervseg.networks.weights import network_from_checkpoint, read_checkpoint
 from cervseg.preprocessing.prepare import prepare, to_film, to_mask
 
-# Test-time views: as it lies, turned a little, a little smaller and larger. A spine has an up: no flips.
-VIEWS = ((0.0, 1.0), (-4.0, 1.0), (4.0, 1.0), (0.0, 0.94), (0.0, 1.06))
+# Test-time views, (degrees, scale, mirrored): as it lies, turned a little, a little smaller and larger.
+VIEWS = ((0.0, 1.0, False), (-4.0, 1.0, False), (4.0, 1.0, False), (0.0, 0.94, False), (0.0, 1.06, False))
+MIRRORED_VIEW = (0.0, 1.0, True)  # for networks that learnt from flipped films
 
 
 class Predictor:
@@ -93,7 +94,8 @@ class Predictor:
         Args:
             pixels: H x W or C x H x W, uint8, uint16 or float32, as its file holds it.
             spacing_mm: (row, column), carried through to the result.
-            tta: average over five slightly turned and scaled views (five times the work).
+            tta: average over :attr:`views`: slightly turned and scaled, mirrored where the network learnt
+                from mirrored films (five or six times the work).
             points: for a model that segments what points mark (``takes_points``): N x 2, (x, y) in px of the
                 film, or N x 3 with the label's value behind; N may be 0. Else None.
 
@@ -110,6 +112,11 @@ class Predictor:
     def takes_points(self) -> bool:
         """Does the model segment what points mark?"""
         return any(getattr(network, "takes_points", False) for network in self.networks)
+
+    @property
+    def views(self) -> tuple[tuple[float, float, bool], ...]:
+        """What test-time augmentation averages over."""
+        return (*VIEWS, MIRRORED_VIEW) if self.configuration.augmentation.flip_horizontal else VIEWS
 
     def prepare(
         self,
@@ -141,16 +148,17 @@ class Predictor:
         """Second step, on the device: probabilities L x h x w float32 in the network's frame."""
         size = case.placement.network_size
         total: np.ndarray | None = None
-        views = VIEWS if tta else VIEWS[:1]
-        for rotation_deg, scale in views:
+        views = self.views if tta else VIEWS[:1]
+        for rotation_deg, scale, is_mirrored in views:
             image, points, matrix = case.image, case.points, None
-            if (rotation_deg, scale) != (0.0, 1.0):
+            if (rotation_deg, scale, is_mirrored) != VIEWS[0]:
                 matrix = about_centre(
                     size=size,
                     rotation_deg=rotation_deg,
                     scale=scale,
                     shear_deg=0.0,
                     translation_px=(0.0, 0.0),
+                    flip_horizontal=is_mirrored,
                 )
                 image = _warp(case.image, matrix)
                 points = None if points is None else _moved(points, matrix, size=size)

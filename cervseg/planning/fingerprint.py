@@ -18,15 +18,21 @@ from cervseg.planning.histogram import Histogram, distribution
 
 # Results of this many cases are held at a time; a full 16-bit histogram takes 0.5 MB.
 _CASES_AT_ONCE = 512
+# Where labels lie is counted in so many cells, as (columns, rows).
+_CELLS = (8, 8)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelMeasure:
-    """One label in one film: its share of the area and, for each component, area and thickness in px."""
+    """One label in one film: its share of the area and, for each component, area and thickness in px.
+
+    ``place`` is the share of each of 8 x 8 cells of the film that it covers, rows first.
+    """
 
     area_fraction: float
     component_area_px: np.ndarray
     thickness_px: np.ndarray
+    place: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +155,8 @@ def measure_labels(mask: np.ndarray, *, labels: Mapping[str, int]) -> dict[str, 
 def _measure_label(binary: np.ndarray) -> LabelMeasure:
     left, top, width, height = cv2.boundingRect(binary)
     if width == 0:
-        return LabelMeasure(area_fraction=0.0, component_area_px=np.empty(0), thickness_px=np.empty(0))
+        nothing, nowhere = np.empty(0), np.zeros(_CELLS[::-1])
+        return LabelMeasure(area_fraction=0.0, component_area_px=nothing, thickness_px=nothing, place=nowhere)
     crop = np.ascontiguousarray(binary[top : top + height, left : left + width])
     num, components, boxes, _ = cv2.connectedComponentsWithStats(crop, connectivity=8, ltype=cv2.CV_32S)
     thickness = np.empty(num - 1)
@@ -161,7 +168,10 @@ def _measure_label(binary: np.ndarray) -> LabelMeasure:
         thickness[index - 1] = 2.0 * float(distance.max())
     areas = boxes[1:, cv2.CC_STAT_AREA].astype(np.float64)
     return LabelMeasure(
-        area_fraction=float(areas.sum() / binary.size), component_area_px=areas, thickness_px=thickness
+        area_fraction=float(areas.sum() / binary.size),
+        component_area_px=areas,
+        thickness_px=thickness,
+        place=cv2.resize(binary * np.uint8(255), _CELLS, interpolation=cv2.INTER_AREA) / 255.0,
     )
 
 
@@ -203,7 +213,14 @@ def _label_fingerprint(measures: list[LabelMeasure]) -> LabelFingerprint:
         num_components=distribution([len(measure.component_area_px) for measure in present]),
         component_area_px=distribution(_joined([measure.component_area_px for measure in present])),
         thickness_px=distribution(_joined([measure.thickness_px for measure in present])),
+        mirror_overlap=_mirror_overlap([measure.place for measure in present]),
     )
+
+
+def _mirror_overlap(places: list[np.ndarray]) -> float:
+    total = np.sum(places, axis=0) if places else np.zeros(_CELLS[::-1])
+    area = float(total.sum())
+    return float(np.minimum(total, total[:, ::-1]).sum()) / area if area else 0.0
 
 
 def _joined(arrays: list[np.ndarray]) -> np.ndarray:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from cervseg.core.types import Augmentation, Decision
+from cervseg.core.types import Augmentation, Decision, LabelFingerprint
 from cervseg.planning import sizes
 from cervseg.planning.families import IMAGENET, SAM
 from cervseg.planning.frame import input_size
@@ -148,15 +149,26 @@ def num_workers(s: Situation) -> Decision:
 
 def augmentation(s: Situation) -> Decision:
     """Ranges of random changes to training films."""
-    value = Augmentation()
-    reason = f"a spine has an up and a front: turns to {value.rotation_deg:.0f} degrees, no flips"
+    value, reason = Augmentation(), ""
     if s.size.light_augmentation:
         value = sizes.LIGHT_AUGMENTATION
-        reason = (
-            f"a small transformer from random weights learns slowly, so films are changed lightly: turns to "
-            f"{value.rotation_deg:.0f} degrees; no flips, for a spine has an up and a front"
+        reason = "a small transformer from random weights learns slowly, so films are changed lightly: "
+    reason += f"turns to {value.rotation_deg:.0f} degrees"
+    labels = [label for label in s.fingerprint.labels.values() if label.num_cases]
+    if labels and all(_is_mirrored(label) for label in labels):
+        value = replace(value, flip_horizontal=0.5)
+        least = min(label.mirror_overlap for label in labels)
+        reason += (
+            f", and flipped left to right, as labels lie on both sides alike ({100 * least:.0f} % overlap)"
         )
+    else:
+        reason += ", no flips, as films have a front or a left and a right"
     return Decision(value=value, reason=f"{reason}; {s.compared('augmentation')}")
+
+
+def _is_mirrored(label: LabelFingerprint) -> bool:
+    """Is a mirrored film a film that might have been?"""
+    return label.num_cases >= sizes.MIRROR_CASES and label.mirror_overlap >= sizes.MIRROR_OVERLAP
 
 
 def loss(s: Situation) -> Decision:

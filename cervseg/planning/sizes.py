@@ -248,6 +248,8 @@ LIGHT_AUGMENTATION = Augmentation(
     blur_px=0.7,
     probability=0.5,
 )
+# Films are flipped where so many, at least, show a label, and so much of it lies where its mirror image lies.
+MIRROR_CASES, MIRROR_OVERLAP = 20, 0.75
 FOLD_TIME_S = 3600.0  # what a fold may take on a processor
 FEWEST_EPOCHS = 20  # whatever the time
 TRAINING_SHARE = 0.8  # of the cases, in each of 5 folds

@@ -181,7 +181,7 @@ def _of_prediction(folder: Path, images: Path | None) -> tuple[str, str, list[Se
         "model": record.model,
         "networks": len(record.checkpoints),
         "precision": f"{record.precision} on {record.device or 'an unknown device'}",
-        "test-time views": "five" if record.tta else "one",
+        "test-time views": "several, averaged" if record.tta else "one",
         "seconds a film": "not measured" if record.film_s is None else f"{record.film_s:.2f}",
         "finished": "yes" if record.finished else "no: the run was cut short",
     }

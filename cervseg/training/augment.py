@@ -79,4 +79,6 @@ def apply_intensity(image: np.ndarray, draw: AugmentationDraw) -> np.ndarray:
 def _white_noise(size: tuple[int, ...], *, seed: int) -> np.ndarray:
     """Gaussian float32 of mean 0 and deviation 1. OpenCV's takes a fifth of numpy's time."""
     cv2.setRNGSeed(seed)  # of this thread alone
-    return cv2.randn(np.empty(size, np.float32), 0.0, 1.0)
+    noise = np.empty(size, np.float32)
+    cv2.randn(noise, 0.0, 1.0)  # type: ignore[call-overload]  # its stub wants arrays for mean and deviation
+    return noise

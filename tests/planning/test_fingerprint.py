@@ -97,6 +97,26 @@ def test_thickness_by_hand() -> None:
     assert found["body"].component_area_px.tolist() == [2]
 
 
+def test_mirror_overlap_by_hand(tmp_path: Path) -> None:
+    """On one side 0, on both 1, a third of it mirrored 2/3; films that face both ways together 1."""
+    film, left = np.full((64, 80), 9, np.uint8), np.zeros((64, 80), np.uint8)
+    left[16:32, 10:20] = 1
+    both = left | left[:, ::-1]
+    third = both.copy()
+    third[32:40, 10:20] = third[48:56, 10:20] = 1
+
+    def overlap(*masks: np.ndarray) -> float:
+        cases = [store(tmp_path, f"m{index}", film, mask) for index, mask in enumerate(masks)]
+        found = compute_fingerprint(cases, labels={"process": 1}, workers=1, progress=False)
+        return found.labels["process"].mirror_overlap
+
+    assert overlap(left) == 0
+    assert overlap(both) == pytest.approx(1)
+    assert overlap(third) == pytest.approx(2 / 3)
+    assert overlap(left, left[:, ::-1]) == pytest.approx(1)
+    assert overlap(np.zeros_like(left)) == 0
+
+
 def test_processes_and_one_process_agree(tmp_path: Path) -> None:
     """The number of workers does not change a number, and a fingerprint survives JSON."""
     rng = np.random.default_rng(4)

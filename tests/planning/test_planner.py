@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Callable
@@ -137,13 +138,31 @@ def test_small_datasets_get_small_batches(plan: MakePlan) -> None:
 
 
 def test_augmentation(plan: MakePlan) -> None:
-    """No flips ever; a small transformer from random weights sees lighter changes."""
+    """A small transformer from random weights sees lighter changes; films with a front are not flipped."""
     small, large = plan().configurations, plan(hardware=gpu(80)).configurations
     assert (small["2d_vit"].augmentation.rotation_deg, small["2d_cnn"].augmentation.rotation_deg) == (8, 15)
     assert large["2d_vit"].augmentation.rotation_deg == 15
     for configuration in (*small.values(), *large.values()):
         ranges = configuration.augmentation
         assert (ranges.flip_horizontal, ranges.flip_vertical) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("overlap", "num_cases", "flips"), [(0.74, 400, 0.0), (0.76, 400, 0.5), (0.95, 19, 0.0)]
+)
+def test_films_that_could_be_their_mirror_image_are_flipped(
+    plan: MakePlan, overlap: float, num_cases: int, flips: float
+) -> None:
+    """Enough of the label lies where its mirror image lies, in enough films; the reason says how much."""
+    found = films(num_cases=num_cases)
+    label = dataclasses.replace(found.labels["spinous_process"], mirror_overlap=overlap)
+    made = plan(dataclasses.replace(found, labels={"spinous_process": label}))
+    ranges = made.configurations["2d_cnn"].augmentation
+    assert (ranges.flip_horizontal, ranges.flip_vertical) == (flips, 0.0)
+    assert (f"({100 * overlap:.0f} % overlap)" in made.decisions["2d_cnn.augmentation"].reason) == bool(flips)
+    one_sided = dataclasses.replace(label, mirror_overlap=0.0)
+    made = plan(dataclasses.replace(found, labels={"canine": label, "left_lung": one_sided}))
+    assert made.configurations["2d_cnn"].augmentation.flip_horizontal == 0
 
 
 def test_paper_preset(plan: MakePlan) -> None:
