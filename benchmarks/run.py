@@ -1,4 +1,4 @@
-"""Ours against the peers, each benchmark in a process of its own; prints a table and writes results.json.
+"""Ours against the peers, each benchmark in a process of its own; fills README's table and results.json.
 
 make bench                                   all but the slow ones (an hour each); close other programs first
 make bench ROWS="losses hd95"                these alone; the others keep their last figures
@@ -32,6 +32,8 @@ ROWS = (
 )
 SLOW = ("quality",)
 RESULTS = Path(__file__).with_name("results.json")
+README = Path(__file__).parents[1] / "README.md"
+MARKS = ("<!-- speed -->", "<!-- /speed -->")
 PACKAGES = (
     "torch",
     "monai",
@@ -72,6 +74,7 @@ def main() -> None:
         known[name] = {"measured": _where(), "rows": json.loads(done.stdout)}
         RESULTS.write_text(json.dumps(known, indent=2) + "\n")
     print(table(known))
+    write_table(table(known), README)
     sys.exit(failed)
 
 
@@ -91,6 +94,19 @@ def table(known: dict[str, Any]) -> str:
                 f"{'yes' if row['is_same'] else 'NO'}: {row['agreement']} |"
             )
     return "\n".join(lines)
+
+
+def write_table(lines: str, page: Path) -> None:
+    """Put the table between its two marks on a page.
+
+    Raises:
+        ValueError: the page has not both marks.
+    """
+    before, mark, rest = page.read_text().partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not mark or not end:
+        raise ValueError(f"{page} has no place for the table: {' ... '.join(MARKS)}")
+    page.write_text(f"{before}{mark}\n{lines}\n{end}{after}")
 
 
 def _number(value: float) -> str:
