@@ -73,13 +73,15 @@ class Predictor:
     ) -> Predictor:
         """Load checkpoint files of one model."""
         where = choose_device(device)
+        precision = precision or choose_precision(where)
         networks, content = [], dict[str, Any]()
         for path in files:
             content = read_checkpoint(path)
-            network = network_from_checkpoint(content).to(where)
-            networks.append(network.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+            network = network_from_checkpoint(content)
+            _round_weights(network, precision)
+            networks.append(network.to(where, memory_format=torch.channels_last))  # type: ignore[call-overload]
         content = {key: value for key, value in content.items() if key not in ("state_dict", "optimizer")}
-        return cls(networks, content=content, device=where, precision=precision or choose_precision(where))
+        return cls(networks, content=content, device=where, precision=precision)
 
     def predict(
         self,
@@ -189,6 +191,14 @@ class Predictor:
                 total_BLHW = one_BLHW if index == 0 else total_BLHW + one_BLHW
         mean_LHW: np.ndarray = (total_BLHW[0] / len(self.networks)).cpu().numpy()
         return mean_LHW
+
+
+def _round_weights(network: nn.Module, precision: str) -> None:
+    """Round the weights of plain layers once; autocast does it anew for every film, with the same results."""
+    if precision != "float32":
+        for module in network.modules():
+            if type(module) in (nn.Conv2d, nn.ConvTranspose2d, nn.Linear):
+                module.to(getattr(torch, precision))
 
 
 def checkpoint_files(

@@ -1,15 +1,19 @@
-"""nnU-Net's networks, plain (Isensee et al. 2021) and with a residual encoder (2024), of MONAI's layers."""
+"""nnU-Net's networks, plain (Isensee et al. 2021) and with a residual encoder (2024)."""
 
 from __future__ import annotations
 
 import torch
-from monai.networks.blocks.convolutions import Convolution
 from torch import nn
 
 from cervseg.networks.base import check_divisible, check_input
-from cervseg.networks.unet import NORMS
+from cervseg.networks.convolution import (
+    NEGATIVE_SLOPE,
+    check_norm,
+    convolution,
+    initialize,
+    two_convolutions,
+)
 
-NEGATIVE_SLOPE = 0.01
 RESIDUAL_BLOCKS = (1, 3, 4, 6)  # of the encoder's stages, from full resolution on; six in all that follow
 
 
@@ -51,8 +55,7 @@ class DynUNet(nn.Module):
         residual_encoder: bool = False,
     ) -> None:
         super().__init__()
-        if norm not in NORMS:
-            raise ValueError(f"norm must be one of {', '.join(NORMS)}, not {norm!r}.")
+        check_norm(norm)
         if num_levels < 1:
             raise ValueError(f"num_levels must be at least 1, not {num_levels}.")
         check_divisible(input_size, by=2**num_levels)
@@ -66,9 +69,9 @@ class DynUNet(nn.Module):
         self.enlarge, self.merge = nn.ModuleList(), nn.ModuleList()
         for below, here in zip(widths[:0:-1], widths[-2::-1]):
             self.enlarge.append(nn.ConvTranspose2d(below, here, kernel_size=2, stride=2))
-            merging = [_convolution(2 * here, here, norm=norm)]
+            merging = [convolution(2 * here, here, norm=norm)]
             if not residual_encoder:
-                merging.append(_convolution(here, here, norm=norm))
+                merging.append(convolution(here, here, norm=norm))
             self.merge.append(nn.Sequential(*merging))
         self.heads = nn.ModuleList(
             nn.Conv2d(width, num_labels, kernel_size=1) for width in widths[: max(1, num_levels - 1)]
@@ -106,14 +109,10 @@ class DynUNet(nn.Module):
 
     def _initialize(self) -> None:
         """As nnU-Net: He's initialization, and every residual block starts as its shortcut."""
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-                nn.init.kaiming_normal_(module.weight, a=NEGATIVE_SLOPE)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        initialize(self.modules())
         for module in self.modules():
             if isinstance(module, ResidualBlock):
-                nn.init.zeros_(module.body[-1].adn.N.weight)  # type: ignore[union-attr, arg-type]
+                nn.init.zeros_(module.body[-1].norm.weight)  # type: ignore[union-attr, arg-type]
 
 
 class ResidualBlock(nn.Module):
@@ -127,12 +126,12 @@ class ResidualBlock(nn.Module):
     def __init__(self, before: int, after: int, *, stride: int, norm: str) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            _convolution(before, after, norm=norm, stride=stride),
-            _convolution(after, after, norm=norm, activated=False),
+            convolution(before, after, norm=norm, stride=stride),
+            convolution(after, after, norm=norm, activated=False),
         )
         shortcut: list[nn.Module] = [nn.AvgPool2d(stride)] if stride > 1 else []
         if before != after:
-            shortcut.append(_convolution(before, after, norm=norm, kernel_size=1, activated=False))
+            shortcut.append(convolution(before, after, norm=norm, kernel_size=1, activated=False))
         self.shortcut = nn.Sequential(*shortcut)
         self.activation = nn.LeakyReLU(NEGATIVE_SLOPE, inplace=True)
 
@@ -143,32 +142,12 @@ class ResidualBlock(nn.Module):
 
 
 def _plain_stage(before: int, after: int, *, level: int, norm: str) -> nn.Sequential:
-    stride = 2 if level else 1
-    return nn.Sequential(
-        _convolution(before, after, norm=norm, stride=stride), _convolution(after, after, norm=norm)
-    )
+    return two_convolutions(before, after, norm=norm, stride=2 if level else 1)
 
 
 def _residual_stage(before: int, after: int, *, level: int, norm: str) -> nn.Sequential:
     num_blocks = RESIDUAL_BLOCKS[min(level, len(RESIDUAL_BLOCKS) - 1)]
-    stem = [] if level else [_convolution(before, after, norm=norm)]
+    stem = [] if level else [convolution(before, after, norm=norm)]
     first = ResidualBlock(before if level else after, after, stride=2 if level else 1, norm=norm)
     rest = [ResidualBlock(after, after, stride=1, norm=norm) for _ in range(num_blocks - 1)]
     return nn.Sequential(*stem, first, *rest)
-
-
-def _convolution(
-    before: int, after: int, *, norm: str, stride: int = 1, kernel_size: int = 3, activated: bool = True
-) -> Convolution:
-    """Convolution, norm and, if ``activated``, a leaky ReLU."""
-    return Convolution(
-        2,
-        before,
-        after,
-        strides=stride,
-        kernel_size=kernel_size,
-        adn_ordering="NA",
-        act=("leakyrelu", {"negative_slope": NEGATIVE_SLOPE, "inplace": True}) if activated else None,
-        norm=NORMS[norm],
-        bias=False,
-    )

@@ -1,26 +1,20 @@
-"""U-Net (Ronneberger et al. 2015; paper, 2.5.2), the convolutional baseline, out of MONAI's blocks."""
+"""U-Net (Ronneberger et al. 2015; paper, 2.5.2), the convolutional baseline."""
 
 from __future__ import annotations
 
 import torch
-from monai.networks.nets.dynunet import DynUNet
 from torch import nn
 
 from cervseg.networks.base import check_divisible, check_input
-
-# MONAI's name and arguments of each normalization, by ours.
-NORMS = {
-    "batch": ("batch", {}),
-    "instance": ("instance", {"affine": True}),
-    "group": ("group", {"num_groups": 8}),
-}
+from cervseg.networks.convolution import check_norm, initialize, two_convolutions
 
 
 class UNet(nn.Module):
     """B x in_channels x H x W, normalized, to logits B x num_labels x H x W.
 
-    Two 3 x 3 convolutions at each resolution, halved ``num_levels`` times with the filters doubling each
-    time, and back by transposed convolutions with skip connections. Published: 64 filters, 4 levels.
+    Two 3 x 3 convolutions at each resolution, halved ``num_levels`` times by strides with the filters
+    doubling each time, and back by transposed convolutions with skip connections. Published: 64 filters, 4
+    levels.
 
     Args:
         in_channels: of the image.
@@ -47,24 +41,21 @@ class UNet(nn.Module):
         norm: str = "batch",
     ) -> None:
         super().__init__()
-        if norm not in NORMS:
-            raise ValueError(f"norm must be one of {', '.join(NORMS)}, not {norm!r}.")
+        check_norm(norm)
         if num_levels < 1:
             raise ValueError(f"num_levels must be at least 1, not {num_levels}.")
         check_divisible(input_size, by=2**num_levels)
         self.in_channels, self.input_size = in_channels, (input_size[0], input_size[1])
-        # DynUNet rather than BasicUNet: BasicUNet is fixed to four levels, keeps twice the channels in its
-        # last upsampling, and takes 1.5 times as long a step.
-        self.body = DynUNet(
-            spatial_dims=2,
-            in_channels=in_channels,
-            out_channels=num_labels,
-            kernel_size=[3] * (num_levels + 1),
-            strides=[1] + [2] * num_levels,
-            upsample_kernel_size=[2] * num_levels,
-            filters=[min(features * 2**level, max_features) for level in range(num_levels + 1)],
-            norm_name=NORMS[norm],
+        widths = [min(features * 2**level, max_features) for level in range(num_levels + 1)]
+        self.down = nn.ModuleList(
+            two_convolutions(before, after, norm=norm, stride=2 if level else 1)
+            for level, (before, after) in enumerate(zip((in_channels, *widths), widths))
         )
+        self.up = nn.ModuleList(
+            _Up(below, here, norm=norm) for below, here in zip(widths[:0:-1], widths[-2::-1])
+        )
+        self.head = nn.Conv2d(widths[0], num_labels, kernel_size=1)
+        initialize(self.modules())
 
     def forward(self, image_BCHW: torch.Tensor) -> torch.Tensor:
         """Logits B x num_labels x H x W of a float image B x in_channels x H x W.
@@ -73,5 +64,26 @@ class UNet(nn.Module):
             ValueError: the image is not of the size that the network was built for.
         """
         check_input(image_BCHW, in_channels=self.in_channels, input_size=self.input_size)
-        logits_BLHW: torch.Tensor = self.body(image_BCHW)
+        feature_BCHW, skips = image_BCHW, list[torch.Tensor]()
+        for stage in self.down:
+            feature_BCHW = stage(feature_BCHW)
+            skips.append(feature_BCHW)
+        skips.pop()
+        for up in self.up:
+            feature_BCHW = up(feature_BCHW, skips.pop())
+        logits_BLHW: torch.Tensor = self.head(feature_BCHW)
         return logits_BLHW
+
+
+class _Up(nn.Module):
+    """B x below x H x W and a skip connection B x here x 2H x 2W to B x here x 2H x 2W."""
+
+    def __init__(self, below: int, here: int, *, norm: str) -> None:
+        super().__init__()
+        self.enlarge = nn.ConvTranspose2d(below, here, kernel_size=2, stride=2, bias=False)
+        self.merge = two_convolutions(2 * here, here, norm=norm)
+
+    def forward(self, feature_BCHW: torch.Tensor, skip_BCHW: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        merged: torch.Tensor = self.merge(torch.cat((self.enlarge(feature_BCHW), skip_BCHW), dim=1))
+        return merged

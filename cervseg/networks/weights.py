@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from cervseg.core.errors import CheckpointError, PluginError
 from cervseg.core.types import NetworkSpec
@@ -65,7 +66,8 @@ def network_from_checkpoint(content: Mapping[str, Any]) -> nn.Module:
     """
     try:
         spec = NetworkSpec(name=content["network"]["name"], arguments=content["network"]["arguments"])
-        network = build_network(spec)
+        with _NoRandomWeights():
+            network = build_network(spec)
         network.load_state_dict(content["state_dict"])
     except (KeyError, TypeError, AttributeError, RuntimeError) as problem:
         raise CheckpointError(
@@ -75,6 +77,35 @@ def network_from_checkpoint(content: Mapping[str, Any]) -> nn.Module:
     except PluginError as problem:
         raise CheckpointError(f"the checkpoint's network: {problem.what}", mend=problem.mend) from problem
     return network.eval()
+
+
+class _NoRandomWeights(TorchFunctionMode):
+    """Leaves tensors as they are where they would be filled at random: a checkpoint fills them next.
+
+    Drawing the weights of 46 million parameters takes longer than predicting a film with them.
+    """
+
+    _FILLS = frozenset(
+        (
+            torch.Tensor.normal_,
+            torch.Tensor.uniform_,
+            nn.init.kaiming_normal_,
+            nn.init.kaiming_uniform_,
+            nn.init.normal_,
+            nn.init.trunc_normal_,
+            nn.init.uniform_,
+            nn.init.xavier_normal_,
+            nn.init.xavier_uniform_,
+        )
+    )
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        given = kwargs or {}
+        if func in self._FILLS:
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)
 
 
 def load_pretrained(network: nn.Module, path: Path) -> LoadReport:

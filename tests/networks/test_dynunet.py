@@ -57,7 +57,7 @@ def test_plain_is_monais(num_levels):
     for stage, block in zip([*ours.encoder, *ours.merge], blocks, strict=True):
         for convolution, conv, norm in zip(stage, (block.conv1, block.conv2), (block.norm1, block.norm2)):
             convolution.conv.load_state_dict(conv.conv.state_dict())
-            convolution.adn.N.load_state_dict(norm.state_dict())
+            convolution.norm.load_state_dict(norm.state_dict())
     for enlarge, block in zip(ours.enlarge, theirs.upsamples, strict=True):
         enlarge.load_state_dict(block.transp_conv.conv.state_dict())
     ours.heads[0].load_state_dict(theirs.output_block.conv.conv.state_dict())

@@ -202,3 +202,14 @@ def test_weights_that_do_not_fit_their_network():
         network_from_checkpoint({**content, "network": {"name": "nothing_like_it", "arguments": {}}})
     with pytest.raises(CheckpointError):
         network_from_checkpoint({**content, "network": 3})
+
+
+def test_nothing_is_drawn_that_a_checkpoint_fills_anyway():
+    """A network out of a checkpoint leaves torch's random numbers where they were, and has its weights."""
+    network = small_network()
+    before = torch.get_rng_state()
+    again = network_from_checkpoint(content_of(network))
+    assert torch.equal(torch.get_rng_state(), before)
+    for name, value in network.state_dict().items():
+        assert torch.equal(again.state_dict()[name], value)
+    assert not torch.equal(small_network().decoder.head.weight, network.decoder.head.weight)
