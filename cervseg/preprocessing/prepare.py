@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 
-from cervseg.core.geometry import Placement, place, scale_matrix
+from cervseg.core.geometry import Placement, place, scale_matrix, transform_points
 from cervseg.core.types import Configuration, PreparedCase, SpacingMm
 from cervseg.preprocessing.variants import apply_variant
 
@@ -47,6 +48,14 @@ class Frame:
     def placement(self) -> Placement:
         """Where the film lies in the network frame, without augmentation."""
         return place(image_size=self.image_size, network_size=self.network_size, resize=self.resize)
+
+    @cached_property
+    def label_box(self) -> tuple[int, int, int, int]:
+        """(left, top, right, bottom) px of ``coverage`` that labels lie in; all 0 where there are none."""
+        if self.coverage is None:
+            return 0, 0, 0, 0
+        left, top, width, height = cv2.boundingRect(self.coverage.max(axis=0))
+        return left, top, left + width, top + height
 
 
 def shrink(pixels: np.ndarray, *, long_side_px: int) -> np.ndarray:
@@ -143,8 +152,33 @@ def warp_target(frame: Frame, *, augmentation: np.ndarray | None = None) -> np.n
     """
     if frame.coverage is None:
         raise ValueError("this frame has no labels")
-    planes = _warp(frame.coverage, _frame_matrix(frame, augmentation), size=frame.network_size)
-    return (planes >= 128).astype(np.float32)
+    target = np.zeros((len(frame.coverage), *frame.network_size), dtype=np.float32)
+    matrix = _frame_matrix(frame, augmentation)
+    # Labels cover little of a film: only the part of the frame that they can reach is computed.
+    left, top, right, bottom = _reached(frame.label_box, matrix, size=frame.network_size)
+    if left < right and top < bottom:
+        matrix[:2, 2] -= (left, top)
+        planes = _warp(frame.coverage, matrix, size=(bottom - top, right - left))
+        target[:, top:bottom, left:right] = planes >= 128
+    return target
+
+
+def _reached(
+    box: tuple[int, int, int, int], matrix: np.ndarray, *, size: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """Where a box (left, top, right, bottom; the last two not included) of a source can show in a frame.
+
+    Args:
+        matrix: 3 x 3, from the source to the frame.
+        size: (height, width) of the frame.
+    """
+    left, top, right, bottom = box
+    # A pixel shows up to one pixel around its centre; coordinates are rounded in between: one more.
+    corners = [(x, y) for x in (left - 1, right) for y in (top - 1, bottom)]
+    moved = transform_points(np.array(corners, dtype=np.float64), matrix)
+    low, high = np.floor(moved.min(axis=0)) - 1, np.ceil(moved.max(axis=0)) + 2
+    low, high = np.clip(low, 0, size[::-1]).astype(int), np.clip(high, 0, size[::-1]).astype(int)
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
 
 def _warp(planes: np.ndarray, matrix: np.ndarray, *, size: tuple[int, int]) -> np.ndarray:

@@ -1,6 +1,8 @@
+import cv2
 import numpy as np
 import pytest
 
+from cervseg.core.geometry import about_centre
 from cervseg.core.types import Augmentation, Configuration, Hyperparameters
 from cervseg.preprocessing.prepare import (
     label_coverage,
@@ -83,3 +85,32 @@ def test_the_likeliest_label_wins() -> None:
     """Above the threshold the largest probability decides; below it there is background."""
     probabilities = np.array([[[0.6, 0.2, 0.9]], [[0.7, 0.4, 0.1]]], dtype=np.float32)
     np.testing.assert_array_equal(to_mask(probabilities, labels={"a": 1, "b": 3}), [[3, 0, 1]])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_only_the_part_that_labels_reach_is_computed(seed: int) -> None:
+    """However a frame is turned, the target is that of a warp of the whole plane; without labels it is 0."""
+    rng = np.random.default_rng(seed)
+    mask = np.zeros((130, 170), np.uint8)
+    top, left = rng.integers(0, 120), rng.integers(0, 160)
+    mask[top : top + 25, left : left + 9] = 1
+    frame = make_frame(
+        np.zeros((1, 130, 170), np.uint8),
+        configuration=configuration((128, 96)),
+        image_size=(130, 170),
+        coverage=label_coverage(mask, labels={"a": 1, "b": 2}, size=(130, 170)),
+    )
+    turned = about_centre(
+        size=(128, 96),
+        rotation_deg=rng.uniform(-180, 180),
+        scale=rng.uniform(0.5, 3),
+        shear_deg=rng.uniform(-20, 20),
+        translation_px=tuple(rng.uniform(-60, 60, 2)),
+        flip_horizontal=bool(rng.integers(2)),
+    )
+    matrix = turned @ frame.placement.matrix_to_network
+    whole = cv2.warpAffine(frame.coverage[0], matrix[:2], (96, 128), flags=cv2.INTER_LINEAR) >= 128
+    target = warp_target(frame, augmentation=turned)
+    assert target.dtype == np.float32
+    assert np.count_nonzero(target[0] != whole) <= 1
+    assert not target[1].any()
