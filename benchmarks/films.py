@@ -11,7 +11,6 @@ import numpy as np
 
 from benchmarks.commands import Command, measured
 from cervseg.dataset.writer import DatasetWriter
-from cervseg.imageio import list_images, read_image, read_mask
 from cervseg.phantom.radiograph import make_phantom
 
 # Everything that benchmarks make lies here; delete it to begin anew.
@@ -54,36 +53,5 @@ def even_dataset(number: int, *, name: str, num: int, num_test: int, size: tuple
         pixels = np.maximum(cv2.resize(film.pixels, size[::-1], interpolation=cv2.INTER_AREA), 1)
         mask = cv2.resize(film.mask, size[::-1], interpolation=cv2.INTER_NEAREST)
         writer.add_case(f"film_{index:03d}", channels=[pixels], mask=mask, test=index >= num)
-    writer.finish(channel_names=["xray"], labels={"background": 0, "spinous_process": 1})
-    return folder
-
-
-def crops(
-    raw: Path, number: int, *, name: str, side_px: int, film_px: int, num_each: int, seed: int = 5
-) -> Path:
-    """A dataset of squares of ``side_px`` around labels, cut out of the training films of another dataset.
-
-    The films are stretched to ``film_px`` x ``film_px`` first, as the preset "paper" shows them to a network:
-    what learns from the squares sees structures as large as in whole films, at a fraction of the work.
-    """
-    folder = WORK / "raw_data" / f"Dataset{number:03d}_{name}"
-    if (folder / "dataset.json").is_file():
-        return folder
-    shutil.rmtree(folder, ignore_errors=True)
-    writer, rng = DatasetWriter(folder=folder, name=folder.name), np.random.default_rng(seed)
-    for path in list_images(raw / "imagesTr"):
-        case = path.stem.removesuffix("_0000")
-        size = (film_px, film_px)
-        pixels = cv2.resize(read_image(path).pixels[0], size, interpolation=cv2.INTER_AREA)
-        mask = cv2.resize(read_mask(raw / "labelsTr" / f"{case}.png"), size, interpolation=cv2.INTER_NEAREST)
-        marked = np.argwhere(mask)
-        for index in range(num_each):
-            # Nine of ten around a label, anywhere in the square; one anywhere in the film.
-            is_near = len(marked) and rng.random() < 0.9
-            centre = rng.choice(marked) if is_near else rng.integers(film_px, size=2)
-            corner = centre - rng.integers(side_px, size=2)
-            top, left = np.clip(corner, 0, film_px - side_px)
-            cut = np.s_[top : top + side_px, left : left + side_px]
-            writer.add_case(f"{case}_{index}", channels=[pixels[cut].copy()], mask=mask[cut].copy())
     writer.finish(channel_names=["xray"], labels={"background": 0, "spinous_process": 1})
     return folder

@@ -1,8 +1,10 @@
 """Ours against the peers, each benchmark in a process of its own; fills README's table and results.json.
 
-make bench                                   all but the slow ones (an hour each); close other programs first
+make bench                                   all but the slow ones; close other programs first
 make bench ROWS="losses hd95"                these alone; the others keep their last figures
-make bench ROWS=quality                      a slow one
+make bench ROWS=quality                      a slow one: three quarters of an hour
+
+The first run trains the networks that it predicts with, which takes another half hour.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Fifteen minutes of training on the canines' first fold, ours and nnU-Net's, then validation of both.
 
-Takes an hour, and needs the dataset: CERVSEG_BENCH_CANINES names a raw dataset folder (films of teeth with
+Takes three quarters of an hour, and needs the dataset: CERVSEG_BENCH_CANINES names a raw dataset folder (films of teeth with
 masks of canines, made by ``cervseg_convert paired``).
 """
 
