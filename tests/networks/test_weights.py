@@ -12,6 +12,7 @@ from segment_anything.modeling import ImageEncoderViT
 from cervseg.core.errors import CheckpointError
 from cervseg.core.types import NetworkSpec
 from cervseg.networks.base import build_network
+from cervseg.networks.cervspine import CervSpineNet
 from cervseg.networks.weights import (
     FORMAT,
     load_pretrained,
@@ -212,4 +213,18 @@ def test_nothing_is_drawn_that_a_checkpoint_fills_anyway():
     assert torch.equal(torch.get_rng_state(), before)
     for name, value in network.state_dict().items():
         assert torch.equal(again.state_dict()[name], value)
-    assert not torch.equal(small_network().decoder.head.weight, network.decoder.head.weight)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.1, 2.0), (0.1, 0.2)])
+def test_a_network_that_draws_until_it_likes_the_result(low, high, monkeypatch):
+    """Zeros are outside of its bounds: torch draws again, for real, and comes to an end."""
+    network = small_network()
+    first = CervSpineNet.__init__
+
+    def picky(self, **arguments):
+        first(self, **arguments)
+        torch.nn.init.trunc_normal_(self.encoder.pos_embed, a=low, b=high)
+
+    monkeypatch.setattr(CervSpineNet, "__init__", picky)
+    again = network_from_checkpoint(content_of(network))
+    assert torch.equal(again.encoder.pos_embed, network.encoder.pos_embed)
