@@ -1,7 +1,7 @@
 """Fifteen minutes of training on the canines' first fold, ours and nnU-Net's, then validation of both.
 
-Takes three quarters of an hour, and needs the dataset: CERVSEG_BENCH_CANINES names a raw dataset folder (films of teeth with
-masks of canines, made by ``cervseg_convert paired``).
+Takes three quarters of an hour, and needs the dataset: CERVSEG_BENCH_CANINES names a raw dataset folder
+(films of teeth with masks of canines, made by ``cervseg_convert paired``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WANTED = 0.84
 
 
 def measure(*, repeats: int) -> list[Row]:
-    """Mean Dice over the validation films that show a canine; ``repeats`` is ignored: once is an hour."""
+    """Mean Dice over the validation films that show a canine; ``repeats`` is ignored: once is enough."""
     source = os.environ.get("CERVSEG_BENCH_CANINES")
     if not source:
         raise SystemExit("CERVSEG_BENCH_CANINES is not set: no films to train on")
