@@ -1,5 +1,5 @@
 #!/bin/sh
-# The whole way on synthetic films: make, plan, train two systems, predict held-out films, score, draw.
+# The whole way on synthetic images: make, plan, train two systems, predict held-out images, score, draw.
 # The minutes are for two cores; DEMO_MINUTES_VIT and DEMO_MINUTES_CNN change them.
 set -eu
 DATASET=001
@@ -9,8 +9,8 @@ TEST=${DEMO_OUTPUT:-demo}
 step() { printf '\n--- %s\n' "$1"; }
 
 if [ ! -f "$RAW/dataset.json" ]; then
-  step "1/5 synthetic lateral films with exact masks"
-  cervseg_phantom -d $DATASET -n "${DEMO_FILMS:-200}" --num-test 40 --seed 0
+  step "1/5 synthetic lateral images with exact masks"
+  cervseg_phantom -d $DATASET -n "${DEMO_IMAGES:-200}" --num-test 40 --seed 0
 fi
 step "2/5 fingerprint, plan, preprocess"
 cervseg_plan_and_preprocess -d $DATASET
@@ -18,10 +18,10 @@ step "3/5 train (fold 0 of 5)"
 cervseg_train $DATASET UNetTrainer -f 0 --max-time "${DEMO_MINUTES_CNN:-4}m"
 cervseg_train $DATASET CervSpineNetTrainer -f 0 --max-time "${DEMO_MINUTES_VIT:-5}m"
 for trainer in UNetTrainer CervSpineNetTrainer; do
-  step "4/5 predict and score 40 held-out synthetic films: $trainer"
+  step "4/5 predict and score 40 held-out synthetic images: $trainer"
   cervseg_predict -i "$RAW/imagesTs" -o "$TEST/$trainer" -d $DATASET -tr $trainer --overlay
   cervseg_evaluate -p "$TEST/$trainer" -r "$RAW/labelsTs" -o "$TEST/$trainer/summary.json"
 done
 step "5/5 done"
-echo "These are scores on phantoms (synthetic films); they say nothing about patients."
+echo "These are scores on phantoms (synthetic images); they say nothing about patients."
 echo "Look at $TEST/*/overlays and at results/Dataset001_Phantom/*/fold_0/progress.png"

@@ -1,4 +1,4 @@
-"""The films of whole commands: phantoms of about 1200 x 1000 px, in folders that both systems read."""
+"""The images of whole commands: phantoms of about 1200 x 1000 px, in folders that both systems read."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def nnunet_environment() -> dict[str, str]:
 
 
 def even_dataset(number: int, *, name: str, num: int, num_test: int, size: tuple[int, int]) -> Path:
-    """Like :func:`dataset`, every film of one ``size`` (height, width) and without a pixel of 0.
+    """Like :func:`dataset`, every image of one ``size`` (height, width) and without a pixel of 0.
 
-    nnU-Net cuts black margins off and resamples by a fixed factor: on such films both systems see the same.
+    nnU-Net cuts black margins off and resamples by a fixed factor: on such images both systems see the same.
     """
     folder = WORK / "raw_data" / f"Dataset{number:03d}_{name}"
     if (folder / "dataset.json").is_file():
@@ -49,9 +49,9 @@ def even_dataset(number: int, *, name: str, num: int, num_test: int, size: tuple
     shutil.rmtree(folder, ignore_errors=True)
     writer = DatasetWriter(folder=folder, name=folder.name)
     for index in range(num + num_test):
-        film = make_phantom(seed=11, index=index, long_side_px=max(size))
-        pixels = np.maximum(cv2.resize(film.pixels, size[::-1], interpolation=cv2.INTER_AREA), 1)
-        mask = cv2.resize(film.mask, size[::-1], interpolation=cv2.INTER_NEAREST)
-        writer.add_case(f"film_{index:03d}", channels=[pixels], mask=mask, test=index >= num)
+        image = make_phantom(seed=11, index=index, long_side_px=max(size))
+        pixels = np.maximum(cv2.resize(image.pixels, size[::-1], interpolation=cv2.INTER_AREA), 1)
+        mask = cv2.resize(image.mask, size[::-1], interpolation=cv2.INTER_NEAREST)
+        writer.add_case(f"image_{index:03d}", channels=[pixels], mask=mask, test=index >= num)
     writer.finish(channel_names=["xray"], labels={"background": 0, "spinous_process": 1})
     return folder

@@ -1,7 +1,7 @@
-"""How cost grows: films to prepare and to predict, px in a frame, folds in a model. Writes growth.json.
+"""How cost grows: images to prepare and to predict, px in a frame, folds in a model. Writes growth.json.
 
 make bench-growth                     all of it; close other programs first
-make bench-growth PARTS=films         one part of it: preparing, films, frame or folds
+make bench-growth PARTS=images         one part of it: preparing, images, frame or folds
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any
 import torch
 
 from benchmarks.commands import Command, measured
-from benchmarks.films import WORK, dataset
 from benchmarks.harness import peak_gib
+from benchmarks.images import WORK, dataset
 from benchmarks.rows.preparing import prepared
 from cervseg.core.types import NetworkSpec
 from cervseg.networks.base import build_network
@@ -27,7 +27,7 @@ from cervseg.networks.device import choose_precision
 
 RESULTS = Path(__file__).with_name("growth.json")
 NUM_PREPARED = {801: 24, 802: 100, 807: 500}  # a dataset each
-NUM_FILMS = (8, 80, 800)
+NUM_IMAGES = (8, 80, 800)
 FRAMES_PX = (256, 512, 768, 1024, 1280, 1536)
 NUM_FOLDS = (1, 2, 3, 4, 5)
 NETWORKS = {
@@ -42,7 +42,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "parts", nargs="*", metavar="PART", help="preparing, films, frame, folds (default: all)"
+        "parts", nargs="*", metavar="PART", help="preparing, images, frame, folds (default: all)"
     )
     parser.add_argument("--here", nargs=2, metavar=("NETWORK", "PX"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -50,7 +50,7 @@ def main() -> None:
         print(json.dumps(_forward(options.here[0], int(options.here[1]))))
         return
     known: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
-    parts = {"preparing": preparing, "films": films, "frame": frames, "folds": folds}
+    parts = {"preparing": preparing, "images": images, "frame": frames, "folds": folds}
     for part in options.parts or parts:
         known[part] = parts[part]()
         RESULTS.write_text(json.dumps(known, indent=2) + "\n")
@@ -61,41 +61,41 @@ def main() -> None:
 
 
 def preparing() -> list[dict[str, Any]]:
-    """Planning and preprocessing, the whole command from nothing, of more and more films of 1200 px."""
+    """Planning and preprocessing, the whole command from nothing, of more and more images of 1200 px."""
     rows = []
     for number, num in NUM_PREPARED.items():
         dataset(number, name="Prepare", num=num)
         taken = prepared(f"{number:03d}")
         rows.append(
             {
-                "films": num,
+                "images": num,
                 "s": round(taken.seconds, 1),
-                "films a s": round(num / taken.seconds, 1),
+                "images a s": round(num / taken.seconds, 1),
                 "GiB": round(taken.peak_gib, 2),
             }
         )
     return rows
 
 
-def films() -> list[dict[str, Any]]:
-    """The whole command on more and more films: seconds, seconds a film, peak memory."""
+def images() -> list[dict[str, Any]]:
+    """The whole command on more and more images: seconds, seconds an image, peak memory."""
     raw = _trained()
     rows = []
-    for num in NUM_FILMS:
+    for num in NUM_IMAGES:
         given, made = WORK / "many", WORK / "predicted/many"
         for folder in (given, made):
             shutil.rmtree(folder, ignore_errors=True)
         given.mkdir(parents=True)
         sources = sorted((raw / "imagesTs").iterdir())
         for index in range(num):
-            (given / f"film_{index:04d}.png").hardlink_to(sources[index % len(sources)])
+            (given / f"image_{index:04d}.png").hardlink_to(sources[index % len(sources)])
         taken = measured(_predict(given, made, "-f", "0"))
         assert len(list(made.glob("*.png"))) == num
         rows.append(
             {
-                "films": num,
+                "images": num,
                 "s": round(taken.seconds, 1),
-                "s a film": round(taken.seconds / num, 3),
+                "s an image": round(taken.seconds / num, 3),
                 "GiB": round(taken.peak_gib, 2),
             }
         )
@@ -103,7 +103,7 @@ def films() -> list[dict[str, Any]]:
 
 
 def folds() -> list[dict[str, Any]]:
-    """The same films with one to five folds averaged."""
+    """The same images with one to five folds averaged."""
     raw = _trained()
     (model,) = (WORK / "results" / raw.name).glob("UNetTrainer__*")
     rows = []
@@ -151,8 +151,8 @@ def _forward(name: str, side: int) -> dict[str, float]:
     }
 
 
-def _predict(films: Path, masks: Path, *more: str) -> Command:
-    given = ["cervseg_predict", "-i", str(films), "-o", str(masks), "-d", "805", "-tr", "UNetTrainer"]
+def _predict(images: Path, masks: Path, *more: str) -> Command:
+    given = ["cervseg_predict", "-i", str(images), "-o", str(masks), "-d", "805", "-tr", "UNetTrainer"]
     return Command(arguments=[*given, *more, "--root", str(WORK)], watch_memory=True)
 
 

@@ -1,4 +1,4 @@
-"""nnU-Net trained for some minutes on a fold, stopped, and its latest weights put to its validation films.
+"""nnU-Net trained for some minutes on a fold, stopped, and its latest weights put to its validation images.
 
 nnU-Net ends an epoch of 250 steps before it writes weights; on a processor that is hours. So its own trainer
 is asked step by step here, with its own data loader, loss, optimizer and schedule.
@@ -19,8 +19,8 @@ DATASET = "806"
 
 
 def main(minutes: float, masks: Path) -> None:
-    """Train, then write a mask for each validation film, without mirroring (a quarter of the time)."""
-    os.environ["nnUNet_n_proc_DA"] = "0"  # both cores to the network; films are loaded between steps
+    """Train, then write a mask for each validation image, without mirroring (a quarter of the time)."""
+    os.environ["nnUNet_n_proc_DA"] = "0"  # both cores to the network; images are loaded between steps
     trainer = get_trainer_from_args(DATASET, "2d", 0, device=torch.device("cpu"))
     trainer.initialize()
     trainer.on_train_start()
@@ -31,7 +31,7 @@ def main(minutes: float, masks: Path) -> None:
         result = trainer.train_step(next(trainer.dataloader_train))
         steps += 1
         print(f"step {steps}: loss {result['loss']:.3f}, {time.monotonic() - started:.0f} s", flush=True)
-    _, films = trainer.do_split()
+    _, images = trainer.do_split()
     raw = Path(os.environ["nnUNet_raw"]) / trainer.plans_manager.dataset_name / "imagesTr"
     predictor = nnUNetPredictor(
         use_mirroring=False, device=torch.device("cpu"), perform_everything_on_device=False
@@ -48,10 +48,10 @@ def main(minutes: float, masks: Path) -> None:
         None,
     )
     masks.mkdir(parents=True)
-    sources = [[str(path) for path in sorted(raw.glob(f"{film}_0000.*"))] for film in films]
-    targets = [str(masks / film) for film in films]
+    sources = [[str(path) for path in sorted(raw.glob(f"{image}_0000.*"))] for image in images]
+    targets = [str(masks / image) for image in images]
     predictor.predict_from_files_sequential(sources, targets, save_probabilities=False, overwrite=True)
-    print(f"{steps} steps, {len(films)} films", flush=True)
+    print(f"{steps} steps, {len(images)} images", flush=True)
 
 
 if __name__ == "__main__":

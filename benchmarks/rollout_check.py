@@ -18,9 +18,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cervseg.explain.attention import read_attention
-from cervseg.explain.query_map import query_map
-from cervseg.explain.rollout import rollout_map
+from cervseg.explanation.attention import read_attention
+from cervseg.explanation.query_map import query_map
+from cervseg.explanation.rollout import rollout_map
 from cervseg.networks.cervspine import CervSpineNet
 
 

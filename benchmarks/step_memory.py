@@ -1,6 +1,6 @@
 """What one training step of CervSpineNet costs: seconds and peak memory, each way in a process of its own.
 
-    python benchmarks/step_memory.py                        the published size, one film of 1024 x 1024
+    python benchmarks/step_memory.py                        the published size, one image of 1024 x 1024
     python benchmarks/step_memory.py --size small --input-size 384 288 --batch-size 2
     python benchmarks/step_memory.py --device cuda
 
@@ -37,17 +37,17 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def measure(way: str, options: argparse.Namespace) -> dict[str, float]:
+def metric(way: str, options: argparse.Namespace) -> dict[str, float]:
     """Seconds a step after one to warm up, the peak in GiB, and the millions of parameters that train."""
     import torch
 
     from cervseg.core.types import Hyperparameters
     from cervseg.losses.compound import build_loss
     from cervseg.networks.cervspine import CervSpineNet
-    from cervseg.planning.sizes import VIT_SIZES
+    from cervseg.planning.constants import VIT_SIZES
     from cervseg.training.data import Batch
+    from cervseg.training.freezing import choose_trained, num_trained, parameter_groups, train_mode
     from cervseg.training.precision import autocast
-    from cervseg.training.trainable import choose_trained, num_trained, parameter_groups, train_mode
     from cervseg.training.trainer import Trainer
 
     torch.manual_seed(0)
@@ -61,7 +61,7 @@ def measure(way: str, options: argparse.Namespace) -> dict[str, float]:
     loss, trainer = build_loss("cervspinenet").to(device), Trainer()
     image = torch.randn(options.batch_size, 1, *options.input_size)
     target = (torch.rand_like(image) > 0.97).float()
-    batch = Batch(image_BCHW=image, target_BLHW=target, cases=("film",) * len(image)).to(device)
+    batch = Batch(image_BCHW=image, target_BLHW=target, cases=("image",) * len(image)).to(device)
     if "kept" in way:
         with torch.no_grad(), autocast(device, hyper.precision):
             feature = network.encode(batch.image_BCHW)
@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("--way", choices=WAYS, help="measure this one alone, here; prints JSON")
     options = parser.parse_args()
     if options.way:
-        print(json.dumps(measure(options.way, options)))
+        print(json.dumps(metric(options.way, options)))
         return
     print(f"{'one training step':<42} {'s':>8} {'peak GiB':>9} {'M trained':>10}", flush=True)
     for way in WAYS:

@@ -10,7 +10,7 @@ import numpy as np
 from cervseg.dataset.writer import DatasetWriter
 
 
-def blob_film(size: tuple[int, int], *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def blob_image(size: tuple[int, int], *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """A bright disc on a noisy ground, H x W uint8, and its mask."""
     rng = np.random.default_rng(seed)
     rows, columns = np.indices(size)
@@ -19,7 +19,7 @@ def blob_film(size: tuple[int, int], *, seed: int = 0) -> tuple[np.ndarray, np.n
     return (60 + 90 * mask + rng.integers(0, 40, size)).astype(np.uint8), mask
 
 
-def disc_film(
+def disc_image(
     size: tuple[int, int], discs: Sequence[tuple[float, float, int]], *, radius: float = 9.0, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bright discs (x, y, label value) on a noisy ground, H x W uint8, and their mask."""
@@ -32,9 +32,9 @@ def disc_film(
 
 
 def write_blob_dataset(root: Path, *, num: int, size: tuple[int, int] = (96, 80)) -> None:
-    """Dataset001_Blobs in nnU-Net's raw format below ``root``: films of one disc each."""
+    """Dataset001_Blobs in nnU-Net's raw format below ``root``: images of one disc each."""
     writer = DatasetWriter(folder=root / "raw_data" / "Dataset001_Blobs")
     for index in range(num):
-        pixels, mask = blob_film(size, seed=index)
+        pixels, mask = blob_image(size, seed=index)
         writer.add_case(f"c{index:03d}", channels=[pixels], mask=mask)
     writer.finish(channel_names=["xray"], labels={"background": 0, "disc": 1})

@@ -1,4 +1,4 @@
-"""Augmentation of a film and its mask: turned, scaled, and every change of intensity, on one thread each."""
+"""Augmentation of an image and its mask: turned, scaled, and every change of intensity, on one thread each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from cervseg.training.augment import apply_intensity, draw_augmentation
 SIDES = (512, 1024)
 ANGLE_DEG, SCALE = 10.0, 1.1
 MIN_BLUR_PX = 0.31
-# Of both: everything happens to every film, so that each measurement does the same work.
+# Of both: everything happens to every image, so that each measurement does the same work.
 RANGES = Augmentation(
     rotation_deg=15.0,
     scale=(0.85, 1.18),
@@ -42,13 +42,13 @@ RANGES = Augmentation(
 )
 
 
-def measure(*, repeats: int) -> list[Row]:
+def metric(*, repeats: int) -> list[Row]:
     """Ours against batchgenerators' with cubic interpolation, its default, and with linear, which is ours."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     rows = []
     for side in SIDES:
-        frame, data = _film(side)
+        frame, data = _image(side)
         for order, reach in ((3, 10.0), (1, 10.0)):
             every = Compose([_spatial(side, order), *_intensities()])
             rng = np.random.default_rng(0)
@@ -60,7 +60,7 @@ def measure(*, repeats: int) -> list[Row]:
             )
             rows.append(
                 Row(
-                    work=f"augmentation of film and mask, {side} x {side}",
+                    work=f"augmentation of image and mask, {side} x {side}",
                     peer=f"batchgenerators, {'cubic (its default)' if order == 3 else 'linear, as ours'}",
                     ours=taken,
                     theirs=peers,
@@ -72,7 +72,7 @@ def measure(*, repeats: int) -> list[Row]:
     return rows
 
 
-def _film(side: int) -> tuple[Frame, dict[str, np.ndarray]]:
+def _image(side: int) -> tuple[Frame, dict[str, np.ndarray]]:
     phantom = make_phantom(seed=3, index=0, long_side_px=side)
     pixels = cv2.resize(phantom.pixels, (side, side), interpolation=cv2.INTER_AREA)
     mask = cv2.resize(phantom.mask, (side, side), interpolation=cv2.INTER_NEAREST)
@@ -123,7 +123,7 @@ def _intensities() -> list[Any]:
 
 
 def _same_geometry(frame: Frame, data: dict[str, np.ndarray], side: int, order: int) -> tuple[bool, str]:
-    """The same turn and scale through both: masks and films must come out alike."""
+    """The same turn and scale through both: masks and images must come out alike."""
     radians = np.deg2rad(ANGLE_DEG)
     fixed = _spatial(side, order, angle_x=(radians, radians), scale=(SCALE, SCALE))
     theirs = fixed(**{key: value.copy() for key, value in data.items()})
@@ -133,9 +133,9 @@ def _same_geometry(frame: Frame, data: dict[str, np.ndarray], side: int, order: 
             size=(side, side), rotation_deg=angle, scale=1 / SCALE, shear_deg=0.0, translation_px=(0.0, 0.0)
         )
         target = warp_target(frame, augmentation=matrix)[0]
-        film = warp_image(frame, augmentation=matrix)[0]
-        apart = float(np.median(np.abs(film - theirs["data"][0, 0])))
+        image = warp_image(frame, augmentation=matrix)[0]
+        apart = float(np.median(np.abs(image - theirs["data"][0, 0])))
         scores.append((dice(target, theirs["seg"][0, 0]), apart))
     overlap, apart = max(scores)
-    text = f"the same turn: Dice of the masks {overlap:.4f}, films differ by {apart:.4f} in the median"
+    text = f"the same turn: Dice of the masks {overlap:.4f}, images differ by {apart:.4f} in the median"
     return overlap >= 0.98 and apart <= 0.01, text

@@ -1,4 +1,4 @@
-"""CervSpineNet, film in memory to mask in memory: cervseg_predict's way against eager float32.
+"""CervSpineNet, image in memory to mask in memory: cervseg_predict's way against eager float32.
 
 At its published size, 1024 x 1024, and at the size that a plan chooses for this processor. How far rounding
 moves a mask depends on what the network has learnt, so both are trained first. At the published size a
@@ -16,8 +16,8 @@ import torch
 from segment_anything import sam_model_registry
 
 from benchmarks.commands import Command, measured
-from benchmarks.films import WORK, dataset
 from benchmarks.harness import Row, in_turn
+from benchmarks.images import WORK, dataset
 from benchmarks.rows.unet import dice
 from cervseg.imageio import list_images, read_image, read_mask
 from cervseg.inference.predictor import Predictor, checkpoint_files
@@ -27,7 +27,7 @@ PUBLISHED = ("freeze_encoder=true", "loss=cervspinenet_bce", "learning_rate=0.00
 NUM_TEST = 6
 
 
-def measure(*, repeats: int) -> list[Row]:
+def metric(*, repeats: int) -> list[Row]:
     """Ours in the precision that cervseg_predict chooses, the peer in float32, on held-out phantoms."""
     published = dataset(803, name="Published", num=24, num_test=NUM_TEST)
     planned = dataset(808, name="Planned", num=160, num_test=NUM_TEST)
@@ -45,10 +45,10 @@ def _row(raw: Path, model: Path, size: str, reach: float, repeats: int) -> Row:
     network = theirs.networks[0]
     if ours.configuration.input_size == (1024, 1024):  # segment_anything has this size alone
         theirs.networks = (_plain(network),)
-    films = list_images(raw / "imagesTs")
-    pixels = [read_image(path).pixels for path in films]
-    truth = [read_mask(raw / "labelsTs" / path.name.replace("_0000", "")) for path in films]
-    pairs = [(ours.predict(film).mask, theirs.predict(film).mask) for film in pixels]
+    images = list_images(raw / "imagesTs")
+    pixels = [read_image(path).pixels for path in images]
+    truth = [read_mask(raw / "labelsTs" / path.name.replace("_0000", "")) for path in images]
+    pairs = [(ours.predict(image).mask, theirs.predict(image).mask) for image in pixels]
     agree, scores = (
         [dice(first, second) for first, second in ends]
         for ends in (pairs, zip((mask for mask, _ in pairs), truth, strict=True))
@@ -58,7 +58,7 @@ def _row(raw: Path, model: Path, size: str, reach: float, repeats: int) -> Row:
     )
     height, width = ours.configuration.input_size
     return Row(
-        work=f"CervSpineNet, {size}, a film at {height} x {width}, "
+        work=f"CervSpineNet, {size}, an image at {height} x {width}, "
         f"{ours.precision} as cervseg_predict chooses it",
         peer="the same network, eager, float32, with segment_anything's encoder at 1024",
         ours=taken,

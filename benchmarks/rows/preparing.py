@@ -1,17 +1,17 @@
-"""Planning and preprocessing, whole commands: 24 films of about 1200 x 1000 px."""
+"""Planning and preprocessing, whole commands: 24 images of about 1200 x 1000 px."""
 
 from __future__ import annotations
 
 import shutil
 
 from benchmarks.commands import Command, Measured, measured
-from benchmarks.films import WORK, dataset, nnunet_environment
 from benchmarks.harness import Row
+from benchmarks.images import WORK, dataset, nnunet_environment
 
 NUM = 24
 
 
-def measure(*, repeats: int) -> list[Row]:
+def metric(*, repeats: int) -> list[Row]:
     """Seconds and memory of both; each round begins with empty folders."""
     raw = dataset(801, name="Prepare", num=NUM)
     ours, theirs, num_ours, num_theirs = [], [], 0, 0
@@ -35,7 +35,7 @@ def measure(*, repeats: int) -> list[Row]:
     for unit, reach in (("s", 10.0), ("GiB", 5.0)):
         rows.append(
             Row(
-                work=f"cervseg_plan_and_preprocess, {NUM} films of about 1200 x 1000 px",
+                work=f"cervseg_plan_and_preprocess, {NUM} images of about 1200 x 1000 px",
                 peer="nnUNetv2_plan_and_preprocess -c 2d -np 2",
                 ours=[_figure(one, unit) for one in ours],
                 theirs=[_figure(one, unit) for one in theirs],

@@ -1,7 +1,7 @@
 """Fifteen minutes of training on the canines' first fold, ours and nnU-Net's, then validation of both.
 
 Takes three quarters of an hour, and needs the dataset: CERVSEG_BENCH_CANINES names a raw dataset folder
-(films of teeth with masks of canines, made by ``cervseg_convert paired``).
+(images of teeth with masks of canines, made by ``cervseg_convert paired``).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.commands import Command, measured
-from benchmarks.films import WORK, nnunet_environment
 from benchmarks.harness import Row
+from benchmarks.images import WORK, nnunet_environment
 from benchmarks.rows.unet import dice
 from cervseg.imageio import read_mask
 
@@ -25,11 +25,11 @@ MINUTES = 15
 WANTED = 0.84
 
 
-def measure(*, repeats: int) -> list[Row]:
-    """Mean Dice over the validation films that show a canine; ``repeats`` is ignored: once is enough."""
+def metric(*, repeats: int) -> list[Row]:
+    """Mean Dice over the validation images that show a canine; ``repeats`` is ignored: once is enough."""
     source = os.environ.get("CERVSEG_BENCH_CANINES")
     if not source:
-        raise SystemExit("CERVSEG_BENCH_CANINES is not set: no films to train on")
+        raise SystemExit("CERVSEG_BENCH_CANINES is not set: no images to train on")
     raw = WORK / "raw_data" / "Dataset806_Canines"
     if not raw.is_dir():
         shutil.copytree(source, raw)
@@ -48,13 +48,13 @@ def measure(*, repeats: int) -> list[Row]:
     return [
         Row(
             work=f"{MINUTES} minutes of training on 2 cores, canines, fold 0: 1 - Dice",
-            peer="nnU-Net v2, same films, same minutes, its latest weights",
+            peer="nnU-Net v2, same images, same minutes, its latest weights",
             ours=[missing[0]],
             theirs=[missing[1]],
             reach=2.0,
             unit="",
             agreement=f"Dice {1 - missing[0]:.3f} ({WANTED} wanted) and {1 - missing[1]:.3f}, "
-            f"{len(scores[0])} films",
+            f"{len(scores[0])} images",
             is_same=1 - missing[0] >= WANTED,
         )
     ]

@@ -1,7 +1,7 @@
-"""Prediction of 8 films of 1200 x 1000 px with one trained U-Net of 46 M parameters, whole commands.
+"""Prediction of 8 images of 1200 x 1000 px with one trained U-Net of 46 M parameters, whole commands.
 
 nnU-Net gets the same weights (its plain U-Net is ours but for biases that a norm takes away again) and a plan
-whose spacing brings films to the size of our frame. So both compute the same, and masks can be compared.
+whose spacing brings images to the size of our frame. So both compute the same, and masks can be compared.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from dynamic_network_architectures.architectures.unet import PlainConvUNet
 from torch import nn
 
 from benchmarks.commands import Command, measured
-from benchmarks.films import WORK, even_dataset, nnunet_environment
 from benchmarks.harness import Row
+from benchmarks.images import WORK, even_dataset, nnunet_environment
 from cervseg.imageio import read_mask
 from cervseg.networks.weights import network_from_checkpoint, read_checkpoint
 
@@ -33,14 +33,14 @@ CHANGES = (
     "probability=0.8",
     "rotation_deg=10",
     "scale=0.85,1.18",
-    "flip_horizontal=0.5",  # nnU-Net mirrors films in training and, as it comes, in prediction
+    "flip_horizontal=0.5",  # nnU-Net mirrors images in training and, as it comes, in prediction
     "flip_vertical=0.5",
 )
 FASTEST = ("--disable_tta", "-npp", "0", "-nps", "0")
 
 
-def measure(*, repeats: int) -> list[Row]:
-    """The same films, the same weights: ours as it comes, nnU-Net in its fastest mode and as it comes."""
+def metric(*, repeats: int) -> list[Row]:
+    """The same images, the same weights: ours as it comes, nnU-Net in its fastest mode and as it comes."""
     raw = even_dataset(804, name="UNet", num=100, num_test=NUM_TEST, size=SIZE)
     checkpoint = _trained(raw.name)
     _for_nnunet(checkpoint, raw)
@@ -64,7 +64,7 @@ def measure(*, repeats: int) -> list[Row]:
         apart, scores = _compared(ours, theirs, raw / "labelsTs")
         rows.append(
             Row(
-                work=f"cervseg_predict, {NUM_TEST} films of {SIZE[0]} x {SIZE[1]}, "
+                work=f"cervseg_predict, {NUM_TEST} images of {SIZE[0]} x {SIZE[1]}, "
                 f"U-Net of 46 M parameters at {FRAME_PX} x {FRAME_PX}",
                 peer=f"nnUNetv2_predict, {name}, same weights",
                 ours=times[0],

@@ -16,14 +16,14 @@ def build_parser() -> argparse.ArgumentParser:
     """The command's options."""
     made = parser(
         "Agreement of every pair of raters, and of a model with every rater: Dice, IoU, SSIM, HD95 and VS "
-        "over the films that all have.",
+        "over the images that all have.",
         example=(
             "cervseg_agreement --raters expert=a/ human1=b/ human2=c/ --model CervSpineNet=masks/ -o out\n\n"
-            "exit code: 0 all films compared; 1 some were left out and named; 2 error"
+            "exit code: 0 all images compared; 1 some were left out and named; 2 error"
         ),
     )
     made.add_argument(
-        "--raters", nargs="+", required=True, metavar="NAME=FOLDER", help="folders of masks, named by film"
+        "--raters", nargs="+", required=True, metavar="NAME=FOLDER", help="folders of masks, named by image"
     )
     made.add_argument("--model", nargs="+", default=[], metavar="NAME=FOLDER", help="the same, of models")
     made.add_argument("-o", "--output", type=Path, help="folder for the table as CSV, LaTeX, Markdown, JSON")
@@ -33,12 +33,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def act(options: argparse.Namespace) -> int:
-    """Compare and print; exit code 1 where a film was left out."""
+    """Compare and print; exit code 1 where an image was left out."""
     raters, models = _folders(options.raters, "rater"), _folders(options.model, "model")
     labels = read_labels(options.labels) if options.labels else None
 
-    from cervseg.analysis import agree
-    from cervseg.reporting.table_formats import as_text
+    from cervseg.pipeline.agree import agree
+    from cervseg.tables.formats import as_text
 
     table, left_out = agree(raters, models, output=options.output, labels=labels, workers=options.workers)
     print(as_text(table))
@@ -56,7 +56,7 @@ def _folders(texts: Sequence[str], kind: str) -> dict[str, Path]:
         folder = Path(path if equals else text)
         name = name if equals else folder.name
         if name in found:
-            raise DatasetError(f"two {kind}s are called {name!r}", mend="Write NAME=FOLDER.")
+            raise DatasetError(f"two {kind}s are called {name!r}", hint="Write NAME=FOLDER.")
         if not folder.is_dir():
             raise DatasetError("no such folder", where=folder)
         found[name] = folder

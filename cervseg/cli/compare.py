@@ -12,7 +12,7 @@ from cervseg.cli.run import parser, run
 def build_parser() -> argparse.ArgumentParser:
     """The command's options."""
     made = parser(
-        "Compare systems that were scored on the same films: means with intervals, Friedman's test, "
+        "Compare systems that were scored on the same images: means with intervals, Friedman's test, "
         "Wilcoxon's signed-rank test of every pair with Bonferroni's and Holm's corrections, effect sizes.",
         example="cervseg_compare CervSpineNet=a/summary.json U-Net=b/summary.json -o out",
     )
@@ -25,7 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     made.add_argument("-o", "--output", type=Path, help="folder for the tables as CSV, LaTeX, Markdown, JSON")
     made.add_argument(
-        "--measures", nargs="+", metavar="NAME", help="default: the paper's that all summaries have"
+        "--metrics", nargs="+", metavar="NAME", help="default: the paper's that all summaries have"
     )
     made.add_argument("--label", help="compare this label alone (default: the mean over labels)")
     return made
@@ -33,13 +33,13 @@ def build_parser() -> argparse.ArgumentParser:
 
 def act(options: argparse.Namespace) -> int:
     """Compare and print."""
-    from cervseg.analysis import compare, named_summaries
-    from cervseg.reporting.table_formats import as_text
+    from cervseg.pipeline.compare import compare, named_summaries
+    from cervseg.tables.formats import as_text
 
     tables = compare(
         named_summaries(options.summaries),
         output=options.output,
-        measures=options.measures,
+        metrics=options.metrics,
         label=options.label,
     )
     print("\n\n".join(as_text(table) for table in tables))

@@ -1,4 +1,4 @@
-"""cervseg_convert: other people's films and masks as a dataset."""
+"""cervseg_convert: other people's images and masks as a dataset."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from cervseg.core.errors import CervsegError
 
 __all__ = ["main", "value_names"]
 
-_EXAMPLE = "cervseg_convert paired --images films --masks masks -d 101 --name Canines --label canine"
+_EXAMPLE = "cervseg_convert paired --images images --masks masks -d 101 --name Canines --label canine"
 _MAX_LINES = 20
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's options: one sub-command a source."""
-    made = parser("Turn films and masks into a dataset that can be trained on.", example=_EXAMPLE)
+    made = parser("Turn images and masks into a dataset that can be trained on.", example=_EXAMPLE)
     sources = made.add_subparsers(dest="source", required=True, metavar="SOURCE")
     _add_paired(sources)
     add_stylus(sources)
@@ -37,21 +37,21 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_paired(sources: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    summary = "a folder of films and a folder of masks, paired by name"
+    summary = "a folder of images and a folder of masks, paired by name"
     made = sub_command(
         sources,
         "paired",
         _convert_paired,
         summary=summary,
-        description=f"Convert {summary}. Films: PNG, JPEG, TIFF, BMP, DICOM, NIfTI, mixed as you like. "
+        description=f"Convert {summary}. Images: PNG, JPEG, TIFF, BMP, DICOM, NIfTI, mixed as you like. "
         "Masks: 0/1, 0/255, or several values with --labels.",
-        example=f"{_EXAMPLE}\n  cervseg_convert paired --images films --masks masks -d 102 "
+        example=f"{_EXAMPLE}\n  cervseg_convert paired --images images --masks masks -d 102 "
         "--name Teeth --labels 1=incisor 2=incisor 3=canine",
     )
-    made.add_argument("--images", type=Path, required=True, metavar="DIR", help="folder of films")
+    made.add_argument("--images", type=Path, required=True, metavar="DIR", help="folder of images")
     made.add_argument("--masks", type=Path, required=True, metavar="DIR", help="folder of masks")
     add_mask_labels(made, required=True)
-    made.add_argument("--test-images", type=Path, metavar="DIR", help="held-out films")
+    made.add_argument("--test-images", type=Path, metavar="DIR", help="held-out images")
     made.add_argument("--test-masks", type=Path, metavar="DIR", help="their masks")
     add_common(made)
 
@@ -77,7 +77,7 @@ def act(options: argparse.Namespace) -> int:
     report = options.convert(options)
     names = ", ".join(f"{value} {name}" for name, value in report.labels.items())
     held_out = f" and {report.num_test} held out" if report.num_test else ""
-    print(f"{report.num_training} films to train on{held_out} in {report.folder} (labels: {names})")
+    print(f"{report.num_training} images to train on{held_out} in {report.folder} (labels: {names})")
     for note in report.notes:
         print(f"note: {note}")
     shown = report.left_out if options.verbose else report.left_out[:_MAX_LINES]

@@ -28,23 +28,23 @@ def add_stylus(sources: _Sources[argparse.ArgumentParser]) -> None:
         sources,
         "stylus",
         _convert_stylus,
-        summary="films on which outlines were traced in red",
-        description="Convert films on which outlines were traced in red, as on a tablet: strokes are found\n"
+        summary="images on which outlines were traced in red",
+        description="Convert images on which outlines were traced in red, as on a tablet: strokes are found\n"
         "by their hue, open ones are closed, and their inside becomes the mask. Pictures of all masks are\n"
         "put in the dataset's folder preview/, the doubtful ones first: look at them before you train.",
-        example="cervseg_convert stylus --tracings traced --images films -d 103 --name Neck",
+        example="cervseg_convert stylus --tracings traced --images images -d 103 --name Neck",
     )
     made.add_argument(
-        "--tracings", type=Path, required=True, metavar="DIR", help="folder of the traced films"
+        "--tracings", type=Path, required=True, metavar="DIR", help="folder of the traced images"
     )
     made.add_argument(
         "--images",
         type=Path,
         metavar="DIR",
-        help="folder of the same films without tracings, of the same names (without it the traced pictures "
-        "are the films, which is good for a trial only)",
+        help="folder of the same images without tracings, of the same names (without it the traced pictures "
+        "are the images, which is good for a trial only)",
     )
-    made.add_argument("--test-tracings", type=Path, metavar="DIR", help="held-out films, traced")
+    made.add_argument("--test-tracings", type=Path, metavar="DIR", help="held-out images, traced")
     made.add_argument(
         "--test-images", type=Path, metavar="DIR", help="the same without tracings (default: --images)"
     )
@@ -65,19 +65,21 @@ def add_csxa(sources: _Sources[argparse.ArgumentParser]) -> None:
         sources,
         "csxa",
         _convert_csxa,
-        summary="the Cervical Spine X-ray Atlas: films and key points",
-        description="Convert the Cervical Spine X-ray Atlas: films with their 23 key points, which are kept\n"
-        "in landmarks/. The atlas has no masks: films that have one in --masks are for training, all others\n"
+        summary="the Cervical Spine X-ray Atlas: images and key points",
+        description="Convert the Cervical Spine X-ray Atlas: images with their 23 key points, which are kept\n"
+        "in landmarks/. The atlas has no masks: images that have one in --masks are for training, all others\n"
         "become imagesTs. Pixel sizes, sex and age come from a table whose columns you name.",
         example="cervseg_convert csxa --images datasets-PNG --keypoints datasets-JSON --masks masks -d 104 "
         "--name CSXA\n    --table atlas.csv --id-column No --spacing-column 'pixel size'",
     )
-    made.add_argument("--images", type=Path, required=True, metavar="DIR", help="folder of films")
+    made.add_argument("--images", type=Path, required=True, metavar="DIR", help="folder of images")
     made.add_argument(
         "--keypoints", type=Path, metavar="DIR", help="folder of the JSON files (default: as --images)"
     )
-    made.add_argument("--masks", type=Path, metavar="DIR", help="folder of masks, named like the films")
-    made.add_argument("--test-masks", type=Path, metavar="DIR", help="masks of held-out films, into labelsTs")
+    made.add_argument("--masks", type=Path, metavar="DIR", help="folder of masks, named like the images")
+    made.add_argument(
+        "--test-masks", type=Path, metavar="DIR", help="masks of held-out images, into labelsTs"
+    )
     add_mask_labels(made, required=False)
     made.add_argument(
         "--table",
@@ -85,16 +87,16 @@ def add_csxa(sources: _Sources[argparse.ArgumentParser]) -> None:
         dest="table",
         type=Path,
         metavar="FILE",
-        help="a CSV file, one row a film",
+        help="a CSV file, one row an image",
     )
-    made.add_argument("--id-column", metavar="NAME", help="its column of the films' names or numbers")
+    made.add_argument("--id-column", metavar="NAME", help="its column of the images' names or numbers")
     made.add_argument("--spacing-column", metavar="NAME", help="its column of mm a pixel")
     made.add_argument("--sex-column", metavar="NAME", help="its column of the patients' sex")
     made.add_argument("--age-column", metavar="NAME", help="its column of their age in years")
     made.add_argument(
         "--name-pattern",
         metavar="REGEX",
-        help=r"sex and age in the films' names: '\d{4}(?P<sex>\d)(?P<age>\d\d)'",
+        help=r"sex and age in the images' names: '\d{4}(?P<sex>\d)(?P<age>\d\d)'",
     )
     add_common(made)
 
@@ -105,10 +107,10 @@ def add_labelme(sources: _Sources[argparse.ArgumentParser]) -> None:
         sources,
         "labelme",
         _convert_polygons,
-        summary="films annotated in LabelMe: one JSON file a film",
-        description="Convert films annotated in LabelMe: polygons, rectangles, circles and masks. Where\n"
+        summary="images annotated in LabelMe: one JSON file an image",
+        description="Convert images annotated in LabelMe: polygons, rectangles, circles and masks. Where\n"
         "shapes overlap the later one wins; a shape with the label 'background' takes away again.",
-        example="cervseg_convert labelme --annotations json --images films -d 105 --name Neck\n"
+        example="cervseg_convert labelme --annotations json --images images -d 105 --name Neck\n"
         "  cervseg_convert labelme --annotations json -d 106 --name Teeth\n"
         "    --labels incisor canine molar1=molar molar2=molar",
     )
@@ -116,9 +118,9 @@ def add_labelme(sources: _Sources[argparse.ArgumentParser]) -> None:
         "--annotations", type=Path, required=True, metavar="DIR", help="folder of the JSON files"
     )
     made.add_argument(
-        "--images", type=Path, metavar="DIR", help="folder of films (default: as the JSON files state)"
+        "--images", type=Path, metavar="DIR", help="folder of images (default: as the JSON files state)"
     )
-    made.add_argument("--test-annotations", type=Path, metavar="DIR", help="JSON files of held-out films")
+    made.add_argument("--test-annotations", type=Path, metavar="DIR", help="JSON files of held-out images")
     _add_drawn(made)
 
 
@@ -128,21 +130,21 @@ def add_coco(sources: _Sources[argparse.ArgumentParser]) -> None:
         sources,
         "coco",
         _convert_polygons,
-        summary="films annotated in a tool that writes COCO: one JSON file",
-        description="Convert films annotated in a tool that writes COCO's JSON: polygons or run lengths.\n"
+        summary="images annotated in a tool that writes COCO: one JSON file",
+        description="Convert images annotated in a tool that writes COCO's JSON: polygons or run lengths.\n"
         "Where areas overlap the later one wins.",
-        example="cervseg_convert coco --annotations instances.json --images films -d 107 --name Neck",
+        example="cervseg_convert coco --annotations instances.json --images images -d 107 --name Neck",
     )
     made.add_argument("--annotations", type=Path, required=True, metavar="FILE", help="the JSON file")
     made.add_argument(
-        "--images", type=Path, metavar="DIR", help="folder of films (default: the JSON file's own)"
+        "--images", type=Path, metavar="DIR", help="folder of images (default: the JSON file's own)"
     )
-    made.add_argument("--test-annotations", type=Path, metavar="FILE", help="JSON file of held-out films")
+    made.add_argument("--test-annotations", type=Path, metavar="FILE", help="JSON file of held-out images")
     _add_drawn(made)
 
 
 def _add_drawn(made: argparse.ArgumentParser) -> None:
-    made.add_argument("--test-images", type=Path, metavar="DIR", help="folder of the held-out films")
+    made.add_argument("--test-images", type=Path, metavar="DIR", help="folder of the held-out images")
     made.add_argument(
         "--labels",
         nargs="+",
@@ -168,8 +170,8 @@ def _convert_stylus(options: argparse.Namespace) -> object:
     )
     if not options.no_preview:
         _draw_previews(report)
-    for film in report.doubtful:
-        print(f"doubtful: {film.case}: {'; '.join(film.doubts)}")
+    for image in report.doubtful:
+        print(f"doubtful: {image.case}: {'; '.join(image.doubts)}")
     return report
 
 
@@ -191,7 +193,7 @@ def _convert_csxa(options: argparse.Namespace) -> object:
     if options.table is not None:
         if options.id_column is None or not any(wanted):
             raise CervsegError(
-                "needs --id-column and at least one other column", where="--table", mend="See --help."
+                "needs --id-column and at least one other column", where="--table", hint="See --help."
             )
         columns = Columns(
             id=options.id_column,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from cervseg.cli.run import add_root
 from cervseg.core.errors import CervsegError
+from cervseg.core.machine import num_cores
 
 
 def sub_command(
@@ -63,7 +63,7 @@ def common(options: argparse.Namespace) -> dict[str, Any]:
 
     return {
         "folder": Workspace.find(options.root).raw(dataset_folder_name(options.dataset, options.name)),
-        "workers": options.workers if options.workers is not None else (os.cpu_count() or 1),
+        "workers": options.workers if options.workers is not None else num_cores(),
         "overwrite": options.overwrite,
     }
 
@@ -79,7 +79,7 @@ def value_names(items: Sequence[str] | None) -> dict[int, str]:
         value, _, name = (part.strip() for part in item.partition("="))
         if not value.isdecimal() or not name:
             raise CervsegError(
-                f"{item!r} is not VALUE=NAME", where="--labels", mend="Write 1=incisor 2=canine."
+                f"{item!r} is not VALUE=NAME", where="--labels", hint="Write 1=incisor 2=canine."
             )
         if int(value) in found:
             raise CervsegError(f"{value} is named twice", where="--labels")
@@ -98,7 +98,7 @@ def renamed(items: Sequence[str] | None) -> dict[str, str] | None:
         label, equals, name = (part.strip() for part in item.partition("="))
         if not label or (equals and not name):
             raise CervsegError(
-                f"{item!r} is no label", where="--labels", mend="Write NAME, or ANNOTATED=NAME to rename."
+                f"{item!r} is no label", where="--labels", hint="Write NAME, or ANNOTATED=NAME to rename."
             )
         if label in found:
             raise CervsegError(f"{label!r} is named twice", where="--labels")

@@ -45,7 +45,7 @@ def read_labels(texts: Sequence[str]) -> dict[str, int]:
         name, _, value = text.rpartition("=")
         if not name or not value.isdecimal() or not 1 <= int(value) <= 65535:
             raise DatasetError(
-                f"{text!r} is no label", where="--labels", mend="Write NAME=VALUE, as canine=1."
+                f"{text!r} is no label", where="--labels", hint="Write NAME=VALUE, as canine=1."
             )
         if name in labels or int(value) in labels.values():
             raise DatasetError(f"{text!r} names a label or value twice", where="--labels")
@@ -61,8 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     labels = read_labels(options.labels) if options.labels else None
 
-    from cervseg.pipeline import evaluate
-    from cervseg.reporting.tables import score_table
+    from cervseg.pipeline.evaluate import evaluate
+    from cervseg.tables.scores import score_table
 
     evaluation = evaluate(
         options.predictions,

@@ -1,4 +1,4 @@
-"""cervseg_explain: what a model looked at, drawn over the film."""
+"""cervseg_explain: what a model looked at, drawn over the image."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def build_parser() -> argparse.ArgumentParser:
     made = parser(
         "Draw what a model looked at: attention rollout and the attention of a point for networks with SAM's "
         "encoder, Grad-CAM for all. Such maps show where a network reads, not why it is right or wrong.",
-        example="cervseg_explain -i film.png -o explained -d 001 -tr CervSpineNetTrainer --point 512 430",
+        example="cervseg_explain -i image.png -o explained -d 001 -tr CervSpineNetTrainer --point 512 430",
     )
-    made.add_argument("-i", "--images", type=Path, required=True, help="a film or a folder of films")
+    made.add_argument("-i", "--images", type=Path, required=True, help="an image or a folder of images")
     made.add_argument("-o", "--output", type=Path, required=True, help="folder for the pictures, PNG and SVG")
     made.add_argument("-m", "--model", type=Path, help="model folder (default: the one trained last)")
     made.add_argument("-d", "--dataset", help="take the model of this dataset")
@@ -32,7 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
         nargs=2,
         type=float,
         metavar=("X", "Y"),
-        help="whose attention to draw, in px of the film (default: the middle structure)",
+        help="whose attention to draw, in px of the image (default: the middle structure)",
     )
     made.add_argument("--label", help="what Grad-CAM explains (default: the first label)")
     made.add_argument("--points", type=Path, metavar="FILE", help="as in cervseg_predict, for SAM")
@@ -43,15 +43,14 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def act(options: argparse.Namespace) -> int:
-    """Explain; exit code 1 when a film failed."""
+    """Explain; exit code 1 when an image failed."""
     from cervseg.core.errors import ImageError
     from cervseg.core.paths import Workspace
 
     if not options.images.exists():
         raise ImageError("no such file or folder", where=options.images)
-    from cervseg.analysis import explain
-    from cervseg.core.options import ExplainOptions
-    from cervseg.inference.models import find_model
+    from cervseg.inference.find_model import find_model
+    from cervseg.pipeline.explain import explain
 
     model = find_model(
         Workspace.find(options.root),
@@ -64,16 +63,14 @@ def act(options: argparse.Namespace) -> int:
         options.images,
         options.output,
         model=model,
-        options=ExplainOptions(
-            what=options.what,
-            point=None if options.point is None else tuple(options.point),
-            label=options.label,
-            folds=options.folds,
-            device=options.device,
-            points=options.points,
-            prompts_from=options.prompts_from,
-        ),
-        say=print,
+        methods=options.what,
+        point=None if options.point is None else (options.point[0], options.point[1]),
+        label=options.label,
+        folds=options.folds,
+        device=options.device,
+        points=options.points,
+        prompts_from=options.prompts_from,
+        log=print,
     )
     print(f"written: {options.output}. Research software, not a medical device.")
     for _, reason in failed:

@@ -42,13 +42,13 @@ def act(options: argparse.Namespace) -> int:
     from cervseg.core.registry import import_file
 
     if options.output.suffix.lower() != ".onnx":
-        raise CervsegError("is no name for an ONNX file", where=options.output, mend="End it in .onnx.")
+        raise CervsegError("is no name for an ONNX file", where=options.output, hint="End it in .onnx.")
     if not options.output.absolute().parent.is_dir():
-        raise CervsegError("no such folder", where=options.output.parent, mend="Make it first.")
+        raise CervsegError("no such folder", where=options.output.parent, hint="Make it first.")
     if options.trainer_file is not None:
         import_file(options.trainer_file)
-    from cervseg.inference.models import find_model
-    from cervseg.pipeline import export
+    from cervseg.inference.find_model import find_model
+    from cervseg.pipeline.export import export
 
     model = find_model(
         Workspace.find(options.root),
@@ -58,7 +58,7 @@ def act(options: argparse.Namespace) -> int:
         variant=options.variant,
     )
     print(f"model: {model.parent.name}/{model.name}")
-    export(model, options.output, folds=options.folds, say=print)
+    export(options.output, model=model, folds=options.folds, log=print)
     return 0
 
 

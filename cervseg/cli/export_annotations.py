@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from cervseg.cli.evaluate import read_labels
 from cervseg.cli.run import parser, run
 from cervseg.core.errors import CervsegError, DatasetError
+from cervseg.core.machine import num_cores
 
 _MAX_LINES = 20
 
@@ -19,13 +19,16 @@ def build_parser() -> argparse.ArgumentParser:
     """The command's options."""
     made = parser(
         "Write masks as polygons for an annotation tool, to be corrected there by hand: LabelMe's JSON, one\n"
-        "file a film, or one COCO file. cervseg_convert labelme or coco makes a dataset of them again.",
-        example="cervseg_export_annotations -i predictions --images films -o corrections --format labelme\n"
+        "file an image, or one COCO file. cervseg_convert labelme or coco makes a dataset of them again.",
+        example="cervseg_export_annotations -i predictions --images images -o corrections --format labelme\n"
         "    --labels spinous_process=1",
     )
     made.add_argument("-i", "--masks", type=Path, required=True, metavar="DIR", help="folder of masks")
     made.add_argument(
-        "--images", type=Path, metavar="DIR", help="folder of their films (default: imagesTr beside labelsTr)"
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="folder of their images (default: imagesTr beside labelsTr)",
     )
     made.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder to write")
     made.add_argument("--format", choices=("labelme", "coco"), default="labelme", help="default: labelme")
@@ -44,7 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
         "a Dice above 0.99; 0 keeps every pixel)",
     )
     made.add_argument(
-        "--copy-films", action="store_true", help="put the films beside the annotations, as 8-bit PNG"
+        "--copy-images", action="store_true", help="put the images beside the annotations, as 8-bit PNG"
     )
     made.add_argument("--overwrite", action="store_true", help="replace annotations that are there")
     made.add_argument("--workers", type=int, help="processes (default: one a core)")
@@ -53,7 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def act(options: argparse.Namespace) -> int:
     """Export; exit code 1 when a mask was left out."""
-    from cervseg.sharing.annotations import export_annotations, find_films
+    from cervseg.exports.annotations import export_annotations, find_images
 
     if not options.tolerance >= 0:
         raise CervsegError("must be 0 or more", where="--tolerance")
@@ -64,20 +67,20 @@ def act(options: argparse.Namespace) -> int:
         raise DatasetError(
             "holds JSON files already",
             where=options.output,
-            mend="Choose another folder, or say --overwrite.",
+            hint="Choose another folder, or say --overwrite.",
         )
     report = export_annotations(
         options.masks,
         options.output,
         file_format=options.format,
         labels=read_labels(options.labels) if options.labels else _labels_of(options.masks),
-        images=options.images or find_films(options.masks),
+        images=options.images or find_images(options.masks),
         tolerance_px=options.tolerance,
-        copy_films=options.copy_films,
-        workers=options.workers if options.workers is not None else (os.cpu_count() or 1),
+        copy_images=options.copy_images,
+        workers=options.workers if options.workers is not None else num_cores(),
     )
     where = options.output if len(report.files) > 1 else report.files[0]
-    print(f"{report.num_areas} area(s) on {report.num_films} film(s) written to {where}")
+    print(f"{report.num_areas} area(s) on {report.num_images} image(s) written to {where}")
     for note in report.notes:
         print(f"note: {note}")
     shown = report.left_out if options.verbose else report.left_out[:_MAX_LINES]
@@ -97,7 +100,7 @@ def _labels_of(masks: Path) -> dict[str, int]:
     raise DatasetError(
         "has no dataset.json in it or above it, so its labels have no names",
         where=masks,
-        mend="Say --labels NAME=VALUE, as --labels spinous_process=1.",
+        hint="Say --labels NAME=VALUE, as --labels spinous_process=1.",
     )
 
 

@@ -1,4 +1,4 @@
-"""cervseg_phantom: synthetic lateral films with exact masks, as a dataset."""
+"""cervseg_phantom: synthetic lateral images with exact masks, as a dataset."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 
 from cervseg.cli.run import add_root, parser, run
+from cervseg.core.machine import num_cores
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -19,13 +20,13 @@ def build_parser() -> argparse.ArgumentParser:
         "-d", "--dataset", required=True, metavar="NUMBER", help="number of the dataset, like 001"
     )
     made.add_argument("--name", default="Phantom", help="its name (default: Phantom)")
-    made.add_argument("-n", "--num", type=int, default=60, help="films to train on (default: 60)")
+    made.add_argument("-n", "--num", type=int, default=60, help="images to train on (default: 60)")
     made.add_argument(
-        "--num-test", type=int, default=0, help="held-out films in imagesTs and labelsTs (default: 0)"
+        "--num-test", type=int, default=0, help="held-out images in imagesTs and labelsTs (default: 0)"
     )
-    made.add_argument("--seed", type=int, default=0, help="the same seed gives the same films (default: 0)")
+    made.add_argument("--seed", type=int, default=0, help="the same seed gives the same images (default: 0)")
     made.add_argument(
-        "--long-side", type=int, metavar="PX", help="long side of every film (default: varied, 480 to 2500)"
+        "--long-side", type=int, metavar="PX", help="long side of every image (default: varied, 480 to 2500)"
     )
     made.add_argument("--workers", type=int, help="processes (default: one a core)")
     made.add_argument("--overwrite", action="store_true", help="replace a dataset of this number and name")
@@ -35,23 +36,22 @@ def build_parser() -> argparse.ArgumentParser:
 
 def act(options: argparse.Namespace) -> int:
     """Draw the phantoms."""
-    import os
 
     from cervseg.core.errors import DatasetError
     from cervseg.core.paths import Workspace, dataset_folder_name
     from cervseg.phantom.dataset import write_phantom_dataset
 
     if options.num < 1 or options.num_test < 0:
-        raise DatasetError("there must be at least one film", where="-n")
+        raise DatasetError("there must be at least one image", where="-n")
     workspace = Workspace.find(options.root)
     folder = workspace.raw(dataset_folder_name(options.dataset, options.name))
     if folder.exists():
         if not options.overwrite:
             raise DatasetError(
-                "exists already", where=folder, mend="Choose another number, or say --overwrite."
+                "exists already", where=folder, hint="Choose another number, or say --overwrite."
             )
         shutil.rmtree(folder)
-    workers = options.workers if options.workers is not None else (os.cpu_count() or 1)
+    workers = options.workers if options.workers is not None else num_cores()
     write_phantom_dataset(
         folder=folder,
         name=folder.name,

@@ -36,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
 def act(options: argparse.Namespace) -> int:
     """Run the pipeline for every dataset."""
     from cervseg.core.paths import Workspace
-    from cervseg.pipeline import plan_and_preprocess
+    from cervseg.pipeline.plan import plan_and_preprocess
 
     workspace = Workspace.find(options.root)
     for dataset in [workspace.dataset_name(given) for given in options.dataset]:
@@ -50,7 +50,7 @@ def act(options: argparse.Namespace) -> int:
             workers=options.workers,
             replan=options.replan,
             verbose=options.verbose,
-            say=print,
+            log=print,
         )
     return 0
 

@@ -1,4 +1,4 @@
-"""cervseg_predict: a folder of films in, a folder of masks out."""
+"""cervseg_predict: a folder of images in, a folder of masks out."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from cervseg.cli.run import add_root, parser, run
 def build_parser() -> argparse.ArgumentParser:
     """The command's options."""
     made = parser(
-        "Segment films. Without further words it takes the model that this workspace trained last.",
+        "Segment images. Without further words it takes the model that this workspace trained last.",
         example="cervseg_predict -i imgs -o masks --overlay",
     )
-    made.add_argument("-i", "--images", type=Path, required=True, help="a folder of films, or one film")
+    made.add_argument("-i", "--images", type=Path, required=True, help="a folder of images, or one image")
     made.add_argument(
         "-o",
         "--output",
         type=Path,
         required=True,
-        help="folder for the masks (label values, films' size and names)",
+        help="folder for the masks (label values, images' size and names)",
     )
     made.add_argument("-m", "--model", type=Path, help="model folder (default: the last one trained)")
     made.add_argument("-d", "--dataset", help="with -tr: the model of this dataset")
@@ -44,10 +44,10 @@ def build_parser() -> argparse.ArgumentParser:
         "--precision", choices=("float32", "bfloat16", "float16"), help="default: the fastest the device has"
     )
     made.add_argument(
-        "--save-probabilities", action="store_true", help="also write <film>.npz with the probabilities"
+        "--save-probabilities", action="store_true", help="also write <image>.npz with the probabilities"
     )
     made.add_argument(
-        "--overlay", action="store_true", help="also draw every mask over its film, into overlays/"
+        "--overlay", action="store_true", help="also draw every mask over its image, into overlays/"
     )
     made.add_argument(
         "--tta", action="store_true", help="average five or six slightly changed views: slower, steadier"
@@ -58,18 +58,18 @@ def build_parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="for a model that segments what points mark (SAM): a point in every structure, in px of the "
-        'film from its top left. JSON {"film.png": [[x, y], [x, y, label], ...]}, or CSV with the columns '
-        "film, x, y and, where the model has several labels, label (its name or value)",
+        'image from its top left. JSON {"image.png": [[x, y], [x, y, label], ...]}, or CSV with the columns '
+        "image, x, y and, where the model has several labels, label (its name or value)",
     )
     points.add_argument(
         "--prompts-from",
         type=Path,
         metavar="FOLDER",
-        help="for such a model: a folder of masks, named like the films, of another model or of anybody; the "
+        help="for such a model: a folder of masks, named like the images, of another model or of anybody; the "
         "centroid of each connected part is a point",
     )
     made.add_argument(
-        "--continue", dest="go_on", action="store_true", help="keep every mask that is there, whoever made it"
+        "--continue", dest="resume", action="store_true", help="keep every mask that is there, whoever made it"
     )
     made.add_argument(
         "--make-default", action="store_true", help="from now on take this model where none is named"
@@ -79,16 +79,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def act(options: argparse.Namespace) -> int:
-    """Run the pipeline; exit code 1 when a film failed."""
+    """Run the pipeline; exit code 1 when an image failed."""
     from cervseg.core.errors import ImageError
     from cervseg.core.paths import Workspace
 
     if not options.images.exists():
         raise ImageError("no such file or folder", where=options.images)
-    from cervseg.core.options import PredictOptions
     from cervseg.core.registry import import_file
-    from cervseg.inference.models import find_model, remember_default
-    from cervseg.pipeline import predict
+    from cervseg.inference.find_model import find_model, remember_default
+    from cervseg.pipeline.predict import predict
 
     if options.trainer_file is not None:
         import_file(options.trainer_file)
@@ -105,18 +104,16 @@ def act(options: argparse.Namespace) -> int:
         options.images,
         options.output,
         model=model,
-        options=PredictOptions(
-            folds=options.folds,
-            device=options.device,
-            precision=options.precision,
-            tta=options.tta,
-            save_probabilities=options.save_probabilities,
-            overlay=options.overlay,
-            points=options.points,
-            prompts_from=options.prompts_from,
-            go_on=options.go_on,
-        ),
-        say=print,
+        folds=options.folds,
+        device=options.device,
+        precision=options.precision,
+        tta=options.tta,
+        save_probabilities=options.save_probabilities,
+        overlay=options.overlay,
+        points=options.points,
+        prompts_from=options.prompts_from,
+        resume=options.resume,
+        log=print,
     )
     if options.make_default:
         remember_default(workspace, model)

@@ -12,7 +12,7 @@ from cervseg.cli.run import parser, run
 def build_parser() -> argparse.ArgumentParser:
     """The command's options."""
     made = parser(
-        "Write report.html: dataset, plan with reasons, curves, scores, films, case by case, and a draft of "
+        "Write report.html: dataset, plan with reasons, curves, scores, images, case by case, and a draft of "
         "the CLAIM 2024 checklist. One file, opens from disk, fetches nothing.",
         example="cervseg_report results/Dataset001_Neck/CervSpineNetTrainer__plans__original/fold_0",
     )
@@ -20,7 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
         "folder", type=Path, help="a model, one of its folds, a study, or a folder of predicted masks"
     )
     made.add_argument("-o", "--output", type=Path, help="file to write (default: report.html in the folder)")
-    made.add_argument("-i", "--images", type=Path, help="the films of a folder of masks, for pictures")
+    made.add_argument("-i", "--images", type=Path, help="the images of a folder of masks, for pictures")
     return made
 
 

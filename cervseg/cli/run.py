@@ -57,7 +57,7 @@ def settings(options: argparse.Namespace) -> dict[str, str]:
     for item in options.set:
         name, equals, value = item.partition("=")
         if not equals or not name or not value:
-            raise CervsegError(f"{item!r} is not NAME=VALUE", where="--set", mend="Write --set epochs=5.")
+            raise CervsegError(f"{item!r} is not NAME=VALUE", where="--set", hint="Write --set epochs=5.")
         found[name.strip()] = value.strip()
     return found
 

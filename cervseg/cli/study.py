@@ -19,7 +19,7 @@ VARIANTS = ["original", "clahe", "augmented"]
 def build_parser() -> argparse.ArgumentParser:
     """The command's options."""
     made = parser(
-        "Train, predict and score any set of trainers, variants and seeds on the same films, then write the "
+        "Train, predict and score any set of trainers, variants and seeds on the same images, then write the "
         "paper's tables, statistics and figures and a report. What is finished is never trained again.",
         example=(
             "cervseg_study 001 --dry-run\n"
@@ -48,17 +48,17 @@ def build_parser() -> argparse.ArgumentParser:
         "--seeds", nargs="+", type=int, default=[0], help="each trains every model once more (default: 0)"
     )
     made.add_argument(
-        "--films",
+        "--score-on",
         choices=["test", "folds"],
-        help="score on the held-out films of imagesTs, or on the folds' validation films (default: test "
-        "films where there are any with masks)",
+        help="score on the held-out images of imagesTs, or on the folds' validation images (default: test "
+        "images where there are any with masks)",
     )
     made.add_argument(
         "-f",
         "--folds",
         nargs="+",
         metavar="FOLD",
-        help="folds to train; test films are predicted by their mean (default: 0; with --films folds, all)",
+        help="folds to train; test images are predicted by their mean (default: 0; with --score-on folds, all)",
     )
     made.add_argument(
         "--max-time",
@@ -91,16 +91,16 @@ def act(options: argparse.Namespace) -> int:
     max_time_s = seconds(options.max_time)
 
     from cervseg.core.paths import Workspace
-    from cervseg.study.conduct import conduct_study, prepare_study
     from cervseg.study.forecast import forecast
     from cervseg.study.job import StudyOptions
-    from cervseg.study.roster import trainers_of
+    from cervseg.study.paper import trainers_of
+    from cervseg.study.run import conduct_study, prepare_study
 
     wanted = StudyOptions(
         trainers=trainers_of(options.trainers),
         variants=list(dict.fromkeys(options.variants)),
         seeds=list(dict.fromkeys(options.seeds)),
-        films=options.films,
+        scored_on=options.score_on,
         folds=options.folds,
         max_time_s=max_time_s,
         preset=options.preset,
@@ -111,13 +111,13 @@ def act(options: argparse.Namespace) -> int:
     )
     workspace = Workspace.find(options.root)
     job = prepare_study(
-        options.dataset, workspace=workspace, options=wanted, say=print, only_look=options.dry_run
+        options.dataset, workspace=workspace, options=wanted, log=print, dry_run=options.dry_run
     )
     print(_forecast_table(forecast(job), max_time_s))
     if options.dry_run:
         return 0
-    study = conduct_study(job, say=print)
-    print(f"\nwritten: {job.folder} (open report.html). Research software, not a medical device.")
+    study = conduct_study(job, log=print)
+    print(f"\nwritten: {job.folder.path} (open report.html). Research software, not a medical device.")
     for cell, reason in study.missing.items():
         print(f"left out: {cell}: {reason}")
     return 1 if study.missing else 0

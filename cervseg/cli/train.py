@@ -62,7 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--continue",
-        dest="go_on",
+        dest="resume",
         action="store_true",
         help="train finished folds further, with more --set epochs=... or time",
     )
@@ -86,7 +86,7 @@ def seconds(text: str | None) -> float | None:
         return None
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip())
     if not match or float(match[1]) <= 0:
-        raise CervsegError(f"{text!r} is no time", where="--max-time", mend="Write 90s, 20m or 1.5h.")
+        raise CervsegError(f"{text!r} is no time", where="--max-time", hint="Write 90s, 20m or 1.5h.")
     return float(match[1]) * _UNITS[match[2] or "s"]
 
 
@@ -98,48 +98,45 @@ def act(options: argparse.Namespace) -> int:
     max_time_s = seconds(options.max_time)
     if options.weights is not None and not options.weights.is_file():
         raise CervsegError(
-            "no such file", where=options.weights, mend="cervseg_download_weights fetches SAM's."
+            "no such file", where=options.weights, hint="cervseg_download_weights fetches SAM's."
         )
     if options.weights is not None and options.from_scratch:
-        raise CervsegError("--weights and --from-scratch exclude each other", mend="Leave one of them out.")
+        raise CervsegError("--weights and --from-scratch exclude each other", hint="Leave one of them out.")
     if options.teacher is not None and not options.teacher.is_dir():
-        raise CervsegError("no such model folder", where=options.teacher, mend="Train the teacher first.")
-    from cervseg.core.options import TrainOptions
-    from cervseg.pipeline import train
+        raise CervsegError("no such model folder", where=options.teacher, hint="Train the teacher first.")
+    from cervseg.pipeline.train import train
 
     model = train(
         options.dataset,
         trainer,
         workspace=Workspace.find(options.root),
-        options=TrainOptions(
-            folds=options.folds,
-            variant=options.variant,
-            settings=settings(options),
-            max_time_s=max_time_s,
-            device=options.device,
-            weights=options.weights,
-            from_scratch=options.from_scratch,
-            teacher=options.teacher,
-            go_on=options.go_on,
-            restart=options.restart,
-        ),
-        say=print,
+        folds=options.folds,
+        variant=options.variant,
+        settings=settings(options),
+        max_time_s=max_time_s,
+        device=options.device,
+        weights=options.weights,
+        from_scratch=options.from_scratch,
+        teacher=options.teacher,
+        resume=options.resume,
+        restart=options.restart,
+        log=print,
     )
-    print(f"model: {model}")
+    print(f"model: {model.path}")
     return 0
 
 
 def _trainer(options: argparse.Namespace) -> str:
     """The trainer's name, once it is known that there is one."""
     if options.trainer_file is not None:
-        from cervseg.training.trainer_file import register_trainer_file
+        from cervseg.trainers.trainer_file import register_trainer_file
 
         return register_trainer_file(options.trainer_file, name=options.trainer)
     from cervseg.core.registry import TRAINERS, find
 
     if options.trainer is None:
         raise CervsegError(
-            "no trainer is named", mend="cervseg_trainers lists them; or give a --trainer-file."
+            "no trainer is named", hint="cervseg_trainers lists them; or give a --trainer-file."
         )
     return find(TRAINERS, options.trainer).name
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cervseg.cli.run import add_root, parser, run
 
 if TYPE_CHECKING:
-    from cervseg.catalogue import TrainerCard
+    from cervseg.trainers.catalogue import TrainerCard
 
 _HEAD = ("trainer", "network", "parameters", "size", "input", "source")
 
@@ -30,7 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
 def act(options: argparse.Namespace) -> int:
     """Run the pipeline; exit code 1 when a trainer cannot be used."""
     from cervseg.core.paths import Workspace
-    from cervseg.pipeline import list_trainers
+    from cervseg.pipeline.trainers import list_trainers
 
     cards = list_trainers(options.trainer, workspace=Workspace.find(options.root), dataset=options.dataset)
     usable, broken = [card for card in cards if not card.error], [card for card in cards if card.error]

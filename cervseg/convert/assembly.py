@@ -46,7 +46,7 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
         DatasetError: ``folder`` is there already and ``overwrite`` is not said.
     """
     if folder.exists() and not overwrite:
-        raise DatasetError("exists already", where=folder, mend="Choose another number, or say --overwrite.")
+        raise DatasetError("exists already", where=folder, hint="Choose another number, or say --overwrite.")
 
 
 @contextmanager
@@ -79,13 +79,13 @@ def finish(
     """Write dataset.json and make the report on ``folder``, which the writer's will become.
 
     Raises:
-        DatasetError: another process wrote training films there too.
+        DatasetError: another process wrote training images there too.
     """
     description = writer.finish(
         channel_names=[channel_name], labels=labels, spacing_mm=dict(sorted(spacing_mm.items()))
     )
     if description.num_training != num_training:
-        raise DatasetError("another conversion writes there too", where=writer.folder, mend="Start again.")
+        raise DatasetError("another conversion writes there too", where=writer.folder, hint="Start again.")
     return ConversionReport(
         folder=folder,
         num_training=num_training,
@@ -97,14 +97,14 @@ def finish(
 
 
 def nothing_converted(left_out: Sequence[str]) -> DatasetError:
-    """The error to raise where no film at all could be used, with the first reasons."""
+    """The error to raise where no image at all could be used, with the first reasons."""
     return DatasetError(
-        "no film could be converted" + "".join(f"\n  {line}" for line in left_out[:MAX_REASONS])
+        "no image could be converted" + "".join(f"\n  {line}" for line in left_out[:MAX_REASONS])
     )
 
 
 def reason(path: Path, error: Exception) -> str:
-    """One line on why the film ``path`` is left out."""
+    """One line on why the image ``path`` is left out."""
     return str(error) if isinstance(error, CervsegError) else f"{path}: {error}"
 
 
@@ -124,7 +124,7 @@ def as_integers(plane: np.ndarray) -> tuple[np.ndarray, bool]:
 
 
 def check_same_size(plane: np.ndarray, other: np.ndarray, *, where: Path, what: str) -> None:
-    """Film and ``other``, H x W (x channels), must be of one size.
+    """Image and ``other``, H x W (x channels), must be of one size.
 
     Args:
         what: the other's name for the message, such as "its mask a.png".
@@ -134,9 +134,9 @@ def check_same_size(plane: np.ndarray, other: np.ndarray, *, where: Path, what: 
     """
     if plane.shape[:2] != other.shape[:2]:
         raise DatasetError(
-            f"the film has {size_text(plane)} pixels, {what} {size_text(other)}",
+            f"the image has {size_text(plane)} pixels, {what} {size_text(other)}",
             where=where,
-            mend="Export both at the same size.",
+            hint="Export both at the same size.",
         )
 
 

@@ -1,4 +1,4 @@
-"""COCO's JSON: one file for many films, with polygons or run lengths."""
+"""COCO's JSON: one file for many images, with polygons or run lengths."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from cervseg.core.jsonio import read_json
 
 
 @dataclass(kw_only=True)
-class CocoFilm:
-    """One film of a COCO file.
+class CocoImage:
+    """One image of a COCO file.
 
     Args:
         name: its path as the file states it.
@@ -35,14 +35,14 @@ class CocoFilm:
 
 @dataclass(frozen=True, kw_only=True)
 class CocoFile:
-    """The films of a COCO file by their order, and its labels by the order of their numbers."""
+    """The images of a COCO file by their order, and its labels by the order of their numbers."""
 
-    films: tuple[CocoFilm, ...]
+    images: tuple[CocoImage, ...]
     labels: tuple[str, ...]
 
 
 def read_coco(path: Path) -> CocoFile:
-    """Read a COCO file. A film with a broken annotation carries its ``problem``; the others go on.
+    """Read a COCO file. An image with a broken annotation carries its ``problem``; the others go on.
 
     Raises:
         DatasetError: it is no valid JSON, has no images, annotations or categories, or they lack fields.
@@ -52,43 +52,43 @@ def read_coco(path: Path) -> CocoFile:
         _list(content, key, path) for key in ("images", "annotations", "categories")
     )
     labels = {item["id"]: str(item["name"]).strip() for item in _having(categories, ("id", "name"), path)}
-    films = {
-        item["id"]: CocoFilm(name=str(item["file_name"]), size=_size(item))
+    listed = {
+        item["id"]: CocoImage(name=str(item["file_name"]), size=_size(item))
         for item in _having(images, ("id", "file_name"), path)
     }
     for item in _having(annotations, ("image_id", "category_id"), path):
-        film = films.get(item["image_id"])
-        if film is None:
+        image = listed.get(item["image_id"])
+        if image is None:
             raise DatasetError(f"an annotation is of the unknown image {item['image_id']!r}", where=path)
         try:
-            _add(film, item, labels)
+            _add(image, item, labels)
         except DatasetError as problem:
-            film.problem = f"annotation {item.get('id', '?')}: {problem.what}"
-    return CocoFile(films=tuple(films.values()), labels=tuple(labels[key] for key in sorted(labels)))
+            image.problem = f"annotation {item.get('id', '?')}: {problem.what}"
+    return CocoFile(images=tuple(listed.values()), labels=tuple(labels[key] for key in sorted(labels)))
 
 
-def find_image(film: CocoFilm, images: Path) -> Path | None:
-    """The film's file in a folder: as stated, else by its bare name."""
-    stated = Path(*PureWindowsPath(film.name).parts)
+def find_image(image: CocoImage, images: Path) -> Path | None:
+    """The image's file in a folder: as stated, else by its bare name."""
+    stated = Path(*PureWindowsPath(image.name).parts)
     return next((images / name for name in (stated, Path(stated.name)) if (images / name).is_file()), None)
 
 
-def _add(film: CocoFilm, item: dict[str, Any], labels: dict[Any, str]) -> None:
+def _add(image: CocoImage, item: dict[str, Any], labels: dict[Any, str]) -> None:
     label = labels.get(item["category_id"])
     if label is None:
         raise DatasetError(f"is of the unknown category {item['category_id']!r}")
     outline = item.get("segmentation")
     if not outline:
-        film.num_without_area += 1
+        image.num_without_area += 1
         return
-    film.shapes.append(Shape(label=label, **_area(outline, film)))
-    film.num_crowd += bool(item.get("iscrowd"))
+    image.shapes.append(Shape(label=label, **_area(outline, image)))
+    image.num_crowd += bool(item.get("iscrowd"))
 
 
-def _area(outline: Any, film: CocoFilm) -> dict[str, Any]:
+def _area(outline: Any, image: CocoImage) -> dict[str, Any]:
     """Shape's ``parts`` of polygons, or its ``runs``."""
     if isinstance(outline, dict):
-        counts, stated = outline.get("counts"), outline.get("size") or film.size
+        counts, stated = outline.get("counts"), outline.get("size") or image.size
         if not isinstance(counts, (str, list)) or stated is None or len(stated) != 2:
             raise DatasetError("its run lengths have no counts or size")
         return {"runs": counts, "runs_size": (int(stated[0]), int(stated[1]))}

@@ -1,4 +1,4 @@
-"""The Cervical Spine X-ray Atlas (Ran et al. 2024): films and key points; masks are the user's."""
+"""The Cervical Spine X-ray Atlas (Ran et al. 2024): images and key points; masks are the user's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cervseg.convert.assembly import (
 )
 from cervseg.convert.labelling import Labelling
 from cervseg.convert.labelme import read_labelme
-from cervseg.convert.table import FilmTable
+from cervseg.convert.table import ImageTable
 from cervseg.core.errors import DatasetError
 from cervseg.core.workers import map_cases
 from cervseg.dataset.attributes import CaseAttributes, write_attributes
@@ -45,8 +45,8 @@ _MAX_NAMED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Film:
-    """One film with what belongs to it."""
+class _Image:
+    """One image with what belongs to it."""
 
     id: str
     image: Path
@@ -57,7 +57,7 @@ class _Film:
 
 @dataclass(frozen=True, kw_only=True)
 class _Done:
-    """What the report needs to know of one film."""
+    """What the report needs to know of one image."""
 
     id: str
     test: bool
@@ -68,36 +68,36 @@ class _Done:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _ConvertFilm:
-    """The work on one film, as a picklable call."""
+class _ConvertImage:
+    """The work on one image, as a picklable call."""
 
     writer: DatasetWriter
     labelling: Labelling
 
-    def __call__(self, film: _Film) -> _Done:
-        pixels, _ = as_integers(read_image(film.image).pixels[0])
+    def __call__(self, image: _Image) -> _Done:
+        pixels, _ = as_integers(read_image(image.image).pixels[0])
         mask = None
-        if film.mask is not None:
-            stored = read_mask(film.mask)
-            check_same_size(pixels, stored, where=film.image, what=f"its mask {film.mask.name}")
+        if image.mask is not None:
+            stored = read_mask(image.mask)
+            check_same_size(pixels, stored, where=image.image, what=f"its mask {image.mask.name}")
             try:
                 mask, _ = self.labelling.apply(stored)
             except DatasetError as problem:
-                raise DatasetError(problem.what, where=film.mask, mend=problem.mend) from None
+                raise DatasetError(problem.what, where=image.mask, hint=problem.hint) from None
         done = _Done(
-            id=film.id,
-            test=film.test,
+            id=image.id,
+            test=image.test,
             has_mask=mask is not None,
             landmarks=None,
             unknown=(),
             twice=(),
         )
-        if film.keypoints is not None:
-            landmarks, unknown, twice = read_keypoints(film.keypoints)
+        if image.keypoints is not None:
+            landmarks, unknown, twice = read_keypoints(image.keypoints)
             done = replace(done, landmarks=landmarks, unknown=unknown, twice=twice)
-        self.writer.add_case(film.id, channels=[pixels], mask=mask, test=film.test)
+        self.writer.add_case(image.id, channels=[pixels], mask=mask, test=image.test)
         if done.landmarks is not None:
-            write_landmarks(self.writer.folder, film.id, done.landmarks)
+            write_landmarks(self.writer.folder, image.id, done.landmarks)
         return done
 
 
@@ -134,48 +134,48 @@ def convert_csxa(
     test_masks: Path | None = None,
     labels: Mapping[int, str] | None = None,
     label: str = "spinous_process",
-    table: FilmTable | None = None,
+    table: ImageTable | None = None,
     name_pattern: str | None = None,
     channel_name: str = "xray",
     workers: int = 1,
     overwrite: bool = False,
     progress: bool = True,
 ) -> ConversionReport:
-    """Make a dataset of the atlas: one film a patient, ids are the seven digits of the files' names.
+    """Make a dataset of the atlas: one image a patient, ids are the seven digits of the files' names.
 
-    Films with a mask in ``masks`` are for training, all others become imagesTs. Key points go to
+    Images with a mask in ``masks`` are for training, all others become imagesTs. Key points go to
     ``landmarks/<case>.json``, sex and age to ``cases.csv``.
 
     Args:
-        images: folder of the films (datasets-PNG).
+        images: folder of the images (datasets-PNG).
         keypoints: folder of the JSON files (datasets-JSON); by default ``images``.
         masks: folder of masks, named by the same digits. Without it there is nothing to train on.
-        test_masks: masks of held-out films, into labelsTs.
+        test_masks: masks of held-out images, into labelsTs.
         labels, label: what the masks' values mean, as in ``convert_paired``.
-        table: pixel sizes, sex and age by film.
+        table: pixel sizes, sex and age by image.
         name_pattern: a regular expression with groups called sex and age, where file names carry them.
 
     Raises:
-        DatasetError: a folder is missing, ``folder`` is there already, or no film at all could be converted.
+        DatasetError: a folder is missing, ``folder`` is there already, or no image at all could be converted.
     """
     labelling = Labelling(names=labels or {}, label=label)
     check_target(folder, overwrite=overwrite)
-    films, left_out = _list_films(images, keypoints or images, masks, test_masks)
-    named = _from_names(films, name_pattern)
+    listed, left_out = _list_images(images, keypoints or images, masks, test_masks)
+    named = _from_names(listed, name_pattern)
     with new_dataset(folder) as writer:
-        work = _ConvertFilm(writer=writer, labelling=labelling)
-        outcomes = map_cases(work, films, workers=workers, label="convert", progress=progress)
-        left_out += failures(outcomes, [film.image for film in films])
+        work = _ConvertImage(writer=writer, labelling=labelling)
+        outcomes = map_cases(work, listed, workers=workers, label="convert", progress=progress)
+        left_out += failures(outcomes, [image.image for image in listed])
         done = [outcome.result for outcome in outcomes if outcome.result is not None]
         if not done:
             raise nothing_converted(left_out)
-        known = {film.id for film in done}
+        known = {image.id for image in done}
         attributes = {**named, **(table.attributes if table else {})}
         attributes = {case: item for case, item in attributes.items() if case in known}
         if any(item != CaseAttributes() for item in attributes.values()):
             write_attributes(writer.folder, attributes)
         spacing = {case: side for case, side in (table.spacing_mm if table else {}).items() if case in known}
-        num_training = sum(not film.test for film in done)
+        num_training = sum(not image.test for image in done)
         return finish(
             writer,
             num_training=num_training,
@@ -189,37 +189,37 @@ def convert_csxa(
         )
 
 
-def _list_films(
+def _list_images(
     images: Path, keypoints: Path, masks: Path | None, test_masks: Path | None
-) -> tuple[list[_Film], list[str]]:
+) -> tuple[list[_Image], list[str]]:
     for folder in (images, keypoints, masks, test_masks):
         if folder is not None and not folder.is_dir():
             raise DatasetError("no such folder", where=folder)
     paths = list_images(images)
     if not paths:
-        raise DatasetError("holds no films", where=images)
+        raise DatasetError("holds no images", where=images)
     left_out: list[str] = []
-    films = _by_id(paths, left_out)
+    by_id = _by_id(paths, left_out)
     points = _by_id(sorted(keypoints.glob("*.json")), left_out)
     training = _by_id([] if masks is None else list_images(masks), left_out)
     testing = _by_id([] if test_masks is None else list_images(test_masks), left_out)
     if both := sorted(training.keys() & testing.keys()):
         raise DatasetError(
-            f"{len(both)} film(s) have a mask in both folders, such as {both[0]}",
+            f"{len(both)} image(s) have a mask in both folders, such as {both[0]}",
             where="--test-masks",
-            mend="A held-out film must not be trained on.",
+            hint="A held-out image must not be trained on.",
         )
     for what, found in (("key points", points), ("a mask", training), ("a mask", testing)):
-        left_out += [f"{path}: {what} without film" for key, path in found.items() if key not in films]
+        left_out += [f"{path}: {what} without image" for key, path in found.items() if key not in by_id]
     listed = [
-        _Film(
+        _Image(
             id=key,
             image=path,
             keypoints=points.get(key),
             mask=training.get(key) or testing.get(key),
             test=key not in training,
         )
-        for key, path in films.items()
+        for key, path in by_id.items()
     ]
     return listed, left_out
 
@@ -238,7 +238,7 @@ def _by_id(paths: Sequence[Path], left_out: list[str]) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def _from_names(films: Sequence[_Film], pattern: str | None) -> dict[str, CaseAttributes]:
+def _from_names(images: Sequence[_Image], pattern: str | None) -> dict[str, CaseAttributes]:
     """Sex and age out of file names."""
     if pattern is None:
         return {}
@@ -250,41 +250,41 @@ def _from_names(films: Sequence[_Film], pattern: str | None) -> dict[str, CaseAt
         raise DatasetError(
             "has no group called sex or age",
             where="--name-pattern",
-            mend=r"Write, for instance, '\d{4}(?P<sex>\d)(?P<age>\d\d)'.",
+            hint=r"Write, for instance, '\d{4}(?P<sex>\d)(?P<age>\d\d)'.",
         )
     found = {}
-    for film in films:
-        match = expression.match(stem_of(film.image))
+    for image in images:
+        match = expression.match(stem_of(image.image))
         if match is not None:
             parts = match.groupdict()
             age = parts.get("age") or ""
-            found[film.id] = CaseAttributes(
+            found[image.id] = CaseAttributes(
                 sex=parts.get("sex"), age_years=float(age) if age.isdecimal() else None
             )
     return found
 
 
-def _notes(done: Sequence[_Done], *, num_with_spacing: int, table: FilmTable | None) -> list[str]:
+def _notes(done: Sequence[_Done], *, num_with_spacing: int, table: ImageTable | None) -> list[str]:
     notes = []
-    if not any(not film.test for film in done):
-        notes.append("there is nothing to train on: no masks were given, all films are in imagesTs")
-    elif num := sum(not film.has_mask for film in done):
-        notes.append(f"{num} film(s) without mask are in imagesTs")
-    marked = [film.landmarks for film in done if film.landmarks is not None]
+    if not any(not image.test for image in done):
+        notes.append("there is nothing to train on: no masks were given, all images are in imagesTs")
+    elif num := sum(not image.has_mask for image in done):
+        notes.append(f"{num} image(s) without mask are in imagesTs")
+    marked = [image.landmarks for image in done if image.landmarks is not None]
     if num := len(done) - len(marked):
-        notes.append(f"{num} film(s) have no key points")
+        notes.append(f"{num} image(s) have no key points")
     lacking = Counter(name for item in marked for name in KEYPOINTS if name not in item.points)
     if lacking:
         num = sum(len(item.points) < len(KEYPOINTS) for item in marked)
-        notes.append(f"{num} film(s) lack some of the {len(KEYPOINTS)} key points: {_most(lacking)}")
+        notes.append(f"{num} image(s) lack some of the {len(KEYPOINTS)} key points: {_most(lacking)}")
     for title, counts in (
-        ("unknown labels of key points", Counter(name for film in done for name in film.unknown)),
+        ("unknown labels of key points", Counter(name for image in done for name in image.unknown)),
         ("key points that are there twice (the first counts)", Counter(n for f in done for n in f.twice)),
     ):
         if counts:
             notes.append(f"{title}: {_most(counts)}")
     if table is not None and (table.spacing_mm or table.problems):
-        notes.append(f"{num_with_spacing} of {len(done)} film(s) have a pixel size from the table")
+        notes.append(f"{num_with_spacing} of {len(done)} image(s) have a pixel size from the table")
         notes += [f"table: {line}" for line in table.problems[:_MAX_NAMED]]
         if len(table.problems) > _MAX_NAMED:
             notes.append(f"table: ... and {len(table.problems) - _MAX_NAMED} more such cells")

@@ -28,7 +28,7 @@ class Labelling:
 
     def __post_init__(self) -> None:
         if any(not 0 <= value <= 65535 for value in self.names):
-            raise DatasetError("values must be 0 to 65535", where="labels", mend="Write 1=incisor 2=canine.")
+            raise DatasetError("values must be 0 to 65535", where="labels", hint="Write 1=incisor 2=canine.")
         if self.names.get(0, BACKGROUND) != BACKGROUND:
             raise DatasetError(f"0 is the background, not {self.names[0]!r}", where="labels")
         check_labels(self.labels, where="labels")
@@ -58,8 +58,8 @@ class Labelling:
         counts = np.bincount(mask.ravel())
         unknown = [int(value) for value in np.flatnonzero(counts) if value and value not in self.names]
         if unknown:
-            mend = f"Name them too (--labels {unknown[0]}=name) or drop them ({unknown[0]}=background)."
-            raise DatasetError(f"the mask holds {_shown(unknown)}, not in --labels", mend=mend)
+            hint = f"Name them too (--labels {unknown[0]}=name) or drop them ({unknown[0]}=background)."
+            raise DatasetError(f"the mask holds {_shown(unknown)}, not in --labels", hint=hint)
         table = np.zeros(len(counts), np.uint8)
         for value, name in self.names.items():
             if value < len(table):
@@ -80,8 +80,8 @@ def _binary(mask: np.ndarray) -> tuple[np.ndarray, bool]:
     # Soft edges and JPEG noise make many values, and few pixels lie in the middle; labels make few values.
     is_soft = values[-1] > full / 2 and (middle <= high / 2 or len(values) > 16)
     if not is_soft:
-        mend = f"If they are labels, name them: --labels {' '.join(f'{value}=name' for value in values[:3])}."
-        raise DatasetError(f"the mask holds {_shown(values)}, but one label is wanted", mend=mend)
+        hint = f"If they are labels, name them: --labels {' '.join(f'{value}=name' for value in values[:3])}."
+        raise DatasetError(f"the mask holds {_shown(values)}, but one label is wanted", hint=hint)
     return (mask > full / 2).astype(np.uint8), True
 
 

@@ -1,4 +1,4 @@
-"""LabelMe's JSON: one file a film, with shapes and, if need be, the film itself."""
+"""LabelMe's JSON: one file an image, with shapes and, if need be, the image itself."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _WITHOUT_AREA = ("point", "points", "line", "linestrip")
 
 @dataclass(frozen=True, kw_only=True)
 class LabelMeFile:
-    """What a LabelMe file holds, without the embedded film.
+    """What a LabelMe file holds, without the embedded image.
 
     Args:
         shapes: those that have an area.
         points: label and (x, y) of every single point, in the file's order.
-        image_name: the film's path as the file states it.
-        has_image: is the film embedded?
+        image_name: the image's path as the file states it.
+        has_image: is the image embedded?
         size: (height, width) in px if stated.
         num_without_area: lines and degenerate shapes; single points are not counted.
     """
@@ -81,10 +81,10 @@ def read_labelme(path: Path) -> LabelMeFile:
 
 
 def find_image(file: LabelMeFile, images: Path | None) -> Path | None:
-    """The film that a LabelMe file is about: as it states it, else one of its own name.
+    """The image that a LabelMe file is about: as it states it, else one of its own name.
 
     Args:
-        images: where the films are; by default beside the file.
+        images: where the images are; by default beside the file.
     """
     # Files that were made on Windows have backslashes.
     stated = Path(*PureWindowsPath(file.image_name).parts) if file.image_name else None
@@ -98,7 +98,7 @@ def find_image(file: LabelMeFile, images: Path | None) -> Path | None:
 
 
 def read_embedded(path: Path) -> RawImage:
-    """The film inside a LabelMe file.
+    """The image inside a LabelMe file.
 
     Raises:
         ImageError: it is no picture that we can read.
@@ -106,11 +106,11 @@ def read_embedded(path: Path) -> RawImage:
     content = read_json(path, error=DatasetError)
     with TemporaryDirectory() as scratch:
         try:
-            film = read_image(_unpacked(content["imageData"], Path(scratch) / "film.png"))
+            image = read_image(_unpacked(content["imageData"], Path(scratch) / "image.png"))
         except (ImageError, TypeError, KeyError) as problem:
             what = problem.what if isinstance(problem, ImageError) else "is no text"
-            raise ImageError(f"the film in imageData {what}", where=path) from None
-    return RawImage(pixels=film.pixels, spacing_mm=None, path=path)
+            raise ImageError(f"the image in imageData {what}", where=path) from None
+    return RawImage(pixels=image.pixels, spacing_mm=None, path=path)
 
 
 def _parsed(item: Any) -> tuple[str, str, np.ndarray]:

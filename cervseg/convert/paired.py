@@ -1,4 +1,4 @@
-"""A folder of films and a folder of masks into a dataset."""
+"""A folder of images and a folder of masks into a dataset."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cervseg.convert.assembly import (
     nothing_converted,
 )
 from cervseg.convert.labelling import Labelling
-from cervseg.convert.pairing import Pair, Pairing, films_alone, pair_folders
+from cervseg.convert.pairing import Pair, Pairing, images_alone, pair_folders
 from cervseg.core.errors import DatasetError
 from cervseg.core.types import SpacingMm
 from cervseg.core.workers import map_cases
@@ -28,7 +28,7 @@ from cervseg.imageio import read_image, read_mask
 
 @dataclass(frozen=True, kw_only=True)
 class _Done:
-    """What the report needs to know of one film."""
+    """What the report needs to know of one image."""
 
     was_thresholded: bool
     was_rescaled: bool
@@ -45,8 +45,8 @@ class _ConvertPair:
     test: bool
 
     def __call__(self, pair: Pair) -> _Done:
-        film = read_image(pair.image)
-        pixels, was_rescaled = as_integers(film.pixels[0])
+        image = read_image(pair.image)
+        pixels, was_rescaled = as_integers(image.pixels[0])
         mask, was_thresholded = None, False
         if pair.mask is not None:
             stored = read_mask(pair.mask)
@@ -54,13 +54,13 @@ class _ConvertPair:
             try:
                 mask, was_thresholded = self.labelling.apply(stored)
             except DatasetError as problem:
-                raise DatasetError(problem.what, where=pair.mask, mend=problem.mend) from None
+                raise DatasetError(problem.what, where=pair.mask, hint=problem.hint) from None
         self.writer.add_case(pair.id, channels=[pixels], mask=mask, test=self.test)
         return _Done(
             was_thresholded=was_thresholded,
             was_rescaled=was_rescaled,
-            spacing_mm=film.spacing_mm,
-            spacing_source=film.spacing_source,
+            spacing_mm=image.spacing_mm,
+            spacing_source=image.spacing_source,
         )
 
 
@@ -78,9 +78,9 @@ def convert_paired(
     overwrite: bool = False,
     progress: bool = True,
 ) -> ConversionReport:
-    """Make a dataset of films and masks in any mix of formats, paired by name.
+    """Make a dataset of images and masks in any mix of formats, paired by name.
 
-    A film that cannot be used is named in the report, the others go on. Everything is written to a hidden
+    An image that cannot be used is named in the report, the others go on. Everything is written to a hidden
     folder beside ``folder`` and renamed at the end, so that a killed run leaves no partial dataset.
 
     Args:
@@ -88,12 +88,12 @@ def convert_paired(
         folder: the dataset's folder, .../raw_data/Dataset101_Name.
         labels: value in the masks -> label name, for masks of several values.
         label: the label's name where masks hold one: {0, 1}, {0, 255}, or soft edges (then cut at half).
-        test_images, test_masks: held-out films, masks optional, into imagesTs and labelsTs.
-        channel_name: what the films show, for dataset.json.
+        test_images, test_masks: held-out images, masks optional, into imagesTs and labelsTs.
+        channel_name: what the images show, for dataset.json.
         overwrite: replace ``folder`` if it is there.
 
     Raises:
-        DatasetError: a folder is missing, ``folder`` is there already, labels make no sense, or no film at
+        DatasetError: a folder is missing, ``folder`` is there already, labels make no sense, or no image at
             all could be converted (with the reasons).
     """
     labelling = Labelling(names=labels or {}, label=label)
@@ -121,7 +121,7 @@ def _convert(
             numbers.append(0)
             continue
         work = _ConvertPair(writer=writer, labelling=labelling, test=test)
-        title = "convert test films" if test else "convert"
+        title = "convert test images" if test else "convert"
         outcomes = map_cases(work, pairing.pairs, workers=workers, label=title, progress=progress)
         good = {o.item.id: o.result for o in outcomes if o.result is not None}
         left_out += failures(outcomes, [pair.image for pair in pairing.pairs])
@@ -129,7 +129,7 @@ def _convert(
         notes += _notes(pairing, list(good.values()), test=test)
         numbers.append(len(good))
         if both := done.keys() & good.keys():
-            notes.append(f"{len(both)} test film(s) are called like a training film, such as {min(both)}")
+            notes.append(f"{len(both)} test image(s) are called like a training image, such as {min(both)}")
         done = {**good, **done}
     if not numbers[0]:
         raise nothing_converted(left_out)
@@ -138,7 +138,7 @@ def _convert(
         num_training=numbers[0],
         num_test=numbers[1],
         labels=labelling.labels,
-        spacing_mm={case: film.spacing_mm for case, film in done.items() if film.spacing_mm is not None},
+        spacing_mm={case: image.spacing_mm for case, image in done.items() if image.spacing_mm is not None},
         channel_name=channel_name,
         left_out=left_out,
         notes=notes,
@@ -150,31 +150,34 @@ def _pairing(images: Path, masks: Path | None) -> Pairing:
     for folder in (images, masks):
         if folder is not None and not folder.is_dir():
             raise DatasetError("no such folder", where=folder)
-    pairing = films_alone(images) if masks is None else pair_folders(images, masks)
+    pairing = images_alone(images) if masks is None else pair_folders(images, masks)
     if not pairing.pairs:
         raise DatasetError(
-            f"none of the films has a mask of the same name in {masks}" if masks else "holds no films",
+            f"none of the images has a mask of the same name in {masks}" if masks else "holds no images",
             where=images,
-            mend="Films and masks are paired by their names without endings." if masks else "",
+            hint="Images and masks are paired by their names without endings." if masks else "",
         )
     return pairing
 
 
 def _without_partner(pairing: Pairing) -> list[str]:
     return [
-        *(f"{path}: a film without mask" for path in pairing.images_without_mask),
-        *(f"{path}: a mask without film" for path in pairing.masks_without_image),
+        *(f"{path}: an image without mask" for path in pairing.images_without_mask),
+        *(f"{path}: a mask without image" for path in pairing.masks_without_image),
         *(f"{path}: shares its name with another file" for path in pairing.doubled),
     ]
 
 
-def _notes(pairing: Pairing, films: Sequence[_Done], *, test: bool) -> list[str]:
-    sources = Counter(film.spacing_source for film in films if film.spacing_mm is not None)
+def _notes(pairing: Pairing, images: Sequence[_Done], *, test: bool) -> list[str]:
+    sources = Counter(image.spacing_source for image in images if image.spacing_mm is not None)
     lines = [
         (pairing.num_renamed, "paired although their names end differently (_mask, _0000 and the like)"),
-        (sum(film.was_thresholded for film in films), "with soft or noisy masks, cut at half"),
-        (sum(film.was_rescaled for film in films), "with fractions or negative values, rescaled to 16 bits"),
+        (sum(image.was_thresholded for image in images), "with soft or noisy masks, cut at half"),
+        (
+            sum(image.was_rescaled for image in images),
+            "with fractions or negative values, rescaled to 16 bits",
+        ),
         *((number, f"with pixel spacing from {source}") for source, number in sorted(sources.items())),
     ]
-    what = "test film(s)" if test else "film(s)"
+    what = "test image(s)" if test else "image(s)"
     return [f"{number} {what} {text}" for number, text in lines if number]

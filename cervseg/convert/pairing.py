@@ -1,4 +1,4 @@
-"""Which mask belongs to which film, judged by their names."""
+"""Which mask belongs to which image, judged by their names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHANNEL_ENDING = re.compile(r"_0000$")
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """A film and its mask; ``id`` is their common name. Only held-out films may lack a mask."""
+    """An image and its mask; ``id`` is their common name. Only held-out images may lack a mask."""
 
     id: str
     image: Path
@@ -40,8 +40,8 @@ class Pairing:
 def pair_folders(images: Path, masks: Path) -> Pairing:
     """Pair the files of two folders, which may be the same one, by their names without suffix.
 
-    A mask of exactly a film's name is preferred; else endings _mask, -mask, _seg, _label and the like are
-    taken off the mask's name, and _0000 off both. Films that come out with one name are all given up as
+    A mask of exactly an image's name is preferred; else endings _mask, -mask, _seg, _label and the like are
+    taken off the mask's name, and _0000 off both. Images that come out with one name are all given up as
     ``doubled``, and so are masks.
 
     Raises:
@@ -51,11 +51,11 @@ def pair_folders(images: Path, masks: Path) -> Pairing:
     if images.resolve() == masks.resolve():
         mask_files = [path for path in image_files if _MASK_ENDING.search(stem_of(path))]
         image_files = [path for path in image_files if path not in set(mask_files)]
-    films, exact = _by(image_files, case_id), _by(mask_files, stem_of)
+    by_case, exact = _by(image_files, case_id), _by(mask_files, stem_of)
     loose = _by(mask_files, _mask_id)
     pairs, lonely, doubled, used = [], [], [], set()
     num_renamed = 0
-    for case, paths in sorted(films.items()):
+    for case, paths in sorted(by_case.items()):
         stem = stem_of(paths[0])
         candidates = exact.get(stem) or exact.get(case) or loose.get(case, [])
         if len(paths) > 1 or len(candidates) > 1:
@@ -75,20 +75,20 @@ def pair_folders(images: Path, masks: Path) -> Pairing:
     )
 
 
-def films_alone(images: Path) -> Pairing:
-    """The films of a folder that has no masks; films of one name are given up as ``doubled``."""
-    films = _by(list_images(images), case_id)
+def images_alone(images: Path) -> Pairing:
+    """The images of a folder that has no masks; images of one name are given up as ``doubled``."""
+    image_files = _by(list_images(images), case_id)
     return Pairing(
-        pairs=tuple(Pair(id=c, image=p[0], mask=None) for c, p in sorted(films.items()) if len(p) == 1),
+        pairs=tuple(Pair(id=c, image=p[0], mask=None) for c, p in sorted(image_files.items()) if len(p) == 1),
         images_without_mask=(),
         masks_without_image=(),
-        doubled=tuple(path for paths in films.values() if len(paths) > 1 for path in paths),
+        doubled=tuple(path for paths in image_files.values() if len(paths) > 1 for path in paths),
         num_renamed=0,
     )
 
 
 def case_id(path: Path) -> str:
-    """A film's case: its file's name without suffix and without the channel number of nnU-Net, _0000."""
+    """An image's case: its file's name without suffix and without the channel number of nnU-Net, _0000."""
     return _CHANNEL_ENDING.sub("", stem_of(path))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 # Hue in OpenCV's half degrees; the paper's two bands, 0-10 and 160-180.
 LOW_BAND_END = 10
 HIGH_BAND_START = 160
-# Chroma is the largest minus the smallest of R, G and B. A grey film has none, but JPEG gives it up to about
+# Chroma is the largest minus the smallest of R, G and B. A grey image has none, but JPEG gives it up to about
 # 25; a pen's must stand clear of that.
 MIN_PEN_CHROMA = 60.0
 MIN_CHROMA = 30.0
@@ -19,7 +19,7 @@ _PEN_PERCENTILE = 90
 def red_chroma(picture: np.ndarray) -> np.ndarray:
     """How much red there is: chroma where the hue lies in the paper's two bands, else 0.
 
-    Where a pen's edge is blended with the grey film below, chroma is the pen's times the share of the pixel
+    Where a pen's edge is blended with the grey image below, chroma is the pen's times the share of the pixel
     that the pen covers, whatever the grey; saturation, which the paper may have cut, depends on that grey.
 
     Args:

@@ -26,7 +26,7 @@ class Shape:
     Args:
         label: its name as annotated.
         parts: polygons, each N x 2 float (x, y); the area is what lies in any of them.
-        mask: or h x w bool, whose upper left pixel is ``corner`` (x, y) on the film.
+        mask: or h x w bool, whose upper left pixel is ``corner`` (x, y) on the image.
         runs: or COCO's run lengths, plain or as text, of a mask of ``runs_size`` (height, width).
     """
 
@@ -43,7 +43,7 @@ class Drawn:
     """A mask, H x W uint8, and what happened on the way.
 
     ``has_overlap``: shapes of different labels overlap; the later one won. ``num_clipped`` shapes reach
-    beyond the film.
+    beyond the image.
     """
 
     mask: np.ndarray
@@ -73,7 +73,7 @@ def draw(shapes: Sequence[Shape], size: tuple[int, int], numbers: Mapping[str, i
         numbers: label name -> number in the mask; shapes of other names are not drawn.
 
     Raises:
-        DatasetError: run lengths do not fit the film; without ``where``.
+        DatasetError: run lengths do not fit the image; without ``where``.
     """
     mask = np.zeros(size, np.uint8)
     has_overlap, num_clipped = False, 0
@@ -90,7 +90,7 @@ def draw(shapes: Sequence[Shape], size: tuple[int, int], numbers: Mapping[str, i
 
 
 def _area(shape: Shape, size: tuple[int, int]) -> tuple[np.ndarray, bool]:
-    """H x W bool, and whether the shape reaches beyond the film by more than a pixel."""
+    """H x W bool, and whether the shape reaches beyond the image by more than a pixel."""
     inside = np.zeros(size, bool)
     if shape.runs is not None and shape.runs_size != size:
         (height, width) = shape.runs_size

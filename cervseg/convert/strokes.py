@@ -43,7 +43,7 @@ class _Ends:
         places, directions: N x 2 (x, y) in px, and unit vectors outwards.
         branches, strokes: the numbers of the line that each ends and of the stroke that it belongs to.
         lengths_px: of every branch, by number.
-        at_border: does the film's border cut the line there?
+        at_border: does the image's border cut the line there?
         middle, middle_branches, middle_strokes: M x 2 (x, y) of all middle lines and their numbers.
     """
 
@@ -87,7 +87,7 @@ def join_ends(strokes: np.ndarray, *, width_px: float) -> list[Joint]:
     distances = np.hypot(between[..., 0], between[..., 1])
     forward = np.einsum("ijk,ik->ij", between, ends.directions) / np.maximum(distances, 1e-6)
     cost = distances * (3 - forward - forward.T)
-    # What the film's border cuts goes on along it.
+    # What the image's border cuts goes on along it.
     along_border = np.logical_and.outer(ends.at_border, ends.at_border)
     cost[along_border] = distances[along_border]
     cost[np.not_equal.outer(ends.strokes, ends.strokes)] *= _FOREIGN

@@ -1,4 +1,4 @@
-"""Films with red stylus tracings into a dataset, as the paper made its masks (2.2)."""
+"""Images with red stylus tracings into a dataset, as the paper made its masks (2.2)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cervseg.convert.assembly import (
     nothing_converted,
 )
 from cervseg.convert.outline import EDGES
-from cervseg.convert.pairing import Pair, films_alone, pair_folders
+from cervseg.convert.pairing import Pair, images_alone, pair_folders
 from cervseg.convert.tracing import Tracing, read_tracing
 from cervseg.core.errors import DatasetError
 from cervseg.core.jsonio import write_json
@@ -30,21 +30,21 @@ from cervseg.dataset.writer import DatasetWriter
 from cervseg.imageio import RASTER_SUFFIXES, read_colors, read_image
 
 TRACINGS_FILE = "tracings.json"
-# What makes a film worth a second look.
+# What makes an image worth a second look.
 _LARGE_GAP_WIDTHS = 4
 _TINY = 0.15
 _UNLIKE = 2
-_MIN_FILMS_TO_COMPARE = 5
-# Share of the film's own spread. Films saved as JPEG, brighter or of another gamma have up to 0.08,
-# lateral films of two patients at least 0.21.
+_MIN_IMAGES_TO_COMPARE = 5
+# Share of the image's own spread. Images saved as JPEG, brighter or of another gamma have up to 0.08,
+# lateral images of two patients at least 0.21.
 _OTHER_PICTURE = 0.15
 _MIN_OTHER_GREY = 2.0
 _STEP = 7
 
 
 @dataclass(frozen=True, kw_only=True)
-class TracedFilm:
-    """One film of the dataset and what its tracing was like; ``doubts`` are reasons to look at it again.
+class TracedImage:
+    """One image of the dataset and what its tracing was like; ``doubts`` are reasons to look at it again.
 
     ``tracing`` is the picture that the mask was read from; ``test`` says in which part of the dataset it is.
     """
@@ -60,19 +60,19 @@ class TracedFilm:
 
 @dataclass(frozen=True, kw_only=True)
 class StylusReport(ConversionReport):
-    """A conversion's report, with every film's tracing; also in tracings.json of the dataset."""
+    """A conversion's report, with every image's tracing; also in tracings.json of the dataset."""
 
-    films: tuple[TracedFilm, ...]
+    images: tuple[TracedImage, ...]
 
     @property
-    def doubtful(self) -> tuple[TracedFilm, ...]:
-        """The films that somebody should look at."""
-        return tuple(film for film in self.films if film.doubts)
+    def doubtful(self) -> tuple[TracedImage, ...]:
+        """The images that somebody should look at."""
+        return tuple(image for image in self.images if image.doubts)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Source:
-    """The tracings of one part of the dataset, with the clean films where there are any."""
+    """The tracings of one part of the dataset, with the clean images where there are any."""
 
     pairs: tuple[Pair, ...]
     left_out: tuple[str, ...]
@@ -83,15 +83,15 @@ class _Source:
 
 @dataclass(frozen=True, kw_only=True)
 class _Done:
-    """What became of one film."""
+    """What became of one image."""
 
-    film: TracedFilm
+    image: TracedImage
     spacing_mm: SpacingMm | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class _ConvertTracing:
-    """The work on one film, as a picklable call. A pair's ``mask`` is its tracing."""
+    """The work on one image, as a picklable call. A pair's ``mask`` is its tracing."""
 
     writer: DatasetWriter
     edge: str
@@ -100,10 +100,10 @@ class _ConvertTracing:
     def __call__(self, pair: Pair) -> _Done:
         path = pair.mask or pair.image
         if path.suffix.lower() not in RASTER_SUFFIXES:
-            raise DatasetError("has no colours", where=path, mend="A tracing is a PNG, JPEG, TIFF or BMP.")
+            raise DatasetError("has no colours", where=path, hint="A tracing is a PNG, JPEG, TIFF or BMP.")
         picture = read_colors(path)
-        film = read_image(pair.image)
-        pixels, _ = as_integers(film.pixels[0])
+        image = read_image(pair.image)
+        pixels, _ = as_integers(image.pixels[0])
         check_same_size(pixels, picture, where=pair.image, what=f"its tracing {path.name}")
         found = read_tracing(picture, edge=self.edge)
         if not found.areas_px:
@@ -111,9 +111,9 @@ class _ConvertTracing:
         self.writer.add_case(pair.id, channels=[pixels], mask=found.mask, test=self.test)
         doubts = _doubts(found)
         if pair.mask is not None and _differs(pixels, picture, found.mask):
-            doubts.append("the film and its tracing look like different pictures")
+            doubts.append("the image and its tracing look like different pictures")
         return _Done(
-            film=TracedFilm(
+            image=TracedImage(
                 case=pair.id,
                 tracing=path,
                 test=self.test,
@@ -122,7 +122,7 @@ class _ConvertTracing:
                 gaps_px=tuple(round(gap, 1) for gap in found.gaps_px),
                 doubts=tuple(doubts),
             ),
-            spacing_mm=film.spacing_mm,
+            spacing_mm=image.spacing_mm,
         )
 
 
@@ -140,24 +140,24 @@ def convert_stylus(
     overwrite: bool = False,
     progress: bool = True,
 ) -> StylusReport:
-    """Make a dataset of films and masks from films on which outlines were traced in red.
+    """Make a dataset of images and masks from images on which outlines were traced in red.
 
     Args:
-        tracings: folder of the traced films: PNG, JPEG, TIFF or BMP in colours.
+        tracings: folder of the traced images: PNG, JPEG, TIFF or BMP in colours.
         folder: the dataset's folder, .../raw_data/Dataset101_Name.
-        images: folder of the same films without tracings, of the same names and sizes. Without it the traced
-            pictures themselves become the films, and a note says that they show what is to be found.
-        test_tracings, test_images: the same for held-out films, into imagesTs and labelsTs; their clean films
+        images: folder of the same images without tracings, of the same names and sizes. Without it the traced
+            pictures themselves become the images, and a note says that they show what is to be found.
+        test_tracings, test_images: the same for held-out images, into imagesTs and labelsTs; their clean images
             may lie in ``images`` too.
         label: what is traced.
         edge: where a mask ends; see :func:`cervseg.convert.tracing.read_tracing`.
         overwrite: replace ``folder`` if it is there.
 
     Raises:
-        DatasetError: a folder is missing, ``folder`` is there already, or no film at all could be converted.
+        DatasetError: a folder is missing, ``folder`` is there already, or no image at all could be converted.
     """
     if edge not in EDGES:
-        raise DatasetError(f"{edge!r} is no edge", where="--edge", mend=f"Known: {', '.join(EDGES)}.")
+        raise DatasetError(f"{edge!r} is no edge", where="--edge", hint=f"Known: {', '.join(EDGES)}.")
     labels = {"background": 0, label: 1}
     check_labels(labels, where="--label")
     check_target(folder, overwrite=overwrite)
@@ -174,39 +174,39 @@ def convert_stylus(
             done += [outcome.result for outcome in outcomes if outcome.result is not None]
             left_out += failures(outcomes, [pair.image for pair in source.pairs])
             left_out += source.left_out
-        films = _compared([item.film for item in done])
-        num_training = sum(not film.test for film in films)
+        listed = _compared([item.image for item in done])
+        num_training = sum(not image.test for image in listed)
         if not num_training:
             raise nothing_converted(left_out)
         report = finish(
             writer,
             num_training=num_training,
-            num_test=len(films) - num_training,
+            num_test=len(listed) - num_training,
             labels=labels,
-            spacing_mm={item.film.case: item.spacing_mm for item in done if item.spacing_mm is not None},
+            spacing_mm={item.image.case: item.spacing_mm for item in done if item.spacing_mm is not None},
             channel_name=channel_name,
             left_out=left_out,
-            notes=_notes(sources, films),
+            notes=_notes(sources, listed),
             folder=folder,
         )
-        write_json(writer.folder / TRACINGS_FILE, films)
-    return StylusReport(**vars(report), films=tuple(films))
+        write_json(writer.folder / TRACINGS_FILE, listed)
+    return StylusReport(**vars(report), images=tuple(listed))
 
 
 def _source(tracings: Path, images: Path | None, *, test: bool) -> _Source:
     for folder in (tracings, images):
         if folder is not None and not folder.is_dir():
             raise DatasetError("no such folder", where=folder)
-    pairing = films_alone(tracings) if images is None else pair_folders(images, tracings)
+    pairing = images_alone(tracings) if images is None else pair_folders(images, tracings)
     if not pairing.pairs:
         what = (
             "holds no pictures"
             if images is None
-            else f"none of its pictures has a film of its name in {images}"
+            else f"none of its pictures has an image of its name in {images}"
         )
         raise DatasetError(what, where=tracings)
     left_out = [
-        *(f"{path}: a tracing without film" for path in pairing.masks_without_image),
+        *(f"{path}: a tracing without image" for path in pairing.masks_without_image),
         *(f"{path}: shares its name with another file" for path in pairing.doubled),
     ]
     return _Source(
@@ -233,54 +233,54 @@ def _doubts(found: Tracing) -> list[str]:
             gap_px > _LARGE_GAP_WIDTHS * found.width_px,
             f"an open stroke was closed over a gap of {gap_px:.0f} px",
         ),
-        (found.touches_border, "a mask touches the film's border"),
+        (found.touches_border, "a mask touches the image's border"),
     ]
     return [text for holds, text in lines if holds]
 
 
 def _differs(pixels: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> bool:
-    """Are film and traced picture different films? Most pixels carry no stroke, so their median tells."""
-    film = pixels.astype(np.float32) / (np.iinfo(pixels.dtype).max / 255)
+    """Are image and traced picture different images? Most pixels carry no stroke, so their median tells."""
+    image = pixels.astype(np.float32) / (np.iinfo(pixels.dtype).max / 255)
     grey = picture.astype(np.float32).mean(axis=2)
-    film, grey = film[mask == 0][::_STEP], grey[mask == 0][::_STEP]
+    image, grey = image[mask == 0][::_STEP], grey[mask == 0][::_STEP]
     # A tablet may save at another brightness, contrast or gamma; a parabola fitted through takes that out.
-    fitted = np.polynomial.Polynomial.fit(film, grey, 2)
-    unexplained = np.median(np.abs(fitted(film) - grey))
+    fitted = np.polynomial.Polynomial.fit(image, grey, 2)
+    unexplained = np.median(np.abs(fitted(image) - grey))
     spread = np.median(np.abs(grey - np.median(grey)))
     return bool(unexplained > max(_OTHER_PICTURE * spread, _MIN_OTHER_GREY))
 
 
-def _compared(films: Sequence[TracedFilm]) -> list[TracedFilm]:
-    """The films with those doubts that only the others can tell."""
-    counts = [len(film.areas_px) for film in films]
+def _compared(images: Sequence[TracedImage]) -> list[TracedImage]:
+    """The images with those doubts that only the others can tell."""
+    counts = [len(image.areas_px) for image in images]
     usual = float(np.median(counts)) if counts else 0.0
     compared = []
-    for film, count in zip(films, counts):
-        doubts = list(film.doubts)
-        if len(films) >= _MIN_FILMS_TO_COMPARE and abs(count - usual) >= _UNLIKE:
-            doubts.append(f"{count} separate mask(s), the films have {usual:g} as a rule")
-        tiny = sum(area < _TINY * float(np.median(film.areas_px)) for area in film.areas_px)
+    for image, count in zip(images, counts):
+        doubts = list(image.doubts)
+        if len(images) >= _MIN_IMAGES_TO_COMPARE and abs(count - usual) >= _UNLIKE:
+            doubts.append(f"{count} separate mask(s), the images have {usual:g} as a rule")
+        tiny = sum(area < _TINY * float(np.median(image.areas_px)) for area in image.areas_px)
         if tiny:
             doubts.append(f"{tiny} mask(s) are tiny beside the others")
-        compared.append(TracedFilm(**{**vars(film), "doubts": tuple(doubts)}))
+        compared.append(TracedImage(**{**vars(image), "doubts": tuple(doubts)}))
     return compared
 
 
-def _notes(sources: Sequence[_Source], films: Sequence[TracedFilm]) -> list[str]:
+def _notes(sources: Sequence[_Source], images: Sequence[TracedImage]) -> list[str]:
     notes = []
     if not all(source.is_clean for source in sources):
         notes.append(
-            "without a folder of clean films the traced pictures are the films: they still show the "
+            "without a folder of clean images the traced pictures are the images: they still show the "
             "tracings, so a network would learn to find lines; use them for a trial only"
         )
     used = {pair.image for source in sources for pair in source.pairs}
     untraced = {path for source in sources for path in source.untraced} - used
     if untraced:
-        notes.append(f"{len(untraced)} film(s) without tracing are not used")
-    closed = sum(bool(film.gaps_px) for film in films)
+        notes.append(f"{len(untraced)} image(s) without tracing are not used")
+    closed = sum(bool(image.gaps_px) for image in images)
     if closed:
-        notes.append(f"{closed} film(s) with open strokes that were closed")
-    both = {film.case for film in films if film.test} & {film.case for film in films if not film.test}
+        notes.append(f"{closed} image(s) with open strokes that were closed")
+    both = {image.case for image in images if image.test} & {image.case for image in images if not image.test}
     if both:
-        notes.append(f"{len(both)} test film(s) are called like a training film, such as {min(both)}")
+        notes.append(f"{len(both)} test image(s) are called like a training image, such as {min(both)}")
     return notes

@@ -1,4 +1,4 @@
-"""A user's table of films, as CSV: pixel sizes, sex and age, from the columns that the user names."""
+"""A user's table of images, as CSV: pixel sizes, sex and age, from the columns that the user names."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Columns:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FilmTable:
-    """What a table says, by film id: pixel sizes (row, column) in mm, sex and age.
+class ImageTable:
+    """What a table says, by image id: pixel sizes (row, column) in mm, sex and age.
 
     ``problems`` are remarks on cells that could not be used.
     """
@@ -37,7 +37,7 @@ class FilmTable:
     problems: tuple[str, ...]
 
 
-def read_table(path: Path, columns: Columns, *, id_digits: int = 7) -> FilmTable:
+def read_table(path: Path, columns: Columns, *, id_digits: int = 7) -> ImageTable:
     """Read a CSV file with a header; comma, semicolon or tab, whichever the header has most of.
 
     Args:
@@ -52,24 +52,24 @@ def read_table(path: Path, columns: Columns, *, id_digits: int = 7) -> FilmTable
     header = [name.strip() for name in rows[0]] if rows else []
     wanted = [name for name in (columns.id, columns.spacing, columns.sex, columns.age) if name is not None]
     if missing := [name for name in wanted if name not in header]:
-        raise DatasetError(f"has no column {missing[0]!r}", where=path, mend=f"It has: {', '.join(header)}.")
+        raise DatasetError(f"has no column {missing[0]!r}", where=path, hint=f"It has: {', '.join(header)}.")
     place = {name: header.index(name) for name in wanted}
     spacing: dict[str, SpacingMm] = {}
     attributes: dict[str, CaseAttributes] = {}
     problems: list[str] = []
     for row in rows[1:]:
         cells = {name: row[at].strip() if at < len(row) else "" for name, at in place.items()}
-        film = _film_id(cells[columns.id], id_digits)
-        if not film:
+        image = _image_id(cells[columns.id], id_digits)
+        if not image:
             continue
         if columns.spacing is not None and cells[columns.spacing]:
             side = _number(cells[columns.spacing])
             if side is not None and _SPACING_MM[0] <= side <= _SPACING_MM[1]:
-                spacing[film] = (side, side)
+                spacing[image] = (side, side)
             else:
-                problems.append(f"{film}: {cells[columns.spacing]!r} is no pixel size in mm")
+                problems.append(f"{image}: {cells[columns.spacing]!r} is no pixel size in mm")
         age = None if columns.age is None else _number(cells[columns.age])
-        attributes[film] = CaseAttributes(
+        attributes[image] = CaseAttributes(
             sex=(cells[columns.sex] or None) if columns.sex is not None else None,
             age_years=age if age is not None and 0 <= age <= _MAX_AGE else None,
         )
@@ -77,26 +77,26 @@ def read_table(path: Path, columns: Columns, *, id_digits: int = 7) -> FilmTable
         raise DatasetError(
             f"column {columns.spacing!r} holds no pixel sizes in mm, such as 0.15 ({problems[0]})",
             where=path,
-            mend="Bring them to millimetres a pixel first.",
+            hint="Bring them to millimetres a pixel first.",
         )
-    return FilmTable(spacing_mm=spacing, attributes=attributes, problems=tuple(problems))
+    return ImageTable(spacing_mm=spacing, attributes=attributes, problems=tuple(problems))
 
 
 def _rows(path: Path) -> list[list[str]]:
     if path.suffix.lower() in (".xlsx", ".xls", ".ods"):
-        raise DatasetError("is a spreadsheet", where=path, mend="Save it as CSV.")
+        raise DatasetError("is a spreadsheet", where=path, hint="Save it as CSV.")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise DatasetError("no such file", where=path) from None
     except (OSError, UnicodeDecodeError):
-        raise DatasetError("cannot be read as text", where=path, mend="Save it as CSV in UTF-8.") from None
+        raise DatasetError("cannot be read as text", where=path, hint="Save it as CSV in UTF-8.") from None
     lines = text.splitlines()
     delimiter = max(",;\t", key=lines[0].count) if lines else ","
     return [row for row in csv.reader(lines, delimiter=delimiter) if row]
 
 
-def _film_id(text: str, digits: int) -> str:
+def _image_id(text: str, digits: int) -> str:
     stem = text.removesuffix(".0") if text.endswith(".0") else Path(text).stem
     return stem.zfill(digits) if stem.isdecimal() else stem
 

@@ -15,7 +15,7 @@ from cervseg.convert.outline import distance_to, inside_of, num_between
 from cervseg.convert.redpen import cut_of, red_chroma
 from cervseg.convert.strokes import EIGHT, Joint, draw_joints, join_ends, stroke_width
 
-# What a red thing must be to count as a tracing, in shares of the film's area, sides and circumference.
+# What a red thing must be to count as a tracing, in shares of the image's area, sides and circumference.
 MIN_AREA = 0.0002
 MAX_AREA = 0.3
 _MAX_ON_BORDER = 0.08
@@ -28,7 +28,7 @@ _MAX_LETTER = 0.08
 _LETTER_LOOSE = 0.12
 _LETTER_ENCLOSED = 0.32
 _MIN_STROKE_PX = 4
-# Outlines are drawn finer than the film before their middle is sought.
+# Outlines are drawn finer than the image before their middle is sought.
 _FINE = 3
 _MAX_FINE_SIDE_PX = 2000
 
@@ -56,7 +56,7 @@ class Tracing:
         num_between: enclosed areas that lie between other outlines; they are in the mask, which is right
             where tracings overlap and wrong where two merely touch in two places.
         num_other: other red things that are no tracings: frames, letters and areas that are too small.
-        touches_border: does the mask reach the film's border?
+        touches_border: does the mask reach the image's border?
     """
 
     mask: np.ndarray
@@ -81,7 +81,7 @@ def read_tracing(picture: np.ndarray, *, edge: str = "middle") -> Tracing:
     """Fill the red outlines of a picture.
 
     Args:
-        picture: H x W x 3 uint8, RGB: a film with tracings.
+        picture: H x W x 3 uint8, RGB: an image with tracings.
         edge: where a mask ends: on the "middle" of the stroke, where its maker aimed; on its "outer" side,
             which is what filling the strokes' own contours gives; on its "inner" side.
 
@@ -154,7 +154,7 @@ def _outline_filled(
     width_px: float,
     edge: str,
 ) -> tuple[np.ndarray, tuple[slice, slice]]:
-    """The inside of one outline, as uint8 {0, 1} of the part of the film that ``place`` tells."""
+    """The inside of one outline, as uint8 {0, 1} of the part of the image that ``place`` tells."""
     margin = 3
     rows, columns = part.place
     top, left = max(0, rows.start - margin), max(0, columns.start - margin)
@@ -178,7 +178,7 @@ def _outline_filled(
 
 
 def _is_frame(labels: np.ndarray, part: _Part) -> bool:
-    """Does it run along the film's border, or round most of the film?"""
+    """Does it run along the image's border, or round most of the image?"""
     height, width = labels.shape
     stroke = labels[part.place] == part.number
     if _touches(part, labels.shape) and (

@@ -14,19 +14,19 @@ class CervsegError(Exception):
     The command line prints ``str(error)`` as one line and exits with code 2.
     """
 
-    def __init__(self, what: str, *, where: object = "", mend: str = "") -> None:
+    def __init__(self, what: str, *, where: object = "", hint: str = "") -> None:
         self.what = what
         self.where = str(where)
-        self.mend = mend
+        self.hint = hint
         super().__init__(what)
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{text}. {self.mend}" if self.mend else text
+        return f"{text}. {self.hint}" if self.hint else text
 
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
         # Exceptions cross process borders; keyword-only arguments need this to survive pickling.
-        return _rebuild, (type(self), self.what, self.where, self.mend)
+        return _rebuild, (type(self), self.what, self.where, self.hint)
 
 
 class DatasetError(CervsegError):
@@ -49,5 +49,5 @@ class ImageError(CervsegError):
     """An image file cannot be read or does not hold a usable image."""
 
 
-def _rebuild(kind: type[CervsegError], what: str, where: str, mend: str) -> CervsegError:
-    return kind(what, where=where, mend=mend)
+def _rebuild(kind: type[CervsegError], what: str, where: str, hint: str) -> CervsegError:
+    return kind(what, where=where, hint=hint)

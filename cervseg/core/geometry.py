@@ -1,4 +1,4 @@
-"""Where a film lies in a network's frame, and the exact way back.
+"""Where an image lies in a network's frame, and the exact way back.
 
 Pixel centres are the integers: the pixel in row r and column c has its centre at the point (c, r), as in
 OpenCV. All matrices are 2 x 3 or 3 x 3 float64 and act on column vectors (x, y, 1).
@@ -13,12 +13,12 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """The affine map between a film and its network frame.
+    """The affine map between an image and its network frame.
 
     Args:
-        image_size: (height, width) of the film in px.
+        image_size: (height, width) of the image in px.
         network_size: (height, width) of the network frame in px.
-        to_network: 3 x 3 row-major nested tuple, film point (x, y, 1) -> network point.
+        to_network: 3 x 3 row-major nested tuple, image point (x, y, 1) -> network point.
     """
 
     image_size: tuple[int, int]
@@ -27,12 +27,12 @@ class Placement:
 
     @property
     def matrix_to_network(self) -> np.ndarray:
-        """3 x 3 float64, film -> network."""
+        """3 x 3 float64, image -> network."""
         return np.array(self.to_network, dtype=np.float64)
 
     @property
     def matrix_to_image(self) -> np.ndarray:
-        """3 x 3 float64, network -> film: the exact inverse of ``matrix_to_network``."""
+        """3 x 3 float64, network -> image: the exact inverse of ``matrix_to_network``."""
         return np.linalg.inv(self.matrix_to_network)
 
 
@@ -44,9 +44,9 @@ def scale_matrix(scale_x: float, scale_y: float) -> np.ndarray:
 
 
 def place(*, image_size: tuple[int, int], network_size: tuple[int, int], resize: str) -> Placement:
-    """Place a film in a network frame.
+    """Place an image in a network frame.
 
-    "stretch" fills the frame, whatever the aspect; "pad" keeps the aspect and centres the film, so that
+    "stretch" fills the frame, whatever the aspect; "pad" keeps the aspect and centres the image, so that
     the margins are equal within one pixel.
 
     Raises:
@@ -85,7 +85,7 @@ def about_centre(
 ) -> np.ndarray:
     """3 x 3 affine in a frame of ``size``: flip, shear, scale and rotate about its centre, then move.
 
-    Positive angles turn counter-clockwise as the film is seen (y points down). ``translation_px`` is (x, y).
+    Positive angles turn counter-clockwise as the image is seen (y points down). ``translation_px`` is (x, y).
     """
     height, width = size
     centre_x, centre_y = (width - 1) / 2, (height - 1) / 2

@@ -109,7 +109,7 @@ def _convert_dataclass(kind: Any, value: Any, where: str, error: type[CervsegErr
     known = {f.name: f for f in fields(kind)}
     unknown = sorted(set(value) - set(known))
     if unknown:
-        raise error(f"unknown field {unknown[0]!r}", where=where, mend=f"Known fields: {', '.join(known)}.")
+        raise error(f"unknown field {unknown[0]!r}", where=where, hint=f"Known fields: {', '.join(known)}.")
     required = {n for n, f in known.items() if f.default is MISSING and f.default_factory is MISSING}
     missing = sorted(required - set(value))
     if missing:

@@ -1,4 +1,4 @@
-"""The folder convention of a workspace, and files that appear whole or not at all."""
+"""Every folder and file name of a workspace, and files that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,6 +13,174 @@ from pathlib import Path
 from cervseg.core.errors import DatasetError
 
 _DATASET_FOLDER = re.compile(r"^Dataset(\d{3,})_([A-Za-z0-9][A-Za-z0-9_.-]*)$")
+
+
+@dataclass(frozen=True)
+class FoldFolder:
+    """One fold of a model: ``results/Dataset.../Trainer__plans__variant/fold_0``."""
+
+    path: Path
+
+    @staticmethod
+    def is_fold(path: Path) -> bool:
+        """Is this folder named like a fold?"""
+        return path.name.startswith("fold_")
+
+    @property
+    def name(self) -> str:
+        """The folder's name, "fold_0"."""
+        return self.path.name
+
+    @property
+    def fold(self) -> str:
+        """The fold's number as text, or "all"."""
+        return self.path.name.removeprefix("fold_")
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint for prediction."""
+        return self.path / "checkpoint_best.pt"
+
+    @property
+    def latest(self) -> Path:
+        """The checkpoint that an interrupted training resumes from."""
+        return self.path / "checkpoint_latest.pt"
+
+    @property
+    def log(self) -> Path:
+        """One line per epoch."""
+        return self.path / "log.jsonl"
+
+    @property
+    def progress_figure(self) -> Path:
+        """Curves of loss, Dice and learning rate."""
+        return self.path / "progress.png"
+
+    @property
+    def validation(self) -> PredictionFolder:
+        """The masks of the validation cases."""
+        return PredictionFolder(self.path / "validation")
+
+    @property
+    def summary(self) -> Path:
+        """The scores of the validation cases."""
+        return self.path / "summary.json"
+
+    @property
+    def finished(self) -> Path:
+        """Written last: how the training of this fold ended."""
+        return self.path / "finished.json"
+
+    @property
+    def model(self) -> ModelFolder:
+        """The model that the fold belongs to."""
+        return ModelFolder(self.path.parent)
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """One model, all of its folds: ``results/Dataset.../Trainer__plans__variant``."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name, "Trainer__plans__variant"."""
+        return self.path.name
+
+    @property
+    def dataset_name(self) -> str:
+        """The dataset that it was trained on, "Dataset001_Name"."""
+        return self.path.parent.name
+
+    @property
+    def record(self) -> Path:
+        """What was trained: the trainer's name and its configuration."""
+        return self.path / "trainer.json"
+
+    @property
+    def plan(self) -> Path:
+        """The plan as the trainer saw it."""
+        return self.path / "plans.json"
+
+    @property
+    def dataset(self) -> Path:
+        """The description of the training dataset."""
+        return self.path / "dataset.json"
+
+    @property
+    def crossval_summary(self) -> Path:
+        """The scores of all folds, pooled."""
+        return self.path / "crossval_summary.json"
+
+    def fold(self, fold: str | int) -> FoldFolder:
+        """A fold by its number or "all", whether it exists or not."""
+        return FoldFolder(self.path / f"fold_{fold}")
+
+    def folds(self) -> list[FoldFolder]:
+        """The folds that exist, sorted by name."""
+        return [FoldFolder(path) for path in sorted(self.path.glob("fold_*"))]
+
+    def trained_folds(self) -> list[FoldFolder]:
+        """The folds that have a checkpoint for prediction.
+
+        A network that has seen every case is a model of its own: "all" is left out where another fold is
+        there.
+        """
+        found = [fold for fold in self.folds() if fold.best.is_file()]
+        return [fold for fold in found if fold.fold != "all"] or found
+
+
+@dataclass(frozen=True)
+class PredictionFolder:
+    """A folder of predicted masks."""
+
+    path: Path
+
+    @property
+    def record(self) -> Path:
+        """Which model and options made the masks, and whether the run ended."""
+        return self.path / "prediction.json"
+
+    @property
+    def dataset(self) -> Path:
+        """The names of the labels."""
+        return self.path / "dataset.json"
+
+    @property
+    def summary(self) -> Path:
+        """The scores of the masks, where they were evaluated."""
+        return self.path / "summary.json"
+
+    @property
+    def overlays(self) -> Path:
+        """Pictures of the masks over their images."""
+        return self.path / "overlays"
+
+    def mask(self, case: str) -> Path:
+        """The mask of a case of a dataset."""
+        return self.path / f"{case}.png"
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """A study of one dataset: ``results/Dataset.../study``."""
+
+    path: Path
+
+    @property
+    def record(self) -> Path:
+        """Every finished model, and what is missing."""
+        return self.path / "study.json"
+
+    @property
+    def figures(self) -> Path:
+        """Figures as PNG and SVG."""
+        return self.path / "figures"
+
+    def predictions(self, model: ModelFolder) -> PredictionFolder:
+        """The masks of the study's images that a model made."""
+        return PredictionFolder(self.path / "predictions" / model.path.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +200,7 @@ class Workspace:
         return self.root / "raw_data"
 
     def raw(self, dataset: str) -> Path:
-        """The raw films and masks of one dataset."""
+        """The raw images and masks of one dataset."""
         return self.raw_data / dataset
 
     def plans(self, dataset: str) -> Path:
@@ -48,14 +216,26 @@ class Workspace:
         """Where all models lie."""
         return self.root / "results"
 
-    def model(self, dataset: str, trainer: str, variant: str, *, seed: int = 0) -> Path:
+    def plan_file(self, dataset: str) -> Path:
+        """The plan of one dataset."""
+        return self.plans(dataset) / "plans.json"
+
+    def fingerprint_file(self, dataset: str) -> Path:
+        """The fingerprint of one dataset."""
+        return self.plans(dataset) / "dataset_fingerprint.json"
+
+    def splits_file(self, dataset: str) -> Path:
+        """The folds of one dataset."""
+        return self.preprocessed(dataset) / "splits_final.json"
+
+    def model(self, dataset: str, trainer: str, variant: str, *, seed: int = 0) -> ModelFolder:
         """The folder of one model: its folds, its plan and what it was trained with; seeds never mix."""
         name = f"{trainer}__plans__{variant}" + (f"__seed{seed}" if seed else "")
-        return self.results / dataset / name
+        return ModelFolder(self.results / dataset / name)
 
-    def study(self, dataset: str) -> Path:
+    def study(self, dataset: str) -> StudyFolder:
         """Tables, statistics and figures over the models of a dataset."""
-        return self.results / dataset / "study"
+        return StudyFolder(self.results / dataset / "study")
 
     @property
     def last_model_file(self) -> Path:
@@ -92,10 +272,10 @@ class Workspace:
                 raise DatasetError(
                     f"dataset number {number} is taken more than once",
                     where=self.raw_data,
-                    mend=f"Use a full name: {', '.join(found)}.",
+                    hint=f"Use a full name: {', '.join(found)}.",
                 )
         have = f"There are: {', '.join(known)}." if known else "There is none yet; cervseg_convert makes one."
-        raise DatasetError(f"no dataset {text!r}", where=self.root, mend=have)
+        raise DatasetError(f"no dataset {text!r}", where=self.root, hint=have)
 
 
 def dataset_folder_name(number: str | int, name: str) -> str:
@@ -108,7 +288,7 @@ def dataset_folder_name(number: str | int, name: str) -> str:
     if not _DATASET_FOLDER.match(text):
         raise DatasetError(
             f"{number!r} and {name!r} make no dataset name",
-            mend="Give a whole number and a name of letters, digits, dot, dash and underscore.",
+            hint="Give a whole number and a name of letters, digits, dot, dash and underscore.",
         )
     return text
 
@@ -118,7 +298,7 @@ def dataset_number(folder_name: str) -> int:
     match = _DATASET_FOLDER.match(folder_name)
     if not match:
         raise DatasetError(
-            f"{folder_name!r} is not a dataset folder name", mend="It must look like Dataset001_Name."
+            f"{folder_name!r} is not a dataset folder name", hint="It must look like Dataset001_Name."
         )
     return int(match.group(1))
 

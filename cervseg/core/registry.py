@@ -33,7 +33,7 @@ def available(group: str) -> dict[str, EntryPoint]:
             raise PluginError(
                 f"two plug-ins are called {point.name!r} ({other.value} and {point.value})",
                 where=group,
-                mend="Uninstall one of the packages or rename its entry point.",
+                hint="Uninstall one of the packages or rename its entry point.",
             )
         found[point.name] = point
     for name, plugin in _registered[group].items():
@@ -50,10 +50,10 @@ def find(group: str, name: str) -> EntryPoint:
     points = available(group)
     if name not in points:
         near = difflib.get_close_matches(name, points, n=3, cutoff=0.4) or list(points)
-        mend = f"Did you mean {' or '.join(near)}?"
+        hint = f"Did you mean {' or '.join(near)}?"
         if group == NETWORKS:  # mostly a checkpoint of somebody's plug-in
-            mend += " Else install the plug-in that it is from, or give its --trainer-file."
-        raise PluginError(f"no plug-in {name!r}", where=group, mend=mend)
+            hint += " Else install the plug-in that it is from, or give its --trainer-file."
+        raise PluginError(f"no plug-in {name!r}", where=group, hint=hint)
     return points[name]
 
 
@@ -90,7 +90,7 @@ def register(group: str, name: str, plugin: Any) -> None:
     other = available(group).get(name)
     if other is not None and other.value != _value(plugin):
         raise PluginError(
-            f"the name {name!r} is taken ({other.value})", where=group, mend="Choose another name."
+            f"the name {name!r} is taken ({other.value})", where=group, hint="Choose another name."
         )
     _registered[group][name] = plugin
 
@@ -102,18 +102,18 @@ def import_file(path: Path) -> ModuleType:
         PluginError: it is not there, or fails; names the line.
     """
     if not path.is_file():
-        raise PluginError("no such file", where=path, mend="Name a Python file with a trainer in it.")
+        raise PluginError("no such file", where=path, hint="Name a Python file with a trainer in it.")
     name = "cervseg_file_" + re.sub(r"\W", "_", path.stem)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise PluginError("is no Python file", where=path, mend="Its name must end in .py.")
+        raise PluginError("is no Python file", where=path, hint="Its name must end in .py.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
     except Exception as problem:  # somebody's code
-        mend = problem.mend if isinstance(problem, CervsegError) else ""
-        raise PluginError(_reason(problem), where=f"{path}:{_line(problem, path)}", mend=mend) from problem
+        hint = problem.hint if isinstance(problem, CervsegError) else ""
+        raise PluginError(_reason(problem), where=f"{path}:{_line(problem, path)}", hint=hint) from problem
     return module
 
 

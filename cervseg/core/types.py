@@ -18,7 +18,7 @@ import numpy as np
 from cervseg.core.geometry import Placement
 
 SpacingMm = tuple[float, float]
-Measures = dict[str, float | None]
+MetricValues = dict[str, float | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class DatasetDescription:
     """dataset.json: nnU-Net v2's fields under our names.
 
     ``labels`` maps names to consecutive integers, background = 0. ``groups`` maps a case id to the
-    patient (or other group) whose films must never be split over two folds; a case that is not named is
+    patient (or other group) whose images must never be split over two folds; a case that is not named is
     its own group.
     """
 
@@ -46,7 +46,7 @@ class DatasetDescription:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One film: its id, its image files (one a channel), its mask where there is one, its group."""
+    """One image: its id, its image files (one a channel), its mask where there is one, its group."""
 
     id: str
     images: tuple[Path, ...]
@@ -56,7 +56,7 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class RawImage:
-    """A film as its file holds it: C x H x W uint8, uint16 or float32."""
+    """An image as its file holds it: C x H x W uint8, uint16 or float32."""
 
     pixels: np.ndarray
     spacing_mm: SpacingMm | None
@@ -77,10 +77,10 @@ class Distribution:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelFingerprint:
-    """How one label looks: shares of the film's area, connected components, width in px.
+    """How one label looks: shares of the image's area, connected components, width in px.
 
-    ``mirror_overlap``: how much of the label, all films together, lies where its mirror image lies; 1 where
-    left and right are alike, or films face both ways, 0 where it is always on one side (or was not measured).
+    ``mirror_overlap``: how much of the label, all images together, lies where its mirror image lies; 1 where
+    left and right are alike, or images face both ways, 0 where it is always on one side (or was not measured).
     """
 
     num_cases: int
@@ -149,10 +149,10 @@ class Hyperparameters:
     """What a training run is steered by; ``--set name=value`` replaces one.
 
     What has a default is off, or common to all. ``accumulate`` batches make one step of the optimizer.
-    ``ema_decay`` = 0 keeps no average of the weights; see :mod:`cervseg.training.average`. Of the network's
+    ``ema_decay`` = 0 keeps no average of the weights; see :mod:`cervseg.training.ema`. Of the network's
     encoder, ``freeze_encoder`` trains nothing, ``train_last_blocks`` its last blocks only (-1: all),
     ``lora_rank`` low-rank updates of its attention (0: none), ``layer_decay`` each block that much slower
-    than the next (1: none); see :mod:`cervseg.training.trainable`. ``checkpoint_blocks`` computes its blocks
+    than the next (1: none); see :mod:`cervseg.training.freezing`. ``checkpoint_blocks`` computes its blocks
     anew in the backward pass: less memory, more time, the same result. ``distill_weight`` is what a teacher
     counts where there is one; see :mod:`cervseg.training.distillation`.
     """
@@ -178,10 +178,10 @@ class Hyperparameters:
 
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """One way to bring films to a network of one family.
+    """One way to bring images to a network of one family.
 
     ``input_size`` is (height, width) in px, each a multiple of 32. ``resize`` is "pad" (aspect kept) or
-    "stretch". ``normalization`` is "unit" ([0, 1]), "zscore" (each film by its own mean and deviation)
+    "stretch". ``normalization`` is "unit" ([0, 1]), "zscore" (each image by its own mean and deviation)
     or "sam" (SAM's pixel mean and standard deviation). ``network`` holds the size arguments of this
     family's networks, ``loss`` the family's default loss.
     """
@@ -228,7 +228,7 @@ class NetworkSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedCase:
-    """A film in its network frame: float32 C x H x W, normalized; ``placement`` leads back to the film.
+    """An image in its network frame: float32 C x H x W, normalized; ``placement`` leads back to the image.
 
     ``points`` are for networks that take them: N x 3 float64, rows (x, y, label plane) in the same frame.
     """
@@ -241,7 +241,7 @@ class PreparedCase:
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """A result in the film's own frame: ``mask`` H x W uint8, ``probabilities`` L x H x W float32 in
+    """A result in the image's own frame: ``mask`` H x W uint8, ``probabilities`` L x H x W float32 in
     [0, 1], one plane a foreground label."""
 
     mask: np.ndarray
@@ -251,7 +251,7 @@ class Prediction:
 
 @dataclass(frozen=True, kw_only=True)
 class CaseScore:
-    """The measures of one case, label name -> measure -> value; an undefined value is None."""
+    """The metrics of one case, label name -> metric -> value; an undefined value is None."""
 
     case: str
     metrics: dict[str, dict[str, float | None]]
@@ -265,19 +265,19 @@ class FoldMeans:
     """The means of one fold of a cross-validation; ``mean`` is keyed by label name."""
 
     num_cases: int
-    foreground_mean: Measures
-    mean: dict[str, Measures]
+    foreground_mean: MetricValues
+    mean: dict[str, MetricValues]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """Scores of cases and what follows from them. Everything is keyed by label name, then by measure.
+    """Scores of cases and what follows from them. Everything is keyed by label name, then by metric.
 
     Args:
         labels: foreground names -> values.
         scores: one a case that could be scored.
         mean, std, foreground_mean: over defined values only; None where there is none (one, for ``std``).
-        undefined: in how many cases a measure has no value.
+        undefined: in how many cases a metric has no value.
         missed, invented: in how many cases only the reference, or only the prediction, has the label.
         without_prediction: cases with a reference and no prediction; they are in no mean.
         without_reference: cases with a prediction and no reference.
@@ -289,9 +289,9 @@ class Summary:
 
     labels: dict[str, int]
     scores: tuple[CaseScore, ...]
-    foreground_mean: Measures
-    mean: dict[str, Measures]
-    std: dict[str, Measures]
+    foreground_mean: MetricValues
+    mean: dict[str, MetricValues]
+    std: dict[str, MetricValues]
     undefined: dict[str, dict[str, int]]
     missed: dict[str, int]
     invented: dict[str, int]
@@ -300,8 +300,8 @@ class Summary:
     failed: dict[str, str] = field(default_factory=dict)
     prompts: str = ""
     folds: tuple[FoldMeans, ...] = ()
-    fold_mean: dict[str, Measures] = field(default_factory=dict)
-    fold_std: dict[str, Measures] = field(default_factory=dict)
+    fold_mean: dict[str, MetricValues] = field(default_factory=dict)
+    fold_std: dict[str, MetricValues] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

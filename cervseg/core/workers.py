@@ -87,7 +87,7 @@ def _parallel(
             yield from _drain(pending)
     except BrokenProcessPool:
         raise CervsegError(
-            "a worker process was killed", mend="Memory may be short: try again with --workers 1."
+            "a worker process was killed", hint="Memory may be short: try again with --workers 1."
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -1,1 +1,1 @@
-"""The folds of one model: train, predict and score their films, summarize; a join like pipeline.py."""
+"""The folds of one model: train, predict and score their images, summarize; a join like pipeline.py."""

@@ -1,4 +1,4 @@
-"""The films that a fold has not seen: predicted and scored at their own size; and all folds together."""
+"""The images that a fold has not seen: predicted and scored at their own size; and all folds together."""
 
 from __future__ import annotations
 
@@ -8,69 +8,68 @@ from dataclasses import replace
 import torch
 
 from cervseg.core.errors import DatasetError
-from cervseg.core.options import Say
+from cervseg.core.log import Log
 from cervseg.core.types import Hyperparameters
-from cervseg.crossval.job import CrossValidation
+from cervseg.crossval.run import CrossValidation
 from cervseg.evaluation.evaluate import evaluate_folders
 from cervseg.evaluation.summary import combine_folds, read_summary, write_summary
 from cervseg.inference.predictor import Predictor
 from cervseg.inference.prompts import MaskFolder, prompts_of
 from cervseg.inference.run_record import RunRecord
-from cervseg.inference.stream import FilmJob, StreamOptions, predict_stream
-from cervseg.reporting.tables import score_table
-from cervseg.training.checkpoint import BEST
+from cervseg.inference.stream import ImageJob, StreamOptions, predict_stream
+from cervseg.tables.scores import score_table
 from cervseg.training.data import BatchPlan
 from cervseg.training.precision import autocast
 from cervseg.training.trainer import Trainer
 
 
-def validate_fold(job: CrossValidation, fold: str, *, say: Say) -> None:
-    """Predict the validation films of a fold with its best checkpoint and score them at their own size."""
+def validate_fold(job: CrossValidation, fold: str, *, log: Log) -> None:
+    """Predict the validation images of a fold with its best checkpoint and score them at their own size."""
     folder = job.folder(fold)
     cases = [job.cases[case] for case in job.split(fold)[1]]
-    predictor = Predictor.from_files([folder / BEST], device=job.options.device)
+    predictor = Predictor.from_files([folder.best], device=job.options.device)
     references, prompts = job.workspace.raw(job.name) / "labelsTr", None
     if predictor.takes_points:  # it is shown where the structures are, and its scores say so
         prompts = MaskFolder.read(references, labels=job.plan.dataset.foreground)
-    films = [FilmJob(images=case.images, mask=folder / "validation" / f"{case.id}.png") for case in cases]
-    report = predict_stream(predictor, films, options=StreamOptions(probabilities=False, prompts=prompts))
+    images = [ImageJob(images=case.images, mask=folder.validation.mask(case.id)) for case in cases]
+    report = predict_stream(predictor, images, options=StreamOptions(probabilities=False, prompts=prompts))
     if report.failed:
-        raise DatasetError(f"{len(report.failed)} validation film(s) failed: {report.failed[0][1]}")
+        raise DatasetError(f"{len(report.failed)} validation image(s) failed: {report.failed[0][1]}")
     record = RunRecord.make(
-        [folder / BEST],
+        [folder.best],
         tta=False,
         precision=predictor.precision,
         device=str(predictor.device),
         save_probabilities=False,
         prompts=prompts,
     )
-    record.end(folder / "validation", failed=[], film_s=report.film_s)
+    record.end(folder.validation.path, failed=[], image_s=report.image_s)
     evaluation = evaluate_folders(
-        predictions=folder / "validation",
+        predictions=folder.validation.path,
         references=references,
         labels=job.plan.dataset.foreground,
         workers=1,
         probabilities=None,
         spacing_mm={case.id: mm for case in cases if (mm := job.store.record(case.id).spacing_mm)},
         only={case.id for case in cases},
-        prompts=prompts_of(folder / "validation", references=references),
+        prompts=prompts_of(folder.validation.path, references=references),
         progress=True,
     )
-    write_summary(folder / "summary.json", evaluation.summary)
-    say(f"fold {fold}, best checkpoint on {len(cases)} validation films, at their own size:")
-    say(score_table(evaluation.summary))
+    write_summary(folder.summary, evaluation.summary)
+    log(f"fold {fold}, best checkpoint on {len(cases)} validation images, at their own size:")
+    log(score_table(evaluation.summary))
 
 
-def summarize_folds(job: CrossValidation, *, say: Say) -> None:
+def summarize_folds(job: CrossValidation, *, log: Log) -> None:
     """Write crossval_summary.json over the folds that are finished."""
     done = [str(k) for k in range(len(job.folds)) if job.is_finished(str(k))]
-    summaries = [read_summary(job.folder(fold) / "summary.json") for fold in done]
+    summaries = [read_summary(job.folder(fold).summary) for fold in done]
     if summaries:
         combined = combine_folds(summaries)
-        write_summary(job.model / "crossval_summary.json", combined)
+        write_summary(job.model.crossval_summary, combined)
         if len(summaries) > 1:
-            say(f"all {len(summaries)} of {len(job.folds)} folds:")
-            say(score_table(combined))
+            log(f"all {len(summaries)} of {len(job.folds)} folds:")
+            log(score_table(combined))
 
 
 @torch.no_grad()
@@ -79,12 +78,12 @@ def validation_time_s(
     network: torch.nn.Module,
     training: BatchPlan,
     *,
-    num_films: int,
+    num_images: int,
     hyper: Hyperparameters,
     device: torch.device,
 ) -> float:
-    """How long the final validation will take, by a trial: one forward pass and some work on the film."""
-    if not num_films:
+    """How long the final validation will take, by a trial: one forward pass and some work on the image."""
+    if not num_images:
         return 0.0
     network.eval()  # a trial must not move a norm's statistics
     batch = next(iter(replace(training, batch_size=1, ranges=None, teacher=None).epoch(0))).to(device)
@@ -92,4 +91,4 @@ def validation_time_s(
         started = time.monotonic()
         with autocast(device, hyper.precision):
             trainer.logits(network, batch)
-    return 10.0 + 1.3 * num_films * (time.monotonic() - started + 0.15)
+    return 10.0 + 1.3 * num_images * (time.monotonic() - started + 0.15)

@@ -18,7 +18,7 @@ from cervseg.imageio import stem_of as stem_of  # a case is called like its mask
 def read_description(folder: Path) -> DatasetDescription:
     """Read ``folder``/dataset.json; nnU-Net v2's files are taken as they are, fields that we do not know too.
 
-    A dataset without ``file_ending`` gets ".png"; films of any known format are found whatever it says.
+    A dataset without ``file_ending`` gets ".png"; images of any known format are found whatever it says.
 
     Raises:
         DatasetError: the folder or the file is missing, a field is missing or wrong, or the dataset uses
@@ -26,12 +26,12 @@ def read_description(folder: Path) -> DatasetDescription:
     """
     path = Path(folder) / "dataset.json"
     if not path.parent.is_dir():
-        raise DatasetError("no such dataset folder", where=folder, mend="cervseg_convert makes one.")
+        raise DatasetError("no such dataset folder", where=folder, hint="cervseg_convert makes one.")
     if not path.exists():
         raise DatasetError(
             "has no dataset.json: it is unfinished or no dataset",
             where=folder,
-            mend="Make it again with cervseg_convert, or write dataset.json as nnU-Net v2 has it.",
+            hint="Make it again with cervseg_convert, or write dataset.json as nnU-Net v2 has it.",
         )
     content = read_json(path, error=DatasetError)
     if not isinstance(content, dict):
@@ -78,7 +78,7 @@ def list_cases(folder: Path, description: DatasetDescription, *, split: str = "T
 
 def _field(content: Mapping[str, Any], name: str, path: Path) -> Any:
     if name not in content:
-        raise DatasetError(f"field {name!r} is missing", where=path, mend="See nnU-Net v2's dataset.json.")
+        raise DatasetError(f"field {name!r} is missing", where=path, hint="See nnU-Net v2's dataset.json.")
     return content[name]
 
 
@@ -97,7 +97,7 @@ def _labels(content: Mapping[str, Any], path: Path) -> dict[str, int]:
         raise DatasetError(
             "labels are written as number: name, as in nnU-Net v1",
             where=path,
-            mend='Turn them around: {"background": 0, "bone": 1}.',
+            hint='Turn them around: {"background": 0, "bone": 1}.',
         )
     labels = {}
     for name, value in given.items():
@@ -105,7 +105,7 @@ def _labels(content: Mapping[str, Any], path: Path) -> dict[str, int]:
             raise DatasetError(
                 f"label {name!r} is a region (several numbers), which is not supported yet",
                 where=path,
-                mend="Give each label one number.",
+                hint="Give each label one number.",
             )
         number = int(value) if isinstance(value, str) and value.isdigit() else value
         labels[name] = from_json(int, number, where=f"{path}.labels.{name}", error=DatasetError)
@@ -113,7 +113,7 @@ def _labels(content: Mapping[str, Any], path: Path) -> dict[str, int]:
         raise DatasetError(
             "an ignore label is not supported yet",
             where=path,
-            mend="Annotate these pixels or remove the films.",
+            hint="Annotate these pixels or remove the images.",
         )
     return labels
 
@@ -123,7 +123,7 @@ def _channel_names(content: Mapping[str, Any], path: Path) -> tuple[str, ...]:
         raise DatasetError(
             "is of nnU-Net v1",
             where=path,
-            mend='Rename "modality" to "channel_names" and see nnU-Net v2\'s format.',
+            hint='Rename "modality" to "channel_names" and see nnU-Net v2\'s format.',
         )
     given = _field(content, "channel_names", path)
     if isinstance(given, list):
@@ -133,7 +133,7 @@ def _channel_names(content: Mapping[str, Any], path: Path) -> tuple[str, ...]:
         raise DatasetError(
             f"channel_names must be numbered 0, 1, ..., they are {', '.join(names) or 'empty'}",
             where=path,
-            mend='Write {"0": "xray"}.',
+            hint='Write {"0": "xray"}.',
         )
     return tuple(names[str(number)] for number in range(len(names)))
 
@@ -142,7 +142,7 @@ def _file_ending(content: Mapping[str, Any], path: Path) -> str:
     ending = str(_optional(str, content, "file_ending", ".png", path))
     if ending.lower() not in SUFFIXES:
         raise DatasetError(
-            f"file_ending {ending!r} is not supported", where=path, mend=f"Supported: {' '.join(SUFFIXES)}."
+            f"file_ending {ending!r} is not supported", where=path, hint=f"Supported: {' '.join(SUFFIXES)}."
         )
     return ending
 

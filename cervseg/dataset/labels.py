@@ -23,13 +23,13 @@ def check_labels(labels: Mapping[str, int], *, where: object) -> None:
     values = sorted(labels.values())
     if labels.get("background") != 0:
         raise DatasetError(
-            '"labels" must hold "background": 0', where=where, mend='Write {"background": 0, "bone": 1}.'
+            '"labels" must hold "background": 0', where=where, hint='Write {"background": 0, "bone": 1}.'
         )
     if values != list(range(len(values))):
         raise DatasetError(
             f"labels must be numbered 0, 1, 2, ... without gaps, they are {', '.join(map(str, values))}",
             where=where,
-            mend="Renumber them in dataset.json and in the masks.",
+            hint="Renumber them in dataset.json and in the masks.",
         )
     if not 2 <= len(values) <= MAX_LABEL + 1:
         raise DatasetError(f"there must be 1 to {MAX_LABEL} labels beside the background", where=where)

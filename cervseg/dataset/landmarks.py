@@ -1,4 +1,4 @@
-"""Points of anatomy that came with the films: ``landmarks/<case>.json`` in a dataset's folder."""
+"""Points of anatomy that came with the images: ``landmarks/<case>.json`` in a dataset's folder."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ FOLDER = "landmarks"
 
 @dataclass(frozen=True, kw_only=True)
 class Landmarks:
-    """The landmarks of one film.
+    """The landmarks of one image.
 
     Args:
-        points: name -> (x, y) in px of the film, as they were annotated; a landmark that is not on the film,
+        points: name -> (x, y) in px of the image, as they were annotated; a landmark that is not on the image,
             or was not marked, is not in it.
         source: what they come from, such as "CSXA".
     """

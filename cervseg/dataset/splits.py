@@ -47,7 +47,7 @@ def make_folds(cases: Sequence[Case], *, num_folds: int = 5, seed: int = 12345) 
     if len(names) < 2:
         raise DatasetError(
             f"{len(ids)} case(s) of {len(names)} patient(s) cannot be split into training and validation",
-            mend="At least 2 patients are needed.",
+            hint="At least 2 patients are needed.",
         )
     return tuple(
         Fold(
@@ -71,7 +71,7 @@ def read_folds(path: Path) -> tuple[Fold, ...]:
     """
     folds = from_json(list[Fold], read_json(path, error=DatasetError), where=str(path), error=DatasetError)
     if not folds:
-        raise DatasetError("holds no folds", where=path, mend="Delete it; preprocessing writes it anew.")
+        raise DatasetError("holds no folds", where=path, hint="Delete it; preprocessing writes it anew.")
     return tuple(folds)
 
 

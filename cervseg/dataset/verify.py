@@ -38,14 +38,14 @@ class _Look:
 def verify_dataset(
     folder: Path, description: DatasetDescription, *, workers: int, progress: bool = True
 ) -> tuple[str, ...]:
-    """Open every training film and mask of a dataset.
+    """Open every training image and mask of a dataset.
 
     Returns:
         Remarks that are no errors, such as how many masks are empty.
 
     Raises:
         DatasetError: with all findings at once, one a line (at most 20, then their number): unreadable
-            files, missing masks, masks without film, films named wrongly or twice, missing channels,
+            files, missing masks, masks without image, images named wrongly or twice, missing channels,
             differing sizes, values that are no label, a wrong numTraining, no cases, all masks empty.
     """
     contents = scan(folder, split="Tr")
@@ -104,7 +104,7 @@ def _of_names(contents: Contents, description: DatasetDescription) -> list[str]:
         if len(masks) > 1:
             found.append(f"{case}: two masks, {' and '.join(path.name for path in masks)}")
         if case not in contents.images:
-            found.append(f"{masks[0].name}: a mask without film in imagesTr")
+            found.append(f"{masks[0].name}: a mask without image in imagesTr")
     return found
 
 
@@ -137,13 +137,13 @@ def _of_values(mask: Path, values: Sequence[int], num_labels: int) -> list[str]:
         return []
     shown = ", ".join(map(str, unknown[:8])) + (", ..." if len(unknown) > 8 else "")
     is_binary = unknown == [255] or len(unknown) > 8
-    mend = "run cervseg_convert paired" if is_binary else "mend the mask, or add them to dataset.json"
-    return [f"{mask.name}: values {shown} are no labels; {mend}"]
+    hint = "run cervseg_convert paired" if is_binary else "mend the mask, or add them to dataset.json"
+    return [f"{mask.name}: values {shown} are no labels; {hint}"]
 
 
 def _of_whole(cases: Sequence[_Files], looks: Sequence[_Look], description: DatasetDescription) -> list[str]:
     if not cases:
-        return ["imagesTr holds no films"]
+        return ["imagesTr holds no images"]
     found = []
     if description.num_training != len(cases):
         found.append(

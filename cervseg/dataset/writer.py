@@ -34,22 +34,22 @@ class DatasetWriter:
     def add_case(
         self, case_id: str, *, channels: Sequence[np.ndarray], mask: np.ndarray | None, test: bool = False
     ) -> None:
-        """Write one film; files appear whole or not at all, the mask last.
+        """Write one image; files appear whole or not at all, the mask last.
 
         Args:
             case_id: becomes the files' name.
             channels: one H x W uint8 or uint16 array a channel.
-            mask: H x W label values, or None (test films only).
+            mask: H x W label values, or None (test images only).
             test: into imagesTs and labelsTs instead of imagesTr and labelsTr.
 
         Raises:
-            DatasetError: the id makes no file name, the sizes differ, or a training film has no mask.
+            DatasetError: the id makes no file name, the sizes differ, or a training image has no mask.
             ImageError: an array is not of the type or shape above.
         """
         if not case_id or case_id.startswith(".") or any(sign in case_id for sign in '/\\:*?"<>|\0'):
-            raise DatasetError(f"{case_id!r} makes no file name", where=self.folder, mend="Rename the film.")
+            raise DatasetError(f"{case_id!r} makes no file name", where=self.folder, hint="Rename the image.")
         if mask is None and not test:
-            raise DatasetError("a film to train on needs a mask", where=case_id)
+            raise DatasetError("an image to train on needs a mask", where=case_id)
         if not channels:
             raise DatasetError("has no channels", where=case_id)
         sizes = {np.shape(plane) for plane in [*channels, *([] if mask is None else [mask])]}
@@ -69,7 +69,7 @@ class DatasetWriter:
         groups: Mapping[str, str] | None = None,
         spacing_mm: Mapping[str, SpacingMm] | None = None,
     ) -> DatasetDescription:
-        """Count the training films and write dataset.json: from here on the dataset exists.
+        """Count the training images and write dataset.json: from here on the dataset exists.
 
         Args:
             channel_names: one name a channel, such as "xray".

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cervseg.core.comparison import Estimate
 from cervseg.core.errors import DatasetError
-from cervseg.core.study import MEASURES, Estimate
 from cervseg.core.types import Summary
 from cervseg.evaluation.evaluate import evaluate_folders
 from cervseg.evaluation.statistics import Values, case_values, estimate
+from cervseg.metrics.table import PAPER_METRICS
 
 RATERS = "raters with raters"
 _Pair = tuple[str, str]
@@ -19,12 +20,12 @@ _Pair = tuple[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class PairAgreement:
-    """Two sets of masks of the same films.
+    """Two sets of masks of the same images.
 
     Args:
         first, second: who made them.
         with_model: whether the second is a model.
-        estimates: measure -> mean over the films that all have, with its interval.
+        estimates: metric -> mean over the images that all have, with its interval.
     """
 
     first: str
@@ -35,16 +36,16 @@ class PairAgreement:
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """Every pair, over the same films.
+    """Every pair, over the same images.
 
     Args:
-        films: those that every pair has; only these are in any mean.
-        left_out: film -> why it is in no mean.
-        groups: means over pairs, film by film: "raters with raters", "<model> with raters" and their
-            difference "<model> minus raters" (of HD95, less than 0 is better) -> measure -> estimate.
+        images: those that every pair has; only these are in any mean.
+        left_out: image -> why it is in no mean.
+        groups: means over pairs, image by image: "raters with raters", "<model> with raters" and their
+            difference "<model> minus raters" (of HD95, less than 0 is better) -> metric -> estimate.
     """
 
-    films: tuple[str, ...]
+    images: tuple[str, ...]
     left_out: Mapping[str, str]
     pairs: tuple[PairAgreement, ...]
     groups: Mapping[str, Mapping[str, Estimate]]
@@ -58,41 +59,41 @@ def agree(
     workers: int = 1,
     progress: bool = True,
 ) -> Agreement:
-    """Every pair of raters, and every rater with every model, by the five measures of the paper.
+    """Every pair of raters, and every rater with every model, by the five metrics of the paper.
 
-    All five are symmetric: who counts as the reference does not matter. A film that one of them lacks, or
-    whose masks cannot be compared, is named and in no mean, so that all pairs are judged on the same films.
-    Of several labels the mean over those that are defined in a film is taken.
+    All five are symmetric: who counts as the reference does not matter. An image that one of them lacks, or
+    whose masks cannot be compared, is named and in no mean, so that all pairs are judged on the same images.
+    Of several labels the mean over those that are defined in an image is taken.
 
     Args:
-        raters, models: name -> folder of masks, named by film.
+        raters, models: name -> folder of masks, named by image.
         labels: foreground names -> values; by default as :func:`evaluate_folders` finds them.
 
     Raises:
-        DatasetError: there are fewer than two folders, no rater, a name is used twice, or there is no film
+        DatasetError: there are fewer than two folders, no rater, a name is used twice, or there is no image
             that all have.
     """
     if not raters or len(raters) + len(models) < 2:
         raise DatasetError("agreement needs two folders of masks, one of them a rater's")
     if both := raters.keys() & models.keys():
-        raise DatasetError(f"{min(both)!r} is the name of a rater and of a model", mend="Name one otherwise.")
+        raise DatasetError(f"{min(both)!r} is the name of a rater and of a model", hint="Name one otherwise.")
     pairs = [*itertools.combinations(raters, 2), *itertools.product(raters, models)]
     found = _evaluate(pairs, {**raters, **models}, labels=labels, workers=workers, progress=progress)
-    films = sorted(set.intersection(*({s.case for s in summary.scores} for summary in found.values())))
+    images = sorted(set.intersection(*({s.case for s in summary.scores} for summary in found.values())))
     left_out = _left_out(found)
-    if not films:
-        film, why = next(iter(left_out.items()))
-        raise DatasetError("there is no film that all of them have", mend=f"For example {film}: {why}.")
-    values = {pair: _values(summary, films) for pair, summary in found.items()}
+    if not images:
+        image, why = next(iter(left_out.items()))
+        raise DatasetError("there is no image that all of them have", hint=f"For example {image}: {why}.")
+    values = {pair: _values(summary, images) for pair, summary in found.items()}
     return Agreement(
-        films=tuple(films),
+        images=tuple(images),
         left_out=left_out,
         pairs=tuple(
             PairAgreement(
                 first=first,
                 second=second,
                 with_model=second in models,
-                estimates={measure: estimate([values[first, second][measure]]) for measure in MEASURES},
+                estimates={metric: estimate([values[first, second][metric]]) for metric in PAPER_METRICS},
             )
             for first, second in pairs
         ),
@@ -134,18 +135,18 @@ def _evaluate(
 def _left_out(found: Mapping[_Pair, Summary]) -> dict[str, str]:
     reasons: dict[str, dict[str, None]] = {}
     for (first, second), summary in found.items():
-        for film in summary.without_prediction:
-            reasons.setdefault(film, {})[f"no mask by {second}"] = None
-        for film in summary.without_reference:
-            reasons.setdefault(film, {})[f"no mask by {first}"] = None
-        for film, why in summary.failed.items():
-            reasons.setdefault(film, {})[f"{first} - {second}: {why}"] = None
-    return {film: "; ".join(why) for film, why in sorted(reasons.items())}
+        for image in summary.without_prediction:
+            reasons.setdefault(image, {})[f"no mask by {second}"] = None
+        for image in summary.without_reference:
+            reasons.setdefault(image, {})[f"no mask by {first}"] = None
+        for image, why in summary.failed.items():
+            reasons.setdefault(image, {})[f"{first} - {second}: {why}"] = None
+    return {image: "; ".join(why) for image, why in sorted(reasons.items())}
 
 
-def _values(summary: Summary, films: Sequence[str]) -> dict[str, Values]:
-    found = {measure: case_values(summary, measure) for measure in MEASURES}
-    return {measure: {film: values[film] for film in films} for measure, values in found.items()}
+def _values(summary: Summary, images: Sequence[str]) -> dict[str, Values]:
+    found = {metric: case_values(summary, metric) for metric in PAPER_METRICS}
+    return {metric: {image: values[image] for image in images} for metric, values in found.items()}
 
 
 def _groups(
@@ -155,17 +156,17 @@ def _groups(
     members = {RATERS: people} if people else {}
     members |= {f"{model} with raters": [(rater, model) for rater in raters] for model in models}
     over_pairs = {
-        name: {measure: _over_pairs([values[pair][measure] for pair in pairs]) for measure in MEASURES}
+        name: {metric: _over_pairs([values[pair][metric] for pair in pairs]) for metric in PAPER_METRICS}
         for name, pairs in members.items()
     }
     found = {
-        name: {measure: estimate([of[measure]]) for measure in MEASURES} for name, of in over_pairs.items()
+        name: {metric: estimate([of[metric]]) for metric in PAPER_METRICS} for name, of in over_pairs.items()
     }
     if people:
         for model in models:
             one, other = over_pairs[f"{model} with raters"], over_pairs[RATERS]
             found[f"{model} minus raters"] = {
-                measure: estimate([_difference(one[measure], other[measure])]) for measure in MEASURES
+                metric: estimate([_difference(one[metric], other[metric])]) for metric in PAPER_METRICS
             }
     return found
 
@@ -173,15 +174,15 @@ def _groups(
 def _over_pairs(pairs: Sequence[Values]) -> Values:
     # Undefined where any pair is: dropping the pair that missed a structure would flatter the rest.
     found: dict[str, float | None] = {}
-    for film in pairs[0]:
-        values = [value for pair in pairs if (value := pair[film]) is not None]
-        found[film] = sum(values) / len(values) if len(values) == len(pairs) else None
+    for image in pairs[0]:
+        values = [value for pair in pairs if (value := pair[image]) is not None]
+        found[image] = sum(values) / len(values) if len(values) == len(pairs) else None
     return found
 
 
 def _difference(one: Values, other: Values) -> Values:
     found: dict[str, float | None] = {}
-    for film, value in one.items():
-        subtrahend = other[film]
-        found[film] = None if value is None or subtrahend is None else value - subtrahend
+    for image, value in one.items():
+        subtrahend = other[image]
+        found[image] = None if value is None or subtrahend is None else value - subtrahend
     return found

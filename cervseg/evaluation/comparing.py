@@ -6,51 +6,51 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cervseg.core.comparison import Comparison, Estimate
 from cervseg.core.errors import DatasetError
-from cervseg.core.study import LOWER_IS_BETTER, MEASURES, Comparison, Estimate
 from cervseg.core.types import Summary
 from cervseg.evaluation.statistics import Values, case_values, compare_systems, estimate
 from cervseg.evaluation.summary import read_summary
+from cervseg.metrics.table import LOWER_IS_BETTER, PAPER_METRICS
 
 FAIR = "HD95_missed_as_diagonal"  # a missed structure does not drop out of it
-_COMPARABLE = dict.fromkeys((*MEASURES, *LOWER_IS_BETTER))  # it is known whether more or less is better
+_COMPARABLE = dict.fromkeys((*PAPER_METRICS, *LOWER_IS_BETTER))  # it is known whether more or less is better
 _NAMED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Systems:
-    """Measure -> system -> case -> value, over the cases that all summaries have; ``notes`` say more."""
+    """Metric -> system -> case -> value, over the cases that all summaries have; ``notes`` say more."""
 
-    measures: tuple[str, ...]
+    metrics: tuple[str, ...]
     values: Mapping[str, Mapping[str, Values]]
     notes: tuple[str, ...]
 
     def estimates(self) -> dict[str, dict[str, Estimate]]:
-        """System -> measure -> mean over the shared cases in which it is defined, with its interval."""
+        """System -> metric -> mean over the shared cases in which it is defined, with its interval."""
         names = next(iter(self.values.values()))
         return {
-            name: {measure: estimate([self.values[measure][name]]) for measure in self.measures}
-            for name in names
+            name: {metric: estimate([self.values[metric][name]]) for metric in self.metrics} for name in names
         }
 
     def comparisons(self) -> list[Comparison]:
-        """Every measure, over the cases in which all systems have a value."""
-        return [compare_systems(self.values[measure], measure=measure) for measure in self.measures]
+        """Every metric, over the cases in which all systems have a value."""
+        return [compare_systems(self.values[metric], metric=metric) for metric in self.metrics]
 
 
 def read_systems(
-    summaries: Mapping[str, Path], *, measures: Sequence[str] | None = None, label: str | None = None
+    summaries: Mapping[str, Path], *, metrics: Sequence[str] | None = None, label: str | None = None
 ) -> Systems:
     """Read summaries, ours or nnU-Net's.
 
     Args:
         summaries: name -> summary.json; where its masks were made with oracle points the name will say so.
-        measures: by default the paper's, and HD95 with missed structures, as far as every summary has them.
+        metrics: by default the paper's, and HD95 with missed structures, as far as every summary has them.
         label: by default the mean over labels. nnU-Net's files name no labels: there its number is meant.
 
     Raises:
         DatasetError: fewer than two, one cannot be read, they differ in labels or references, or there is no
-            case or measure in common.
+            case or metric in common.
     """
     if len(summaries) < 2:
         raise DatasetError("a comparison needs at least two summaries")
@@ -58,16 +58,16 @@ def read_systems(
     shared = _shared_cases(read)
     labels = _labels(read, label)
     _check_references(read, shared, labels)
-    wanted, notes = _measures(read, measures)
+    wanted, notes = _metrics(read, metrics)
     notes = [*_case_notes(read, shared), *_label_notes(read, label), *notes, *_prompt_notes(read)]
     values = {
-        measure: {
-            _title(name, summary): _over(case_values(summary, measure, label=labels[name]), shared)
+        metric: {
+            _title(name, summary): _over(case_values(summary, metric, label=labels[name]), shared)
             for name, summary in read.items()
         }
-        for measure in wanted
+        for metric in wanted
     }
-    return Systems(measures=wanted, values=values, notes=tuple(notes))
+    return Systems(metrics=wanted, values=values, notes=tuple(notes))
 
 
 def _over(values: Values, cases: Sequence[str]) -> Values:
@@ -81,14 +81,14 @@ def _shared_cases(read: Mapping[str, Summary]) -> list[str]:
             raise DatasetError("the summary has a case twice", where=name)
     shared = set.intersection(*cases.values())
     if not shared:
-        raise DatasetError("the summaries have no case in common", mend="Compare scores of the same films.")
+        raise DatasetError("the summaries have no case in common", hint="Compare scores of the same images.")
     return [score.case for score in next(iter(read.values())).scores if score.case in shared]
 
 
 def _check_references(
     read: Mapping[str, Summary], shared: Sequence[str], labels: Mapping[str, str | None]
 ) -> None:
-    """Cases of the same name may be other films: then their references have other numbers of pixels."""
+    """Cases of the same name may be other images: then their references have other numbers of pixels."""
     first, *others = read
     expected = _reference_pixels(read[first], labels[first])
     for name in others:
@@ -98,7 +98,7 @@ def _check_references(
             raise DatasetError(
                 f"{first} and {name} were scored against different references in {len(differing)} of "
                 f"{len(shared)} case(s), the first is {differing[0]}",
-                mend="Score both against the same masks with cervseg_evaluate.",
+                hint="Score both against the same masks with cervseg_evaluate.",
             )
 
 
@@ -127,7 +127,7 @@ def _labels(read: Mapping[str, Summary], label: str | None) -> dict[str, str | N
             if numbers[name] != numbers[first]:
                 raise DatasetError(
                     f"{first} has the labels {numbers[first]}, {name} has {numbers[name]}",
-                    mend="Compare one label with --label.",
+                    hint="Compare one label with --label.",
                 )
         return dict.fromkeys(read)
     known = {value for summary in read.values() for name, value in summary.labels.items() if name == label}
@@ -136,33 +136,31 @@ def _labels(read: Mapping[str, Summary], label: str | None) -> dict[str, str | N
         by_number = [str(value) for value in known if summary.labels.get(str(value)) == value]
         if label not in summary.labels and not by_number:
             raise DatasetError(
-                f"has no label {label!r}", where=system, mend=f"It has: {', '.join(summary.labels)}."
+                f"has no label {label!r}", where=system, hint=f"It has: {', '.join(summary.labels)}."
             )
         found[system] = label if label in summary.labels else by_number[0]
     return found
 
 
-def _measures(
-    read: Mapping[str, Summary], measures: Sequence[str] | None
-) -> tuple[tuple[str, ...], list[str]]:
-    """The measures to compare, and a note for each of the usual ones that some summary lacks."""
+def _metrics(read: Mapping[str, Summary], metrics: Sequence[str] | None) -> tuple[tuple[str, ...], list[str]]:
+    """The metrics to compare, and a note for each of the usual ones that some summary lacks."""
     has = {name: {m for found in summary.mean.values() for m in found} for name, summary in read.items()}
     lacking = {
-        measure: [name for name in read if measure not in has[name]]
-        for measure in dict.fromkeys(measures or (*MEASURES, FAIR))
+        metric: [name for name in read if metric not in has[name]]
+        for metric in dict.fromkeys(metrics or (*PAPER_METRICS, FAIR))
     }
-    for measure, names in lacking.items():
-        if measures and measure not in _COMPARABLE:
+    for metric, names in lacking.items():
+        if metrics and metric not in _COMPARABLE:
             raise DatasetError(
-                f"{measure!r} cannot be compared", where="--measures", mend=f"Use {', '.join(_COMPARABLE)}."
+                f"{metric!r} cannot be compared", where="--metrics", hint=f"Use {', '.join(_COMPARABLE)}."
             )
-        if measures and names:
+        if metrics and names:
             there = ", ".join(m for m in _COMPARABLE if m in has[names[0]]) or "none that can be compared"
-            raise DatasetError(f"has no {measure}", where=names[0], mend=f"It has: {there}.")
-    wanted = tuple(measure for measure, names in lacking.items() if not names)
+            raise DatasetError(f"has no {metric}", where=names[0], hint=f"It has: {there}.")
+    wanted = tuple(metric for metric, names in lacking.items() if not names)
     if not wanted:
-        raise DatasetError("the summaries have no measure of the paper in common", mend="Name --measures.")
-    notes = [f"{measure} is not compared: not in {', '.join(n)}." for measure, n in lacking.items() if n]
+        raise DatasetError("the summaries have no metric of the paper in common", hint="Name --metrics.")
+    notes = [f"{metric} is not compared: not in {', '.join(n)}." for metric, n in lacking.items() if n]
     return wanted, notes
 
 

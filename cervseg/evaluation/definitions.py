@@ -1,4 +1,4 @@
-"""What every measure in a summary means, in one plain sentence each; summaries carry these sentences."""
+"""What every metric in a summary means, in one plain sentence each; summaries carry these sentences."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _POOLED = "95th percentile (linear interpolation) of both directed sets of outli
 _DIRECTED = "larger of the two directed sets' 95th percentiles (linear interpolation), as MONAI computes it"
 _NOT_EMPTY = "undefined where either mask is empty"
 _NO_SPACING = (
-    "pixel size from dataset.json or else from the film's own header, listed as spacing_mm with each case; "
+    "pixel size from dataset.json or else from the image's own header, listed as spacing_mm with each case; "
     "undefined where either mask is empty or the pixel size is not known"
 )
 
@@ -38,8 +38,8 @@ DEFINITIONS: dict[str, str] = {
     "TN": "Pixels of the label in neither.",
     "n_pred": "Pixels of the label in the prediction.",
     "n_ref": "Pixels of the label in the reference.",
-    "mean": "Mean over the cases in which the measure is defined; the others are counted under undefined.",
-    "std": "Sample standard deviation (n - 1) over the cases in which the measure is defined.",
+    "mean": "Mean over the cases in which the metric is defined; the others are counted under undefined.",
+    "std": "Sample standard deviation (n - 1) over the cases in which the metric is defined.",
     "foreground_mean": "Mean over the labels of their means.",
     "missed": "Cases whose reference has the label and whose prediction does not.",
     "invented": "Cases whose prediction has the label and whose reference does not.",

@@ -81,7 +81,7 @@ def evaluate_folders(
         raise DatasetError(
             f"none of {len(found)} prediction(s) has a reference of the same name in {references}",
             where=predictions,
-            mend="Both folders must hold masks, named like their cases.",
+            hint="Both folders must hold masks, named like their cases.",
         )
     is_strict = labels is None
     if labels is None and description is not None:
@@ -154,7 +154,7 @@ def _read_labels(path: Path, labels: Mapping[str, int], *, is_strict: bool) -> N
         raise DatasetError(
             f"holds the value {unknown[0]}, which is no label",
             where=path,
-            mend="With --labels name=value ... all other values count as background.",
+            hint="With --labels name=value ... all other values count as background.",
         )
     return mask
 
@@ -199,7 +199,7 @@ def _by_case(folder: Path, only: Collection[str] | None) -> dict[str, Path]:
             raise DatasetError(
                 f"two masks for the case {case!r}: {found[case].name} and {path.name}",
                 where=folder,
-                mend="Remove one of them.",
+                hint="Remove one of them.",
             )
         found[case] = path
     return found

@@ -1,4 +1,4 @@
-"""All measures of one case."""
+"""All metrics of one case."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cervseg.metrics.overlap import Confusion, confusion
 from cervseg.metrics.similarity import mean_absolute_error, mean_absolute_error_foreground, ssim
 from cervseg.metrics.surface import surface_distances
 
-Measures = dict[str, float | None]
+MetricValues = dict[str, float | None]
 
 
 def score_case(
@@ -29,14 +29,14 @@ def score_case(
     prediction_file: str = "",
     reference_file: str = "",
 ) -> CaseScore:
-    """Measure every label of one case at the film's own size; definitions.py says what each measure means.
+    """Measure every label of one case at the image's own size; definitions.py says what each metric means.
 
     Args:
         prediction: H x W label values; other values than those of ``labels`` are background.
         reference: H x W label values.
         labels: foreground names -> values.
         probabilities: L x H x W float in [0, 1], one plane a label in the order of the labels' values.
-        spacing_mm: (row, column); without it there are no measures in mm.
+        spacing_mm: (row, column); without it there are no metrics in mm.
 
     Raises:
         DatasetError: the sizes differ, or there is not one plane of probabilities a label.
@@ -45,7 +45,7 @@ def score_case(
         raise DatasetError(
             f"the prediction has {_size(prediction)} pixels, the reference {_size(reference)}",
             where=case,
-            mend="Both must have the size of the film.",
+            hint="Both must have the size of the image.",
         )
     if probabilities is not None and probabilities.shape != (len(labels), *reference.shape):
         raise DatasetError(
@@ -68,7 +68,7 @@ def score_case(
 
 def _score_label(
     prediction: NDArray[np.bool_], reference: NDArray[np.bool_], *, spacing_mm: SpacingMm | None
-) -> Measures:
+) -> MetricValues:
     counts = confusion(prediction, reference)
     return {
         "Dice": counts.dice,
@@ -91,7 +91,7 @@ def _distances(
     *,
     counts: Confusion,
     spacing_mm: SpacingMm | None,
-) -> Measures:
+) -> MetricValues:
     in_px = surface_distances(prediction, reference)
     if in_px is not None:
         missed_as_diagonal: float | None = in_px.hd95
@@ -99,7 +99,7 @@ def _distances(
         missed_as_diagonal = math.hypot(*reference.shape)
     else:
         missed_as_diagonal = None
-    found: Measures = {
+    found: MetricValues = {
         "HD95": in_px.hd95 if in_px else None,
         "HD95_max_directed": in_px.hd95_max_directed if in_px else None,
         "HD95_missed_as_diagonal": missed_as_diagonal,
@@ -111,7 +111,7 @@ def _distances(
     return found
 
 
-def _errors(probabilities: NDArray[Any], reference: NDArray[np.bool_]) -> Measures:
+def _errors(probabilities: NDArray[Any], reference: NDArray[np.bool_]) -> MetricValues:
     return {
         "MAE": mean_absolute_error(probabilities, reference),
         "MAE_foreground": mean_absolute_error_foreground(probabilities, reference),

@@ -1,7 +1,7 @@
 """Several systems on the same cases: Friedman's test, pairwise Wilcoxon tests, effect sizes, intervals (3.2).
 
 Cases are the blocks and the unit of resampling. Only cases in which every system has a value are compared;
-the others are counted. P-values are two-sided; corrected ones cover all pairs of one measure and variant.
+the others are counted. P-values are two-sided; corrected ones cover all pairs of one metric and variant.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from cervseg.core.comparison import Comparison, Estimate, PairTest
 from cervseg.core.errors import DatasetError
-from cervseg.core.study import LOWER_IS_BETTER, Comparison, Estimate, PairTest
 from cervseg.core.types import Summary
+from cervseg.metrics.table import LOWER_IS_BETTER
 
 Values = Mapping[str, float | None]  # case -> value, None where it is undefined
 
@@ -29,20 +30,20 @@ RESAMPLES = 2000
 _ROUNDING = 12  # decimals; 0.3 and 0.1 + 0.2 are a tie, not a difference
 
 
-def case_values(summary: Summary, measure: str, *, label: str | None = None) -> dict[str, float | None]:
-    """Case -> value of a measure; without ``label`` the mean over the labels that define it in that case.
+def case_values(summary: Summary, metric: str, *, label: str | None = None) -> dict[str, float | None]:
+    """Case -> value of a metric; without ``label`` the mean over the labels that define it in that case.
 
     Raises:
-        DatasetError: the summary has no such label, or no case has the measure.
+        DatasetError: the summary has no such label, or no case has the metric.
     """
     if label is not None and label not in summary.labels:
-        raise DatasetError(f"no label {label!r}", mend=f"There are: {', '.join(summary.labels)}.")
-    if not any(measure in found for score in summary.scores for found in score.metrics.values()):
-        raise DatasetError(f"the summary has no measure {measure!r}")
+        raise DatasetError(f"no label {label!r}", hint=f"There are: {', '.join(summary.labels)}.")
+    if not any(metric in found for score in summary.scores for found in score.metrics.values()):
+        raise DatasetError(f"the summary has no metric {metric!r}")
     values: dict[str, float | None] = {}
     for score in summary.scores:
         wanted = score.metrics.values() if label is None else [score.metrics.get(label, {})]
-        defined = [value for found in wanted if (value := found.get(measure)) is not None]
+        defined = [value for found in wanted if (value := found.get(metric)) is not None]
         values[score.case] = math.fsum(defined) / len(defined) if defined else None
     return values
 
@@ -95,8 +96,8 @@ def bootstrap_mean(
     return mean, float(found.low), float(found.high)
 
 
-def compare_systems(systems: Mapping[str, Values], *, measure: str, variant: str = "") -> Comparison:
-    """All tests of one measure over systems that were scored on the same cases.
+def compare_systems(systems: Mapping[str, Values], *, metric: str, variant: str = "") -> Comparison:
+    """All tests of one metric over systems that were scored on the same cases.
 
     Args:
         systems: name -> case -> value.
@@ -112,10 +113,10 @@ def compare_systems(systems: Mapping[str, Values], *, measure: str, variant: str
     table = np.array([[systems[name][case] for name in names] for case in shared], dtype=np.float64)
     table = np.round(table, _ROUNDING).reshape(len(shared), len(names))
     statistic, p, note = _friedman(table)
-    sign = 1.0 if measure in LOWER_IS_BETTER else -1.0
+    sign = 1.0 if metric in LOWER_IS_BETTER else -1.0
     ranks = stats.rankdata(sign * table, axis=1).mean(axis=0) if len(shared) else np.full(len(names), np.nan)
     return Comparison(
-        measure=measure,
+        metric=metric,
         variant=variant,
         systems=names,
         num_cases=len(shared),

@@ -10,13 +10,13 @@ from typing import Any
 
 from cervseg.core.errors import DatasetError
 from cervseg.core.jsonio import read_json, write_json
-from cervseg.core.types import CaseScore, FoldMeans, Measures, Summary
+from cervseg.core.types import CaseScore, FoldMeans, MetricValues, Summary
 from cervseg.evaluation.definitions import DEFINITIONS, NOTICE, THRESHOLD
 
 
 def definitions(summary: Summary) -> dict[str, str]:
-    """What the measures of this summary mean, one sentence each."""
-    used = {measure for means in summary.mean.values() for measure in means}
+    """What the metrics of this summary mean, one sentence each."""
+    used = {metric for means in summary.mean.values() for metric in means}
     always = {"mean", "std", "foreground_mean", "missed", "invented"}
     return {name: text for name, text in DEFINITIONS.items() if name in used | always}
 
@@ -33,20 +33,24 @@ def summarize(
 ) -> Summary:
     """Means, deviations and counts over cases.
 
-    A measure that any case has is expected of every case: where it is absent it counts as undefined.
+    A metric that any case has is expected of every case: where it is absent it counts as undefined.
     """
     cases = tuple(scores)
     by_label = {name: [case.metrics.get(name, {}) for case in cases] for name in _by_value(labels)}
-    measures = list(dict.fromkeys(key for metrics in by_label.values() for case in metrics for key in case))
+    metric_names = list(
+        dict.fromkeys(key for metrics in by_label.values() for case in metrics for key in case)
+    )
     defined = {
-        name: {key: [value for case in metrics if (value := case.get(key)) is not None] for key in measures}
+        name: {
+            key: [value for case in metrics if (value := case.get(key)) is not None] for key in metric_names
+        }
         for name, metrics in by_label.items()
     }
     mean = {name: {key: _mean(values) for key, values in found.items()} for name, found in defined.items()}
     return Summary(
         labels=_by_value(labels),
         scores=cases,
-        foreground_mean=_over(mean.values(), measures, _mean),
+        foreground_mean=_over(mean.values(), metric_names, _mean),
         mean=mean,
         std={name: {key: _std(values) for key, values in found.items()} for name, found in defined.items()},
         undefined={
@@ -75,7 +79,7 @@ def combine_folds(summaries: Sequence[Summary]) -> Summary:
         raise DatasetError("there is no fold to combine")
     labels = summaries[0].labels
     if any(summary.labels != labels for summary in summaries):
-        raise DatasetError("the folds do not have the same labels", mend="Evaluate them again.")
+        raise DatasetError("the folds do not have the same labels", hint="Evaluate them again.")
     scores = [score for summary in summaries for score in summary.scores]
     seen: set[str] = set()
     for score in scores:
@@ -174,7 +178,7 @@ def read_summary(path: Path) -> Summary:
         raise DatasetError(
             f"is not a summary of scores ({type(problem).__name__}: {problem})",
             where=path,
-            mend="It must be a summary.json of cervseg_evaluate or of nnU-Net v2, without label regions.",
+            hint="It must be a summary.json of cervseg_evaluate or of nnU-Net v2, without label regions.",
         ) from None
 
 
@@ -198,9 +202,9 @@ def _read_score(entry: Mapping[str, Any], names: Mapping[str, str]) -> CaseScore
     )
 
 
-def _finite(measures: Mapping[str, float | None]) -> Measures:
+def _finite(metrics: Mapping[str, float | None]) -> MetricValues:
     return {
-        key: value if value is not None and math.isfinite(value) else None for key, value in measures.items()
+        key: value if value is not None and math.isfinite(value) else None for key, value in metrics.items()
     }
 
 
@@ -226,12 +230,14 @@ def _num_one_sided(metrics: Sequence[Mapping[str, float | None]], has: str, lack
     return sum(1 for case in metrics if case.get(has) and case.get(lacks) == 0)
 
 
-def _over(many: Iterable[Mapping[str, float | None]], measures: Iterable[str], statistic: Any) -> Measures:
+def _over(many: Iterable[Mapping[str, float | None]], metrics: Iterable[str], statistic: Any) -> MetricValues:
     rows = list(many)
-    return {key: statistic([v for row in rows if (v := row.get(key)) is not None]) for key in measures}
+    return {key: statistic([v for row in rows if (v := row.get(key)) is not None]) for key in metrics}
 
 
-def _over_folds(folds: Sequence[FoldMeans], labels: Mapping[str, int], statistic: Any) -> dict[str, Measures]:
+def _over_folds(
+    folds: Sequence[FoldMeans], labels: Mapping[str, int], statistic: Any
+) -> dict[str, MetricValues]:
     if not folds:
         return {}
     found = {}

@@ -1,4 +1,4 @@
-"""Films and masks in files: one door a library."""
+"""Images and masks in files: one door a library."""
 
 from cervseg.imageio.image import read_image, read_mask
 from cervseg.imageio.listing import RASTER_SUFFIXES, SUFFIXES, list_images, stem_of

@@ -1,4 +1,4 @@
-"""DICOM films: pydicom reads tags and plain pixels, SimpleITK decodes what is compressed.
+"""DICOM images: pydicom reads tags and plain pixels, SimpleITK decodes what is compressed.
 
 SimpleITK's own spacing and its handling of MONOCHROME1 are not used: on CR and DX it gives the detector's
 spacing even where PixelSpacing is present, and accounts differ on whether it inverts.
@@ -28,13 +28,13 @@ from cervseg.imageio.samples import check_size
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-# In the order of preference: calibrated in the patient, at the detector, on the scanned sheet of film.
+# In the order of preference: calibrated in the patient, at the detector, on the scanned sheet of image.
 _SPACING_TAGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 _LUMINANCE = np.array([0.299, 0.587, 0.114])
 
 
 def read_dicom(path: Path) -> tuple[np.ndarray, SpacingMm | None, str]:
-    """One film of a DICOM file.
+    """One image of a DICOM file.
 
     Returns:
         H x W pixels after the modality transform (rescale slope and intercept, or its table), integer or
@@ -69,7 +69,7 @@ def _read_tags(path: Path) -> Dataset:
         raise ImageError("is a DICOM file without pixels", where=path)
     frames = int(dataset.get("NumberOfFrames") or 1)
     if frames != 1:
-        raise ImageError(f"holds {frames} frames, one film is wanted", where=path)
+        raise ImageError(f"holds {frames} frames, one image is wanted", where=path)
     check_size((int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)), path=path)
     return dataset
 
@@ -84,7 +84,7 @@ def _samples(dataset: Dataset, path: Path) -> np.ndarray:
     if pixels.ndim == 3 and pixels.shape[2] == 3:
         pixels = np.rint(pixels @ _LUMINANCE).astype(pixels.dtype)
     if pixels.ndim != 2:
-        raise ImageError(f"holds an array of shape {pixels.shape}, one film is wanted", where=path)
+        raise ImageError(f"holds an array of shape {pixels.shape}, one image is wanted", where=path)
     return pixels
 
 
@@ -105,7 +105,7 @@ def _decode(dataset: Dataset) -> np.ndarray:
         if tag in plain:
             delattr(plain, tag)
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "film.dcm"
+        file = Path(folder) / "image.dcm"
         plain.save_as(file)
         volume = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(file), imageIO="GDCMImageIO"))
     return np.asarray(volume[0])

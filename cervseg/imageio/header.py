@@ -56,11 +56,11 @@ def read_header(data: bytes, *, path: Path) -> RasterHeader:
         if data.startswith(b"BM"):
             return _bmp(data, path)
     except (struct.error, IndexError):
-        raise ImageError(_TRUNCATED, where=path, mend=_COPY_AGAIN) from None
+        raise ImageError(_TRUNCATED, where=path, hint=_COPY_AGAIN) from None
     raise ImageError(
         "is no PNG, JPEG, TIFF or BMP image, whatever its name says",
         where=path,
-        mend="Export it again as PNG.",
+        hint="Export it again as PNG.",
     )
 
 
@@ -89,12 +89,12 @@ def _png(data: bytes, path: Path) -> RasterHeader:
     for kind, content, checksum in png_chunks(data):
         # Checksums of text and colour chunks are none of our business; those of the picture are.
         if kind in (b"IHDR", b"PLTE", b"IDAT") and zlib.crc32(content, zlib.crc32(kind)) != checksum:
-            raise ImageError("is damaged: a checksum does not fit", where=path, mend=_COPY_AGAIN)
+            raise ImageError("is damaged: a checksum does not fit", where=path, hint=_COPY_AGAIN)
         if kind == b"IHDR":
             width, height, bits, color = struct.unpack(">IIBB", content[:10])
             found = RasterHeader(kind="png", size=(height, width), bits=bits, is_indexed=color == 3)
     if found is None:
-        raise ImageError("is damaged: a PNG without a header", where=path, mend=_COPY_AGAIN)
+        raise ImageError("is damaged: a PNG without a header", where=path, hint=_COPY_AGAIN)
     return found
 
 
@@ -104,7 +104,7 @@ def _jpeg(data: bytes, path: Path) -> RasterHeader:
         while data[position + 1] == 0xFF:  # fill bytes
             position += 1
         if data[position] != 0xFF:
-            raise ImageError("is damaged: a JPEG marker is missing", where=path, mend=_COPY_AGAIN)
+            raise ImageError("is damaged: a JPEG marker is missing", where=path, hint=_COPY_AGAIN)
         marker = data[position + 1]
         (length,) = struct.unpack_from(">H", data, position + 2)
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
@@ -115,7 +115,7 @@ def _jpeg(data: bytes, path: Path) -> RasterHeader:
         position += 2 + length
     # Within a scan FF is always followed by 00 or a restart marker: the next FF D9 is the image's end.
     if found is None or data.find(b"\xff\xd9", position) < 0:
-        raise ImageError(_TRUNCATED, where=path, mend=_COPY_AGAIN)
+        raise ImageError(_TRUNCATED, where=path, hint=_COPY_AGAIN)
     return found
 
 
@@ -128,9 +128,9 @@ def _tiff(data: bytes, path: Path) -> RasterHeader:
     tags = (whole or pages)[0]
     places, sizes = tags.get(273, tags.get(324, ())), tags.get(279, tags.get(325, ()))
     if any(place + size > len(data) for place, size in zip(places, sizes)):
-        raise ImageError(_TRUNCATED, where=path, mend=_COPY_AGAIN)
+        raise ImageError(_TRUNCATED, where=path, hint=_COPY_AGAIN)
     if 256 not in tags or 257 not in tags:
-        raise ImageError("is damaged: a TIFF without a size", where=path, mend=_COPY_AGAIN)
+        raise ImageError("is damaged: a TIFF without a size", where=path, hint=_COPY_AGAIN)
     return RasterHeader(
         kind="tiff",
         size=(tags[257][0], tags[256][0]),
@@ -177,5 +177,5 @@ def _bmp(data: bytes, path: Path) -> RasterHeader:
         width, height, _, bits, compression = struct.unpack_from("<iiHHI", data, 18)
     height = abs(height)  # negative: rows from the top
     if compression in (0, 3) and start + (width * bits + 31) // 32 * 4 * height > len(data):
-        raise ImageError(_TRUNCATED, where=path, mend=_COPY_AGAIN)
+        raise ImageError(_TRUNCATED, where=path, hint=_COPY_AGAIN)
     return RasterHeader(kind="bmp", size=(height, width), bits=bits)

@@ -1,4 +1,4 @@
-"""Reading a film or a mask, whatever format it is in."""
+"""Reading an image or a mask, whatever format it is in."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from cervseg.core.errors import ImageError
 from cervseg.core.types import RawImage, SpacingMm
 from cervseg.imageio import raster
 from cervseg.imageio.listing import DICOM_SUFFIXES, NIFTI_SUFFIXES, RASTER_SUFFIXES, SUFFIXES, image_suffix
-from cervseg.imageio.samples import as_film, as_mask
+from cervseg.imageio.samples import as_image, as_mask
 
 
 def read_image(path: Path | str) -> RawImage:
-    """Read one film.
+    """Read one image.
 
     Returns:
         ``pixels`` are 1 x H x W uint8, uint16 or float32, as stored: 8-bit stays 8-bit. Colours become
@@ -28,7 +28,9 @@ def read_image(path: Path | str) -> RawImage:
     """
     path = Path(path)
     plane, spacing_mm, source = _read(path, labels=False)
-    return RawImage(pixels=as_film(plane, path=path), spacing_mm=spacing_mm, path=path, spacing_source=source)
+    return RawImage(
+        pixels=as_image(plane, path=path), spacing_mm=spacing_mm, path=path, spacing_source=source
+    )
 
 
 def read_mask(path: Path | str) -> np.ndarray:
@@ -53,7 +55,7 @@ def _read(path: Path, *, labels: bool) -> tuple[np.ndarray, SpacingMm | None, st
     suffix = image_suffix(path)
     try:
         if suffix in RASTER_SUFFIXES:
-            return (raster.read_labels(path) if labels else raster.read_film(path)), None, ""
+            return (raster.read_labels(path) if labels else raster.read_raster(path)), None, ""
         # These two libraries are slow to load: only who needs them waits for them.
         if suffix in DICOM_SUFFIXES:
             from cervseg.imageio.dicom import read_dicom
@@ -70,20 +72,20 @@ def _read(path: Path, *, labels: bool) -> tuple[np.ndarray, SpacingMm | None, st
     raise ImageError(
         f"is of an unknown kind ({path.suffix or 'no suffix'})",
         where=path,
-        mend=f"Known: {' '.join(SUFFIXES)}.",
+        hint=f"Known: {' '.join(SUFFIXES)}.",
     )
 
 
 def _check_file(path: Path) -> None:
     if path.is_symlink() and not path.exists():
         raise ImageError(
-            f"is a broken link to {path.readlink()}", where=path, mend="Mend or remove the link."
+            f"is a broken link to {path.readlink()}", where=path, hint="Mend or remove the link."
         )
     if not path.exists():
         raise ImageError("no such file", where=path)
     if path.is_dir():
-        raise ImageError("is a folder, not an image", where=path, mend="Move or rename it.")
+        raise ImageError("is a folder, not an image", where=path, hint="Move or rename it.")
     if not path.is_file():
         raise ImageError("is no ordinary file", where=path)
     if path.stat().st_size == 0:
-        raise ImageError("is empty (0 bytes)", where=path, mend="Copy or export it again.")
+        raise ImageError("is empty (0 bytes)", where=path, hint="Copy or export it again.")

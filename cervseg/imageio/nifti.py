@@ -1,4 +1,4 @@
-"""NIfTI films through nibabel."""
+"""NIfTI images through nibabel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MM_PER_UNIT = {"mm": 1.0, "meter": 1000.0, "micron": 0.001, "unknown": 1.0}
 
 
 def read_nifti(path: Path) -> tuple[np.ndarray, SpacingMm | None, str]:
-    """One film of a NIfTI file of shape A x B or A x B x 1.
+    """One image of a NIfTI file of shape A x B or A x B x 1.
 
     Programs built on ITK (ITK-SNAP, 3D Slicer, SimpleITK, nnU-Net) store the column first and mark it by
     negative directions for both axes; scripts that hand an H x W array to nibabel with a plain affine store
@@ -39,7 +39,7 @@ def read_nifti(path: Path) -> tuple[np.ndarray, SpacingMm | None, str]:
         shape = tuple(int(side) for side in image.shape)
         planar = len(shape) >= 2 and all(side == 1 for side in shape[2:])
         if not planar:
-            raise ImageError(f"holds a volume of shape {shape}, one film is wanted", where=path)
+            raise ImageError(f"holds a volume of shape {shape}, one image is wanted", where=path)
         check_size(shape, path=path)
         plane = np.asanyarray(image.dataobj).reshape(shape[:2])
     except ImageError:

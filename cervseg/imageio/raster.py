@@ -22,7 +22,7 @@ from cervseg.imageio.samples import COLOR_TOLERANCE, channel_spread, check_size
 LOSSLESS_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
 
 
-def read_film(path: Path) -> np.ndarray:
+def read_raster(path: Path) -> np.ndarray:
     """A raster file's picture as one grey plane, H x W, dtype as stored.
 
     Colours become luminance (0.299 R + 0.587 G + 0.114 B), transparency is dropped and EXIF orientation is
@@ -43,7 +43,7 @@ def read_colors(path: Path) -> np.ndarray:
     Transparency is dropped, EXIF orientation ignored, and of 16 bits the upper eight are kept.
 
     Raises:
-        ImageError: as for ``read_film``, or it is of floating-point numbers.
+        ImageError: as for ``read_image``, or it is of floating-point numbers.
     """
     data, header = _load(path)
     stored = _decode(_without_extras(data) if header.kind == "png" else data, path)
@@ -61,7 +61,7 @@ def read_labels(path: Path) -> np.ndarray:
     """A raster file's samples as they are stored, H x W: palette indices where a palette has colours.
 
     Raises:
-        ImageError: as for ``read_film``, and if the mask has colours.
+        ImageError: as for ``read_image``, and if the mask has colours.
     """
     data, header = _load(path)
     if header.is_indexed:
@@ -71,7 +71,7 @@ def read_labels(path: Path) -> np.ndarray:
         raise ImageError(
             "has colours, a mask must hold label values",
             where=path,
-            mend="Save it as grey PNG in which each pixel is the number of its label.",
+            hint="Save it as grey PNG in which each pixel is the number of its label.",
         )
     plane = _gray(stored)
     # OpenCV stretches samples of 1, 2 and 4 bits over the 8-bit range; labels must stay as they were.
@@ -109,13 +109,13 @@ def write_gray(path: Path, pixels: np.ndarray) -> None:
     suffix = path.suffix.lower()
     if suffix not in LOSSLESS_SUFFIXES:
         raise ImageError(
-            f"{suffix or 'no suffix'} does not keep every value", where=path, mend="Write .png or .tif."
+            f"{suffix or 'no suffix'} does not keep every value", where=path, hint="Write .png or .tif."
         )
     fits = pixels.dtype == np.uint8 or (pixels.dtype == np.uint16 and suffix != ".bmp")
     if pixels.ndim != 2 or not pixels.size or not fits:
         raise ImageError(f"cannot hold {pixels.dtype} pixels of shape {pixels.shape}", where=path)
     # No options: by default OpenCV writes PNG at level 1 with one filter, 2.4 times as fast as if level 1 is
-    # asked for (then it tries all filters on every row), and films get smaller.
+    # asked for (then it tries all filters on every row), and images get smaller.
     done, data = cv2.imencode(suffix, np.ascontiguousarray(pixels))
     if not done:
         raise ImageError("cannot be encoded", where=path)
@@ -129,9 +129,9 @@ def _load(path: Path) -> tuple[bytes, RasterHeader]:
     header = read_header(data, path=path)
     if header.num_pages > 1:
         raise ImageError(
-            f"holds {header.num_pages} pages, one film is wanted",
+            f"holds {header.num_pages} pages, one image is wanted",
             where=path,
-            mend="Save each page as a file.",
+            hint="Save each page as a file.",
         )
     check_size(header.size, path=path)
     return data, header
@@ -143,13 +143,13 @@ def _decode(data: bytes, path: Path) -> np.ndarray:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as problem:
         reason = str(problem.err or "").strip()
-        raise ImageError(f"cannot be decoded ({reason})", where=path, mend="Export it as PNG.") from None
+        raise ImageError(f"cannot be decoded ({reason})", where=path, hint="Export it as PNG.") from None
     if pixels is None:
         raise ImageError(
-            "cannot be decoded: it is damaged or of an unusual kind", where=path, mend="Export it as PNG."
+            "cannot be decoded: it is damaged or of an unusual kind", where=path, hint="Export it as PNG."
         )
     if pixels.ndim == 3 and pixels.shape[2] > 4:
-        raise ImageError(f"has {pixels.shape[2]} channels, one film is wanted", where=path)
+        raise ImageError(f"has {pixels.shape[2]} channels, one image is wanted", where=path)
     return np.asarray(pixels)
 
 

@@ -1,4 +1,4 @@
-"""Sizes, values and types that a film's or a mask's samples may have, whatever file they came from."""
+"""Sizes, values and types that an image's or a mask's samples may have, whatever file they came from."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check_size(size: tuple[int, ...], *, path: Path) -> None:
         raise ImageError(
             f"has {width} x {height} pixels, more than {MAX_PIXELS // 1_000_000} million",
             where=path,
-            mend="Make it smaller or cut the film out.",
+            hint="Make it smaller or cut the image out.",
         )
     if min(height, width) < 1:
         raise ImageError(f"has {width} x {height} pixels", where=path)
@@ -48,7 +48,7 @@ def channel_spread(pixels: np.ndarray) -> float:
     return float((high - low).max()) / max(full, 1e-12)
 
 
-def as_film(plane: np.ndarray, *, path: Path) -> np.ndarray:
+def as_image(plane: np.ndarray, *, path: Path) -> np.ndarray:
     """H x W samples as 1 x H x W uint8 or uint16 if these hold every value, else float32.
 
     Raises:
@@ -57,11 +57,11 @@ def as_film(plane: np.ndarray, *, path: Path) -> np.ndarray:
     height, width = plane.shape
     if min(height, width) < MIN_SIDE_PX:
         raise ImageError(
-            f"has only {width} x {height} pixels, a film has at least {MIN_SIDE_PX} a side", where=path
+            f"has only {width} x {height} pixels, an image has at least {MIN_SIDE_PX} a side", where=path
         )
     if plane.dtype.kind == "f" and not np.isfinite(plane).all():
         raise ImageError(
-            "holds NaN or infinite values", where=path, mend="Replace them, then export it again."
+            "holds NaN or infinite values", where=path, hint="Replace them, then export it again."
         )
     return np.ascontiguousarray(_narrowed(plane))[np.newaxis]
 

@@ -1,1 +1,1 @@
-"""Films in, masks out."""
+"""Images in, masks out."""

@@ -1,4 +1,4 @@
-"""A trained model as an object: films in, masks out; no files and no environment variables after loading."""
+"""A trained model as an object: images in, masks out; no files and no environment variables after loading."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from torch import nn
 from cervseg.core.errors import CheckpointError
 from cervseg.core.geometry import Placement, about_centre, transform_points
 from cervseg.core.jsonio import from_json
+from cervseg.core.paths import ModelFolder
 from cervseg.core.types import Configuration, DatasetDescription, Prediction, PreparedCase, SpacingMm
 from cervseg.networks.device import choose_device, choose_precision
 from cervseg.networks.weights import network_from_checkpoint, read_checkpoint
-from cervseg.preprocessing.prepare import prepare, to_film, to_mask
+from cervseg.postprocessing.image_grid import to_image_grid
+from cervseg.postprocessing.threshold import to_mask
+from cervseg.preprocessing.prepare import prepare
 
 # Test-time views, (degrees, scale, mirrored): as it lies, turned a little, a little smaller and larger.
 VIEWS = ((0.0, 1.0, False), (-4.0, 1.0, False), (4.0, 1.0, False), (0.0, 0.94, False), (0.0, 1.06, False))
-MIRRORED_VIEW = (0.0, 1.0, True)  # for networks that learnt from flipped films
+MIRRORED_VIEW = (0.0, 1.0, True)  # for networks that learnt from flipped images
 
 
 class Predictor:
@@ -52,7 +55,6 @@ class Predictor:
         folds: Sequence[str | int] | None = None,
         device: str | None = None,
         precision: str | None = None,
-        checkpoint: str = "checkpoint_best.pt",
     ) -> Predictor:
         """Load a model folder (``results/Dataset.../Trainer__plans__variant``).
 
@@ -64,7 +66,7 @@ class Predictor:
         Raises:
             CheckpointError: there is no such checkpoint, or it is broken.
         """
-        files = checkpoint_files(Path(model), folds=folds, checkpoint=checkpoint)
+        files = checkpoint_files(Path(model), folds=folds)
         return cls.from_files(files, device=device, precision=precision)
 
     @classmethod
@@ -91,22 +93,22 @@ class Predictor:
         tta: bool = False,
         points: np.ndarray | None = None,
     ) -> Prediction:
-        """Segment one film.
+        """Segment one image.
 
         Args:
             pixels: H x W or C x H x W, uint8, uint16 or float32, as its file holds it.
             spacing_mm: (row, column), carried through to the result.
             tta: average over :attr:`views`: slightly turned and scaled, mirrored where the network learnt
-                from mirrored films (five or six times the work).
+                from mirrored images (five or six times the work).
             points: for a model that segments what points mark (``takes_points``): N x 2, (x, y) in px of the
-                film, or N x 3 with the label's value behind; N may be 0. Else None.
+                image, or N x 3 with the label's value behind; N may be 0. Else None.
 
         Returns:
-            The mask H x W uint8 (label values) and the probabilities L x H x W, in the film's own frame.
+            The mask H x W uint8 (label values) and the probabilities L x H x W, in the image's own frame.
 
         Raises:
             ValueError: the array has another number of dimensions or channels, or points are missing, too
-                many, of another shape or outside of the film.
+                many, of another shape or outside of the image.
         """
         return self.finish(self.infer(self.prepare(pixels, spacing_mm, points=points), tta=tta))
 
@@ -127,13 +129,13 @@ class Predictor:
         *,
         points: np.ndarray | None = None,
     ) -> PreparedCase:
-        """First step of :meth:`predict`, on the CPU: the film, and points in it, in the network's frame."""
+        """First step of :meth:`predict`, on the CPU: the image, and points in it, in the network's frame."""
         pixels = pixels[None] if pixels.ndim == 2 else pixels
         num_channels = len(self.dataset.channel_names)
         if pixels.ndim != 3 or pixels.shape[0] != num_channels:
             raise ValueError(f"want H x W or {num_channels} x H x W, got {pixels.shape}")
         if self.takes_points != (points is not None):
-            needs = "needs points of each film: points=" if self.takes_points else "takes no points"
+            needs = "needs points of each image: points=" if self.takes_points else "takes no points"
             raise ValueError(f"this model {needs}")
         case = prepare(
             pixels,
@@ -172,11 +174,11 @@ class Predictor:
         return case, total / np.float32(len(views))
 
     def finish(self, inferred: tuple[PreparedCase, np.ndarray]) -> Prediction:
-        """Third step, on the CPU: back to the film's own frame, then the threshold."""
+        """Third step, on the CPU: back to the image's own frame, then the threshold."""
         case, probabilities = inferred
-        at_film_size = np.clip(to_film(probabilities, case.placement), 0.0, 1.0)
-        mask = to_mask(at_film_size, labels=self.dataset.foreground)
-        return Prediction(mask=mask, probabilities=at_film_size, spacing_mm=case.spacing_mm)
+        at_image_size = np.clip(to_image_grid(probabilities, case.placement), 0.0, 1.0)
+        mask = to_mask(at_image_size, labels=self.dataset.foreground)
+        return Prediction(mask=mask, probabilities=at_image_size, spacing_mm=case.spacing_mm)
 
     @torch.inference_mode()
     def _forward(self, image: np.ndarray, points: np.ndarray | None) -> np.ndarray:
@@ -194,39 +196,34 @@ class Predictor:
 
 
 def _round_weights(network: nn.Module, precision: str) -> None:
-    """Round the weights of plain layers once; autocast does it anew for every film, with the same results."""
+    """Round the weights of plain layers once; autocast does it anew for every image, with the same results."""
     if precision != "float32":
         for module in network.modules():
             if type(module) in (nn.Conv2d, nn.ConvTranspose2d, nn.Linear):
                 module.to(getattr(torch, precision))
 
 
-def checkpoint_files(
-    model: Path, *, folds: Sequence[str | int] | None = None, checkpoint: str = "checkpoint_best.pt"
-) -> list[Path]:
+def checkpoint_files(model: Path, *, folds: Sequence[str | int] | None = None) -> list[Path]:
     """The checkpoint of each asked-for fold of a model folder.
 
     Raises:
         CheckpointError: the folder or one of the folds has none.
     """
-    if folds is None:
-        files = sorted(model.glob(f"fold_*/{checkpoint}"))
-        # A network that has seen every case is a model of its own, not a fold to average with.
-        files = [path for path in files if path.parent.name != "fold_all"] or files
-    else:
-        files = [model / f"fold_{fold}" / checkpoint for fold in folds]
+    folder = ModelFolder(model)
+    found = folder.trained_folds() if folds is None else [folder.fold(fold) for fold in folds]
+    files = [fold.best for fold in found]
     missing = [path for path in files if not path.is_file()]
     if not files or missing:
         raise CheckpointError(
-            "no trained fold there" if not files else f"no {checkpoint} in {missing[0].parent.name}",
+            "no trained fold there" if not files else f"no {missing[0].name} in {missing[0].parent.name}",
             where=model,
-            mend="Train it first with cervseg_train, or name folds that are trained with -f.",
+            hint="Train it first with cervseg_train, or name folds that are trained with -f.",
         )
     return files
 
 
 def _to_frame(points: Any, placement: Placement, *, labels: Mapping[str, int]) -> np.ndarray:
-    """N x 2 (x, y) or N x 3 (x, y, label value) in px of a film as N x 3 (x, y, label plane) of its frame."""
+    """N x 2 (x, y) or N x 3 (x, y, label value) in px of an image as N x 3 (x, y, label plane) of its frame."""
     given, values = np.asarray(points, dtype=np.float64), sorted(labels.values())
     if given.size == 0:
         given = given.reshape(0, 3)
@@ -235,11 +232,11 @@ def _to_frame(points: Any, placement: Placement, *, labels: Mapping[str, int]) -
     if given.ndim != 2 or given.shape[1] != 3 or not np.isin(given[:, 2], values).all():
         raise ValueError(f"points are (x, y) or (x, y, label value), the values of the labels {values}")
     height, width = placement.image_size
-    # Pixel centres are whole numbers: the film begins and ends half a pixel beyond them.
+    # Pixel centres are whole numbers: the image begins and ends half a pixel beyond them.
     inside = ((given[:, :2] >= -0.5) & (given[:, :2] <= (width - 0.5, height - 0.5))).all(axis=1)
     if not inside.all():
         x, y = given[~inside][0, :2]
-        raise ValueError(f"the point ({x:g}, {y:g}) lies outside of the film of {width} x {height} px")
+        raise ValueError(f"the point ({x:g}, {y:g}) lies outside of the image of {width} x {height} px")
     planes = np.searchsorted(values, given[:, 2])
     return np.column_stack([transform_points(given[:, :2], placement.matrix_to_network), planes])
 

@@ -1,4 +1,4 @@
-"""Points for networks that segment what a point marks: out of a file, or out of masks of the same films."""
+"""Points for networks that segment what a point marks: out of a file, or out of masks of the same images."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from cervseg.inference.run_record import recorded_prompts
 from cervseg.preprocessing.centroids import find_components
 
 if TYPE_CHECKING:  # torch comes with it
-    from cervseg.inference.stream import FilmJob
+    from cervseg.inference.stream import ImageJob
 
 ORACLE = "oracle: centroids of the reference masks"
 WHITE = 255  # many binary masks hold 0 and 255
-_EXAMPLES = 'Write {"film.png": [[812, 406], [790, 511]]} as JSON, or a table film,x,y as CSV.'
+_EXAMPLES = 'Write {"image.png": [[812, 406], [790, 511]]} as JSON, or a table image,x,y as CSV.'
 
 
 class Prompts(Protocol):
-    """Points of films, and where they come from."""
+    """Points of images, and where they come from."""
 
     @property
     def source(self) -> str:
@@ -37,25 +37,25 @@ class Prompts(Protocol):
     def digest(self) -> str:
         """A sum that is another one when the points are."""
 
-    def __call__(self, job: FilmJob, size: tuple[int, int]) -> np.ndarray:
-        """N x 3 float64, rows (x, y, label value), x and y in px of a film of ``size`` = (height, width).
+    def __call__(self, job: ImageJob, size: tuple[int, int]) -> np.ndarray:
+        """N x 3 float64, rows (x, y, label value), x and y in px of an image of ``size`` = (height, width).
 
         Raises:
-            ImageError: there is nothing for this film, or nothing usable.
+            ImageError: there is nothing for this image, or nothing usable.
         """
 
 
 @dataclass(frozen=True, kw_only=True)
 class PointsFile:
-    """Points that a user gives; ``films`` maps a film's name, with or without ending, to N x 3 points."""
+    """Points that a user gives; ``images`` maps an image's name, with or without ending, to N x 3 points."""
 
     source: str
     digest: str
-    films: Mapping[str, np.ndarray]
+    images: Mapping[str, np.ndarray]
 
     @classmethod
     def read(cls, path: Path, *, labels: Mapping[str, int]) -> PointsFile:
-        """Read JSON ``{film: [[x, y], [x, y, label], ...]}`` or CSV with the columns film, x, y (, label).
+        """Read JSON ``{image: [[x, y], [x, y, label], ...]}`` or CSV with the columns image, x, y (, label).
 
         Args:
             labels: foreground names and values; either names a label in the file. Where there is one label
@@ -66,26 +66,26 @@ class PointsFile:
         """
         rows = _json_rows(path) if path.suffix.lower() == ".json" else _csv_rows(path)
         found: dict[str, list[list[float]]] = {}
-        for film, row, where in rows:
-            points = found.setdefault(film, [])
+        for image, row, where in rows:
+            points = found.setdefault(image, [])
             if row is not None:
                 points.append(_point(row, labels=labels, where=where))
         return cls(
             source=f"points in {path.resolve()}",
             digest=hashlib.sha256(path.read_bytes()).hexdigest(),
-            films={film: np.array(points, np.float64).reshape(-1, 3) for film, points in found.items()},
+            images={image: np.array(points, np.float64).reshape(-1, 3) for image, points in found.items()},
         )
 
-    def __call__(self, job: FilmJob, size: tuple[int, int]) -> np.ndarray:
-        """The film's points, see :class:`Prompts`."""
+    def __call__(self, job: ImageJob, size: tuple[int, int]) -> np.ndarray:
+        """The image's points, see :class:`Prompts`."""
         names = [path.name for path in job.images] + _stems(job)
         for name in names:
-            if name in self.films:
-                return self.films[name]
+            if name in self.images:
+                return self.images[name]
         raise ImageError(
-            "no points for this film",
+            "no points for this image",
             where=job.images[0],
-            mend=f"Add {names[0]!r}, with an empty list in JSON if there is nothing to segment.",
+            hint=f"Add {names[0]!r}, with an empty list in JSON if there is nothing to segment.",
         )
 
 
@@ -104,7 +104,7 @@ class MaskFolder:
 
     @classmethod
     def read(cls, folder: Path, *, labels: Mapping[str, int]) -> MaskFolder:
-        """List the masks of a folder; each is read when its film is.
+        """List the masks of a folder; each is read when its image is.
 
         Raises:
             DatasetError: there is no such folder, no mask in it, or two of one name.
@@ -126,17 +126,17 @@ class MaskFolder:
             labels=labels,
         )
 
-    def __call__(self, job: FilmJob, size: tuple[int, int]) -> np.ndarray:
-        """The centroids of the film's mask, see :class:`Prompts`."""
+    def __call__(self, job: ImageJob, size: tuple[int, int]) -> np.ndarray:
+        """The centroids of the image's mask, see :class:`Prompts`."""
         path = next((self.files[stem] for stem in _stems(job) if stem in self.files), None)
         if path is None:
             raise ImageError("no mask of this name to take points from", where=job.images[0])
         mask = read_mask(path)
         if mask.shape != tuple(size):
             raise ImageError(
-                f"is {mask.shape[1]} x {mask.shape[0]} px, its film {size[1]} x {size[0]}",
+                f"is {mask.shape[1]} x {mask.shape[0]} px, its image {size[1]} x {size[0]}",
                 where=path,
-                mend="A mask to take points from must have its film's size.",
+                hint="A mask to take points from must have its image's size.",
             )
         points = [np.zeros((0, 3))]
         for value in np.unique(mask[mask > 0]).tolist():
@@ -172,18 +172,18 @@ def read_prompts(
         if wanted:
             raise CervsegError(
                 "this model segments what points mark, and there are none",
-                mend="Give --points FILE, or --prompts-from FOLDER with masks of another model.",
+                hint="Give --points FILE, or --prompts-from FOLDER with masks of another model.",
             )
         return None
     if not wanted:
         raise CervsegError(
-            "this model takes no points", where=points or masks, mend="Leave --points and --prompts-from out."
+            "this model takes no points", where=points or masks, hint="Leave --points and --prompts-from out."
         )
     if points is not None and masks is not None:
-        raise CervsegError("--points and --prompts-from exclude each other", mend="Leave one of them out.")
+        raise CervsegError("--points and --prompts-from exclude each other", hint="Leave one of them out.")
     if masks is not None and masks.resolve() == output.resolve():
         raise CervsegError(
-            "the masks would overwrite those that points come from", where=output, mend="Name another -o."
+            "the masks would overwrite those that points come from", where=output, hint="Name another -o."
         )
     if points is not None:
         return PointsFile.read(points, labels=labels)
@@ -202,43 +202,43 @@ def prompts_of(predictions: Path, *, references: Path) -> str:
     return ORACLE if source == centroids_of(references) else source
 
 
-def _stems(job: FilmJob) -> list[str]:
-    """What a film may be called without its ending: as its mask is, or with its channel behind that.
+def _stems(job: ImageJob) -> list[str]:
+    """What an image may be called without its ending: as its mask is, or with its channel behind that.
 
-    Of films that differ only in their ending, the masks keep it in their names, and so must who means them.
+    Of images that differ only in their ending, the masks keep it in their names, and so must who means them.
     """
     own, channels = stem_of(job.mask), [stem_of(path) for path in job.images]
     return [own, *(stem for stem in channels if stem.startswith(own) and stem != own)]
 
 
-Row = tuple[str, "list[Any] | None", str]  # film, point (None: the film has no points), place in the file
+Row = tuple[str, "list[Any] | None", str]  # image, point (None: the image has no points), place in the file
 
 
 def _json_rows(path: Path) -> Iterable[Row]:
     content = read_json(path)
     if not isinstance(content, dict) or not all(isinstance(rows, list) for rows in content.values()):
-        raise CervsegError("is no list of points for each film", where=path, mend=_EXAMPLES)
-    for film, rows in content.items():
-        yield film, None, ""
+        raise CervsegError("is no list of points for each image", where=path, hint=_EXAMPLES)
+    for image, rows in content.items():
+        yield image, None, ""
         for row in rows:
-            yield film, row if isinstance(row, list) else [row], f"{path}: {film}"
+            yield image, row if isinstance(row, list) else [row], f"{path}: {image}"
 
 
 def _csv_rows(path: Path) -> Iterable[Row]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
-        raise CervsegError(f"cannot be read ({problem})", where=path, mend=_EXAMPLES) from None
+        raise CervsegError(f"cannot be read ({problem})", where=path, hint=_EXAMPLES) from None
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     table = csv.DictReader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
     columns = {name.strip().lower(): name for name in table.fieldnames or [] if name}
-    if not {"film", "x", "y"} <= set(columns):
-        raise CervsegError("has no columns film, x and y", where=path, mend=_EXAMPLES)
+    if not {"image", "x", "y"} <= set(columns):
+        raise CervsegError("has no columns image, x and y", where=path, hint=_EXAMPLES)
     for row in table:
         label = row.get(columns.get("label", "")) or None
         yield (
-            (row[columns["film"]] or "").strip(),
+            (row[columns["image"]] or "").strip(),
             [row[columns["x"]], row[columns["y"]], *([label.strip()] if label else [])],
             f"{path}: line {table.line_num}",
         )
@@ -251,7 +251,7 @@ def _point(row: list[Any], *, labels: Mapping[str, int], where: str) -> list[flo
         if len(label) > 1 or not np.isfinite(place).all():
             raise ValueError(row)
     except (TypeError, ValueError):
-        raise CervsegError(f"{row} is no point", where=where, mend=_EXAMPLES) from None
+        raise CervsegError(f"{row} is no point", where=where, hint=_EXAMPLES) from None
     if not label and len(labels) == 1:
         return [*place, next(iter(labels.values()))]
     known = {**labels, **{str(value): value for value in labels.values()}}
@@ -260,6 +260,6 @@ def _point(row: list[Any], *, labels: Mapping[str, int], where: str) -> list[flo
         raise CervsegError(
             f"{label[0]!r} is no label" if label else "a label is missing",
             where=where,
-            mend=f"The labels are {', '.join(f'{name} ({number})' for name, number in labels.items())}.",
+            hint=f"The labels are {', '.join(f'{name} ({number})' for name, number in labels.items())}.",
         )
     return [*place, value]

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 from cervseg.core.errors import CervsegError
 from cervseg.core.jsonio import read_dataclass, write_json
-from cervseg.core.paths import remove_leftovers
+from cervseg.core.paths import PredictionFolder, remove_leftovers
 
 if TYPE_CHECKING:
     from cervseg.inference.prompts import Prompts
 
-FILE = "prediction.json"
 NOTICE = "Research software, not a medical device."
 
 
@@ -22,7 +21,7 @@ NOTICE = "Research software, not a medical device."
 class RunRecord:
     """Which checkpoints and options a prediction run uses, and whether it came to its end.
 
-    Of a finished run: ``failed`` films with the reason, and ``film_s``, the seconds a film took from its file
+    Of a finished run: ``failed`` images with the reason, and ``image_s``, the seconds an image took from its file
     to its mask's file (None where every mask was there already).
     """
 
@@ -36,7 +35,7 @@ class RunRecord:
     device: str = ""
     finished: bool = False
     failed: list[str] = field(default_factory=list)
-    film_s: float | None = None
+    image_s: float | None = None
     notice: str = NOTICE
 
     @classmethod
@@ -73,27 +72,29 @@ class RunRecord:
         if any_run:
             return there
         try:
-            before = read_dataclass(RunRecord, output / FILE)
+            before = read_dataclass(RunRecord, PredictionFolder(output).record)
         except CervsegError:
             return set()
-        same = replace(before, finished=False, failed=[], film_s=None) == self
+        same = replace(before, finished=False, failed=[], image_s=None) == self
         return there if same and not before.finished else set()
 
     def begin(self, output: Path) -> None:
         """Write the record as unfinished, before the first mask."""
         output.mkdir(parents=True, exist_ok=True)
         remove_leftovers(output)
-        write_json(output / FILE, self)
+        write_json(PredictionFolder(output).record, self)
 
-    def end(self, output: Path, *, failed: list[str], film_s: float | None) -> None:
+    def end(self, output: Path, *, failed: list[str], image_s: float | None) -> None:
         """Write the record as finished, after the last mask."""
-        write_json(output / FILE, replace(self, finished=True, failed=failed, film_s=film_s))
+        write_json(
+            PredictionFolder(output).record, replace(self, finished=True, failed=failed, image_s=image_s)
+        )
 
 
 def finished_run(folder: Path, files: Sequence[Path]) -> RunRecord | None:
     """The record of the masks in ``folder`` if these checkpoint files, as they are now, made them all."""
     try:
-        record = read_dataclass(RunRecord, folder / FILE)
+        record = read_dataclass(RunRecord, PredictionFolder(folder).record)
     except CervsegError:
         return None
     return record if record.finished and record.checkpoints == _identities(files) else None
@@ -106,6 +107,6 @@ def _identities(files: Sequence[Path]) -> list[str]:
 def recorded_prompts(folder: Path) -> str:
     """Where the masks in ``folder`` had their points from; empty if there were none or it has no record."""
     try:
-        return read_dataclass(RunRecord, folder / FILE).prompts
+        return read_dataclass(RunRecord, PredictionFolder(folder).record).prompts
     except CervsegError:
         return ""

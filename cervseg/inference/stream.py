@@ -1,4 +1,4 @@
-"""Films through a predictor: reading, computing and writing overlap; a bad film is named, the rest go on."""
+"""Images through a predictor: reading, computing and writing overlap; a bad image is named, the rest go on."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from cervseg.inference.prompts import Prompts
 
 
 @dataclass(frozen=True, kw_only=True)
-class FilmJob:
-    """One film to predict: its files (one a channel) and where its mask goes."""
+class ImageJob:
+    """One image to predict: its files (one a channel) and where its mask goes."""
 
     images: tuple[Path, ...]
     mask: Path
@@ -40,15 +40,15 @@ class StreamOptions:
 
 @dataclass(kw_only=True)
 class StreamReport:
-    """What became of a run: masks written, films that failed with the reason, seconds that it took."""
+    """What became of a run: masks written, images that failed with the reason, seconds that it took."""
 
     written: list[Path] = field(default_factory=list)
     failed: list[tuple[Path, str]] = field(default_factory=list)
     elapsed_s: float = 0.0
 
     @property
-    def film_s(self) -> float | None:
-        """Seconds a film, from its file to its mask's file; None where no mask was written."""
+    def image_s(self) -> float | None:
+        """Seconds an image, from its file to its mask's file; None where no mask was written."""
         return self.elapsed_s / len(self.written) if self.written else None
 
 
@@ -59,21 +59,21 @@ def probabilities_path(mask: Path) -> Path:
 
 def predict_stream(
     predictor: Predictor,
-    jobs: Sequence[FilmJob],
+    jobs: Sequence[ImageJob],
     *,
     options: StreamOptions,
     progress: bool = True,
-    on_done: Callable[[FilmJob], None] | None = None,
+    on_done: Callable[[ImageJob], None] | None = None,
 ) -> StreamReport:
-    """Predict all films.
+    """Predict all images.
 
-    One thread reads and prepares the next films, this thread computes, another writes. At most three films
-    are held at each stage, so that memory stays flat however many films there are.
+    One thread reads and prepares the next images, this thread computes, another writes. At most three images
+    are held at each stage, so that memory stays flat however many images there are.
     """
     report, started = StreamReport(), time.monotonic()
-    bar = progress_bar(total=len(jobs), label="predict", unit="film", show=progress)
+    bar = progress_bar(total=len(jobs), label="predict", unit="image", show=progress)
     with bar, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        writing: deque[tuple[FilmJob, Future[None]]] = deque()
+        writing: deque[tuple[ImageJob, Future[None]]] = deque()
 
         def settle(limit: int) -> None:
             while len(writing) > limit:
@@ -93,9 +93,9 @@ def predict_stream(
                 _fail(report, job, loaded)
                 bar.update()
                 continue
-            films, prepared = loaded
+            images, prepared = loaded
             inferred = predictor.infer(prepared, tta=options.tta)
-            writing.append((job, writer.submit(_write, predictor, job, films, inferred, options)))
+            writing.append((job, writer.submit(_write, predictor, job, images, inferred, options)))
             settle(2)
         settle(0)
     report.elapsed_s = time.monotonic() - started
@@ -106,9 +106,9 @@ Loaded = tuple[list[RawImage], PreparedCase]
 
 
 def _read_ahead(
-    predictor: Predictor, jobs: Sequence[FilmJob], reader: ThreadPoolExecutor, prompts: Prompts | None
-) -> Iterator[tuple[FilmJob, Loaded | Exception]]:
-    waiting: deque[tuple[FilmJob, Future[Loaded]]] = deque()
+    predictor: Predictor, jobs: Sequence[ImageJob], reader: ThreadPoolExecutor, prompts: Prompts | None
+) -> Iterator[tuple[ImageJob, Loaded | Exception]]:
+    waiting: deque[tuple[ImageJob, Future[Loaded]]] = deque()
     todo = iter(jobs)
     try:
         while True:
@@ -126,19 +126,19 @@ def _read_ahead(
             future.cancel()
 
 
-def _load(predictor: Predictor, job: FilmJob, prompts: Prompts | None) -> Loaded:
-    films = [read_image(path) for path in job.images]
-    if len({film.pixels.shape[1:] for film in films}) > 1:
+def _load(predictor: Predictor, job: ImageJob, prompts: Prompts | None) -> Loaded:
+    images = [read_image(path) for path in job.images]
+    if len({image.pixels.shape[1:] for image in images}) > 1:
         raise ImageError("the channels have different sizes", where=job.images[0])
-    pixels = np.concatenate([film.pixels for film in films])
+    pixels = np.concatenate([image.pixels for image in images])
     points = None if prompts is None else prompts(job, pixels.shape[1:])
-    return films, predictor.prepare(pixels, films[0].spacing_mm, points=points)
+    return images, predictor.prepare(pixels, images[0].spacing_mm, points=points)
 
 
 def _write(
     predictor: Predictor,
-    job: FilmJob,
-    films: list[RawImage],
+    job: ImageJob,
+    images: list[RawImage],
     inferred: tuple[PreparedCase, np.ndarray],
     options: StreamOptions,
 ) -> None:
@@ -147,10 +147,10 @@ def _write(
         with atomic_path(probabilities_path(job.mask)) as temporary:
             np.savez_compressed(temporary, probabilities=prediction.probabilities.astype(np.float16))
     if options.draw is not None:
-        options.draw(films[0].pixels[0], prediction, job.mask)
+        options.draw(images[0].pixels[0], prediction, job.mask)
     write_mask(job.mask, prediction.mask)  # last: a mask that is there is whole, and so is all beside it
 
 
-def _fail(report: StreamReport, job: FilmJob, problem: Exception) -> None:
+def _fail(report: StreamReport, job: ImageJob, problem: Exception) -> None:
     reason = problem if isinstance(problem, CervsegError) else f"{job.images[0]}: {problem}"
     report.failed.append((job.images[0], str(reason)))

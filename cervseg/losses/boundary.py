@@ -20,7 +20,7 @@ class HausdorffSurrogate(nn.Module):
     image side sqrt(H W), so that a shape scores the same at every resolution, cut at ``reach`` and divided
     by ``unit``. Why these two: an error's slope here is |p - y| D / (unit N), beside Dice's 1 / A for a
     target of A of N pixels. With raw pixels, or uncut distances, the term holds 90 % of the gradient as long
-    as the whole film is uncertain (a film is 97 % far background) and slows the fit; with the diagonal as
+    as the whole image is uncertain (an image is 97 % far background) and slows the fit; with the diagonal as
     unit it holds nothing. Cut at the thickness of a spinous process, it leads while the mask is being found,
     and hands over to Dice and Tversky once the errors are a pixel wide. A mask without any boundary is out of
     reach everywhere, so an empty target pulls evenly.

@@ -38,7 +38,7 @@ class CompoundLoss(nn.Module):
         if unknown or not weights:
             raise PlanError(
                 f"no loss term {', '.join(map(repr, unknown))}" if unknown else "a loss without terms",
-                mend=f"The terms are {', '.join(TERMS)}.",
+                hint=f"The terms are {', '.join(TERMS)}.",
             )
         self.weights = dict(weights)
         self.terms = nn.ModuleDict({name: TERMS[name]() for name in weights})
@@ -73,5 +73,5 @@ def build_loss(name: str) -> CompoundLoss:
         PlanError: there is no loss of that name.
     """
     if name not in LOSSES:
-        raise PlanError(f"no loss {name!r}", mend=f"The losses are {', '.join(LOSSES)}.")
+        raise PlanError(f"no loss {name!r}", hint=f"The losses are {', '.join(LOSSES)}.")
     return CompoundLoss(LOSSES[name])

@@ -1,1 +1,1 @@
-"""What a mask is worth: the measures of the paper, on arrays."""
+"""What a mask is worth: the metrics of the paper, on arrays."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 class Confusion:
     """Pixel counts of a binary prediction against its reference.
 
-    The three measures lie in [0, 1], 1 is best; all are None (undefined) where both masks are empty.
+    The three metrics lie in [0, 1], 1 is best; all are None (undefined) where both masks are empty.
     """
 
     num_tp: int

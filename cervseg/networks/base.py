@@ -6,9 +6,9 @@ Its arguments are keyword-only and always include ``in_channels``, ``num_labels`
 and width: one plane a foreground label, each an independent sigmoid's argument.
 
 A network may have more, and training knows what to do with it: ``encoder``, the part that weights of its own
-may be loaded into and that can be frozen (see :mod:`cervseg.training.trainable`), and :class:`Splittable`.
-Where ``takes_points`` is True, ``forward(image_BCHW, points)`` wants an N x 3 tensor (x, y, label plane) a
-film as well.
+may be loaded into and that can be frozen (see :mod:`cervseg.training.freezing`), and :class:`Splittable`.
+Where ``takes_points`` is True, ``forward(image_BCHW, points)`` wants an N x 3 tensor (x, y, label plane) an
+image as well.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BYTES_A_PARAMETER = 4  # float32
 class Splittable(Protocol):
     """A network whose ``forward`` is ``decode(encode(image_BCHW))``; ``encode`` uses ``encoder`` alone.
 
-    Where the encoder is frozen, what it makes of a film can then be kept from epoch to epoch.
+    Where the encoder is frozen, what it makes of an image can then be kept from epoch to epoch.
     """
 
     def encode(self, image_BCHW: torch.Tensor) -> torch.Tensor:
@@ -57,12 +57,12 @@ def build_network(spec: NetworkSpec) -> nn.Module:
     except (TypeError, ValueError, RuntimeError) as problem:
         raise PluginError(
             f"network {spec.name!r} cannot be built ({problem})",
-            mend="Change its arguments in the plan or in the trainer's network_spec.",
+            hint="Change its arguments in the plan or in the trainer's network_spec.",
         ) from problem
     if not isinstance(network, nn.Module):
         raise PluginError(
             f"network {spec.name!r} is a {type(network).__name__}",
-            mend="The registered factory must return a torch.nn.Module.",
+            hint="The registered factory must return a torch.nn.Module.",
         )
     return network
 
@@ -111,7 +111,7 @@ def _check_arguments(factory: Any, arguments: dict[str, Any], *, name: str) -> N
     except TypeError as problem:
         raise PluginError(
             f"network {name!r} does not take these arguments ({problem})",
-            mend=f"It takes {', '.join(signature.parameters)}.",
+            hint=f"It takes {', '.join(signature.parameters)}.",
         ) from problem
 
 

@@ -1,7 +1,7 @@
 """Convolution, norm and activation: what U-Nets are made of.
 
 Plain layers of torch. MONAI's are the same (a test compares them), but importing MONAI takes longer than
-predicting a film.
+predicting an image.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ NEGATIVE_SLOPE = 0.01
 
 
 class InstanceNorm(nn.InstanceNorm2d):
-    """torch's, faster on a processor: B x C x H x W, each channel of each film by its own mean and deviation.
+    """torch's, faster on a processor: B x C x H x W, each channel of each image by its own mean and deviation.
 
-    torch lays channels-last films out anew before and after; batch norm does not, and of one film it is the
+    torch lays channels-last images out anew before and after; batch norm does not, and of one image it is the
     same. U-Nets of such norms train 1.5 and predict 1.6 times as fast.
     """
 
@@ -30,14 +30,14 @@ class InstanceNorm(nn.InstanceNorm2d):
             return super().forward(feature_BCHW)
         each = [
             functional.batch_norm(
-                film_1CHW, None, None, self.weight, self.bias, training=True, momentum=0.0, eps=self.eps
+                image_1CHW, None, None, self.weight, self.bias, training=True, momentum=0.0, eps=self.eps
             )
-            for film_1CHW in torch.split(feature_BCHW, 1)
+            for image_1CHW in torch.split(feature_BCHW, 1)
         ]
         return each[0] if len(each) == 1 else torch.cat(each)
 
 
-# By name: of the number of channels. "instance" is for batches of one film, "group" is of eight channels.
+# By name: of the number of channels. "instance" is for batches of one image, "group" is of eight channels.
 NORMS: Mapping[str, Callable[[int], nn.Module]] = {
     "batch": nn.BatchNorm2d,
     "instance": partial(InstanceNorm, affine=True),

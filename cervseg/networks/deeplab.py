@@ -11,7 +11,7 @@ from cervseg.networks.base import check_divisible, check_input
 ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 OUTPUT_STRIDE = 16
 ATROUS_RATES = (6, 12, 18)  # those of Chen et al. for this stride; the library's default is for stride 8
-MULTIPLE_PX = 32  # the last features have 2 x 2 positions at least: enough to normalize over in one film
+MULTIPLE_PX = 32  # the last features have 2 x 2 positions at least: enough to normalize over in one image
 
 
 class DeepLabV3Plus(nn.Module):
@@ -74,10 +74,10 @@ class DeepLabV3Plus(nn.Module):
 def _normalize_pooled_over_channels(decoder: nn.Module) -> None:
     """Replace the batch normalization behind the pyramid's global pooling by one over channels.
 
-    Pooling leaves one value a film and channel. Of a single film (the paper's batch) no variance can be
-    taken, and torch refuses; of two films only the sign of their difference would be left. Its running
-    statistics would be no way out: at batch 1 they never see a film. Normalized over its own channels, a
-    film's pooled vector means the same in any batch, and in training as in prediction. The number of
+    Pooling leaves one value an image and channel. Of a single image (the paper's batch) no variance can be
+    taken, and torch refuses; of two images only the sign of their difference would be left. Its running
+    statistics would be no way out: at batch 1 they never see an image. Normalized over its own channels, an
+    image's pooled vector means the same in any batch, and in training as in prediction. The number of
     parameters stays. The other normalizations have many positions to average over.
     """
     pooling = decoder.aspp[0].convs[-1]  # type: ignore[index, union-attr]

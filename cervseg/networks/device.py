@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from cervseg.core.errors import CervsegError
-from cervseg.core.processor import cpu_has_bfloat16
+from cervseg.core.machine import cpu_has_bfloat16
 
 
 def choose_device(name: str | None) -> torch.device:
@@ -21,10 +21,10 @@ def choose_device(name: str | None) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise CervsegError(f"no device {name!r}", mend="Use cpu, cuda, cuda:1 or mps.") from None
+        raise CervsegError(f"no device {name!r}", hint="Use cpu, cuda, cuda:1 or mps.") from None
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(device.type, False) or (device.index or 0) >= max(1, torch.cuda.device_count()):
-        raise CervsegError(f"this machine has no {name}", mend="Leave --device out, or use --device cpu.")
+        raise CervsegError(f"this machine has no {name}", hint="Leave --device out, or use --device cpu.")
     return device
 
 

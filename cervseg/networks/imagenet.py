@@ -32,7 +32,7 @@ def load_imagenet(encoder: nn.Module, *, name: str) -> str:
         raise CheckpointError(
             f"the ImageNet weights of {name} cannot be fetched ({_cause(problem)})",
             where=repository,
-            mend="Train once online, they are kept; or start from random weights with --from-scratch.",
+            hint="Train once online, they are kept; or start from random weights with --from-scratch.",
         ) from problem
     encoder.load_state_dict(state)
     return f"ImageNet weights ({repository}, revision {revision[:8]})"

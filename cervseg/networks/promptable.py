@@ -1,4 +1,4 @@
-"""The whole of SAM (Kirillov et al. 2023; paper, 2.5.3): a mask for every point, many films at once."""
+"""The whole of SAM (Kirillov et al. 2023; paper, 2.5.3): a mask for every point, many images at once."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ UNUSED = (
 
 
 class PromptableSAM(nn.Module):
-    """B x in_channels x H x W, normalized, and points in each film to logits B x num_labels x H x W.
+    """B x in_channels x H x W, normalized, and points in each image to logits B x num_labels x H x W.
 
     The layers of the prompt encoder and the mask decoder are segment-anything's, and every parameter has its
     name and shape: a SAM or MedSAM checkpoint loads key by key. What is ours is the fast image encoder and a
-    decoder pass in which each point meets its own film. The defaults are the published network: 93,735,472
+    decoder pass in which each point meets its own image. The defaults are the published network: 93,735,472
     parameters. ``takes_points`` tells a network of this kind.
 
     Args:
@@ -114,7 +114,7 @@ class PromptableSAM(nn.Module):
 
         Args:
             image_BCHW: float, B x in_channels x ``input_size``.
-            points: one N_i x 3 tensor a film, rows (x, y, label plane): x and y in px of the network frame,
+            points: one N_i x 3 tensor an image, rows (x, y, label plane): x and y in px of the network frame,
                 pixel centres at whole numbers; the plane counts from 0. N_i may be 0.
 
         Raises:
@@ -123,12 +123,12 @@ class PromptableSAM(nn.Module):
         if points is None:
             raise ValueError(
                 "this network segments what points mark: give points=, one N x 3 tensor "
-                "(x, y, label plane) a film."
+                "(x, y, label plane) an image."
             )
         return self.merge(self.prompt_logits(image_BCHW, points), points)
 
     def prompt_logits(self, image_BCHW: torch.Tensor, points: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Logits N x H x W: a mask for each point of all films, in the films' order; N may be 0.
+        """Logits N x H x W: a mask for each point of all images, in the images' order; N may be 0.
 
         Arguments and errors are those of :meth:`forward`.
         """
@@ -147,18 +147,18 @@ class PromptableSAM(nn.Module):
         return feature_BCHW
 
     def decode(self, feature_BCHW: torch.Tensor, points: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Logits N x H x W of films that the image encoder has seen already; see :meth:`prompt_logits`."""
-        _check_points(points, num_films=len(feature_BCHW), num_labels=self.num_labels)
+        """Logits N x H x W of images that the image encoder has seen already; see :meth:`prompt_logits`."""
+        _check_points(points, num_images=len(feature_BCHW), num_labels=self.num_labels)
         device = feature_BCHW.device
-        film_N = torch.repeat_interleave(
+        image_N = torch.repeat_interleave(
             torch.arange(len(points), device=device),
-            torch.tensor([len(film) for film in points], device=device),
+            torch.tensor([len(image) for image in points], device=device),
         )
-        point_N2 = torch.cat([film[:, :2] for film in points]).to(device)
-        return self.masks(feature_BCHW.index_select(0, film_N), point_N2)
+        point_N2 = torch.cat([image[:, :2] for image in points]).to(device)
+        return self.masks(feature_BCHW.index_select(0, image_N), point_N2)
 
     def masks(self, feature_NCHW: torch.Tensor, point_N2: torch.Tensor) -> torch.Tensor:
-        """Logits N x H x W: a mask for each point (x, y), in px of the frame, in its own film's features."""
+        """Logits N x H x W: a mask for each point (x, y), in px of the frame, in its own image's features."""
         point_N12 = point_N2.float()[:, None]
         # In float32 under autocast too: a position in bfloat16 is off by several px.
         with torch.autocast(feature_NCHW.device.type, enabled=False):
@@ -174,7 +174,7 @@ class PromptableSAM(nn.Module):
     def merge(self, logits_NHW: torch.Tensor, points: Sequence[torch.Tensor]) -> torch.Tensor:
         """The masks of :meth:`prompt_logits` as B x num_labels x H x W, see :meth:`forward`."""
         plane_N = torch.cat(
-            [index * self.num_labels + film[:, 2].long() for index, film in enumerate(points)]
+            [index * self.num_labels + image[:, 2].long() for index, image in enumerate(points)]
         ).to(logits_NHW.device)
         nothing_HW = logits_NHW.new_full(logits_NHW.shape[1:], NO_PROMPT)
         planes = []
@@ -188,8 +188,8 @@ class PromptableSAM(nn.Module):
     ) -> torch.Tensor:
         """Logits N x h x w at four times the features' size, the first of SAM's four masks.
 
-        segment-anything's decoder repeats every film for every prompt, B x N masks where N are wanted; here
-        each row of the batch is a prompt with its own film.
+        segment-anything's decoder repeats every image for every prompt, B x N masks where N are wanted; here
+        each row of the batch is a prompt with its own image.
         """
         decoder = self.mask_decoder
         own_TC = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
@@ -200,13 +200,13 @@ class PromptableSAM(nn.Module):
         return torch.einsum("nc,nchw->nhw", weight_NC, fine_NCHW)
 
 
-def _check_points(points: Sequence[torch.Tensor], *, num_films: int, num_labels: int) -> None:
-    if len(points) != num_films:
-        raise ValueError(f"there are points for {len(points)} film(s), but {num_films} film(s).")
-    for film in points:
-        if film.ndim != 2 or film.shape[1] != 3:
+def _check_points(points: Sequence[torch.Tensor], *, num_images: int, num_labels: int) -> None:
+    if len(points) != num_images:
+        raise ValueError(f"there are points for {len(points)} image(s), but {num_images} image(s).")
+    for image in points:
+        if image.ndim != 2 or image.shape[1] != 3:
             raise ValueError(
-                f"points are N x 3 a film (x, y, label plane), not {' x '.join(map(str, film.shape))}."
+                f"points are N x 3 an image (x, y, label plane), not {' x '.join(map(str, image.shape))}."
             )
-        if not ((film[:, 2] >= 0) & (film[:, 2] < num_labels)).all():
+        if not ((image[:, 2] >= 0) & (image[:, 2] < num_labels)).all():
             raise ValueError(f"a point's label plane must lie in 0 to {num_labels - 1}.")

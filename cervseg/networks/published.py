@@ -78,7 +78,7 @@ def download(weights: PublishedWeights, target_folder: Path, *, progress: bool =
             raise CheckpointError(
                 f"cannot be downloaded ({reason})",
                 where=weights.url,
-                mend=f"Fetch it on a machine that is online and put it at {target}.",
+                hint=f"Fetch it on a machine that is online and put it at {target}.",
             ) from problem
         verify_sha256(temporary, weights)
     return target
@@ -95,7 +95,7 @@ def verify_sha256(path: Path, weights: PublishedWeights) -> None:
         raise CheckpointError(
             f"{weights.filename} is not the published file: {problem}",
             where=path,
-            mend=f"Download it again from {weights.url}.",
+            hint=f"Download it again from {weights.url}.",
         )
 
 

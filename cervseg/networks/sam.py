@@ -52,7 +52,7 @@ def image_encoder(
         embed_dim: width of the tokens, a multiple of ``num_heads``.
         depth: number of transformer blocks.
         num_heads: attention heads a block.
-        global_attn_indexes: blocks that attend over the whole film; the others over windows.
+        global_attn_indexes: blocks that attend over the whole image; the others over windows.
         window_size: side of a window in tokens; 0 makes every block global.
         patch_size: side of a token in px.
         out_chans: channels of the result.
@@ -142,7 +142,7 @@ class ImageEncoder(nn.Module):
 
 
 class Block(nn.Module):
-    """One transformer block, B x H x W x C; attention over the film or over windows of it."""
+    """One transformer block, B x H x W x C; attention over the image or over windows of it."""
 
     def __init__(self, layers: Any, *, grid: tuple[int, int]) -> None:
         super().__init__()
@@ -160,14 +160,14 @@ class Block(nn.Module):
 class Attention(nn.Module):
     """Multi-head attention with decomposed relative positions (Li et al. 2022, MViTv2), B x H x W x C.
 
-    softmax(q k^T / sqrt(d) + q . R_h[i - i'] + q . R_w[j - j']) v, over the film or within windows. As in
+    softmax(q k^T / sqrt(d) + q . R_h[i - i'] + q . R_w[j - j']) v, over the image or within windows. As in
     segment-anything the windows are padded with zero tokens, which attention sees; their projections are
     the bias of the layer, so the linear layers need not compute them.
 
     Args:
         layers: segment-anything's attention.
-        field: (height, width) in tokens of the film or of a window.
-        windowed: whether the film is cut into windows of ``field``.
+        field: (height, width) in tokens of the image or of a window.
+        windowed: whether the image is cut into windows of ``field``.
     """
 
     def __init__(self, layers: Any, *, field: tuple[int, int], windowed: bool) -> None:
@@ -181,7 +181,7 @@ class Attention(nn.Module):
         self.rel_pos_w = nn.Parameter(torch.zeros(2 * field[1] - 1, head_dim))
 
     def forward(self, token_BHWC: torch.Tensor) -> torch.Tensor:
-        """Attention within the film or within each window; B x H x W x C."""
+        """Attention within the image or within each window; B x H x W x C."""
         height, width = token_BHWC.shape[1:3]
         qkv_BHWC = self.qkv(token_BHWC)
         if self.windowed:

@@ -21,7 +21,7 @@ class TextSegFormer(nn.Module):
     """B x in_channels x H x W, normalized, to logits B x num_labels x H x W.
 
     A linear projection of one frozen text vector scales the channels of the last MiT stage, alike for every
-    film and position. The vector is a buffer: a checkpoint carries it, so that neither prediction nor
+    image and position. The vector is a buffer: a checkpoint carries it, so that neither prediction nor
     resuming needs a text encoder. Until :meth:`set_text` is called it is zero, and scales nothing.
 
     Args:

@@ -65,7 +65,7 @@ def embed_text(encoder: str, prompts: str) -> TextEmbedding:
     else:
         phrases = [phrase.strip() for phrase in prompts.split(SEPARATOR) if phrase.strip()]
         if not phrases:
-            raise PlanError("the text has no prompt", mend=f'Try --set prompts="{DEFAULT_PROMPTS}".')
+            raise PlanError("the text has no prompt", hint=f'Try --set prompts="{DEFAULT_PROMPTS}".')
         folder = _minilm_folder() if encoder == MINILM else _model_folder(encoder)
         rows_ND, source = _read_phrases(phrases, folder=folder), f"{len(phrases)} prompt(s) read by {encoder}"
     return TextEmbedding(vector_D=_pooled(rows_ND, where=encoder), source=source)
@@ -85,9 +85,9 @@ def text_dim(encoder: str) -> int:
     try:
         dim = json.loads(path.read_text(encoding="utf-8"))["hidden_size"]
     except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise CheckpointError("does not say its hidden_size", where=path, mend=_MEND_FOLDER) from problem
+        raise CheckpointError("does not say its hidden_size", where=path, hint=_MEND_FOLDER) from problem
     if not isinstance(dim, int) or dim < 1:
-        raise CheckpointError(f"has hidden_size {dim!r}", where=path, mend=_MEND_FOLDER)
+        raise CheckpointError(f"has hidden_size {dim!r}", where=path, hint=_MEND_FOLDER)
     return dim
 
 
@@ -101,7 +101,7 @@ def _model_folder(encoder: str) -> Path:
     if not folder.is_dir():
         raise CheckpointError(
             f"no text encoder {encoder!r}",
-            mend=f'Use "{MINILM}", a folder with a model that transformers reads, or a .npy file.',
+            hint=f'Use "{MINILM}", a folder with a model that transformers reads, or a .npy file.',
         )
     return folder
 
@@ -110,7 +110,7 @@ def _minilm_folder() -> Path:
     """Where the package keeps the model. Nothing of the package is imported: only data are taken from it."""
     found = importlib.util.find_spec(MINILM_PACKAGE)
     if found is None or not found.submodule_search_locations:
-        raise CheckpointError(f"the text encoder {MINILM!r} is not installed", mend=INSTALL)
+        raise CheckpointError(f"the text encoder {MINILM!r} is not installed", hint=INSTALL)
     folder = Path(found.submodule_search_locations[0]) / "model"
     verify_sha256(folder / MINILM_WEIGHTS.filename, MINILM_WEIGHTS)
     return folder
@@ -121,7 +121,7 @@ def _read_phrases(phrases: list[str], *, folder: Path) -> torch.Tensor:
     try:
         from transformers import AutoModel, AutoTokenizer
     except ImportError as problem:
-        raise CheckpointError("transformers is not installed", mend=INSTALL) from problem
+        raise CheckpointError("transformers is not installed", hint=INSTALL) from problem
     only: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         with _quiet_transformers(), torch.no_grad():
@@ -136,7 +136,7 @@ def _read_phrases(phrases: list[str], *, folder: Path) -> torch.Tensor:
         raise CheckpointError(
             f"is no text encoder that transformers can use ({reason.rstrip('.')})",
             where=folder,
-            mend=_MEND_FOLDER,
+            hint=_MEND_FOLDER,
         ) from problem
     # The pooler stands behind the hidden states; anything else that is missing would be random.
     missing = sorted(name for name in report["missing_keys"] if not name.startswith("pooler."))
@@ -144,7 +144,7 @@ def _read_phrases(phrases: list[str], *, folder: Path) -> torch.Tensor:
         raise CheckpointError(
             f"lacks {len(missing)} of the model's weights ({missing[0]}, ...)",
             where=folder,
-            mend=_MEND_FOLDER,
+            hint=_MEND_FOLDER,
         )
     is_token_NT1 = token["attention_mask"][..., None]
     mean_ND: torch.Tensor = (hidden_NTD * is_token_NT1).sum(1) / is_token_NT1.sum(1)
@@ -157,27 +157,27 @@ def _read_npy(path: Path) -> torch.Tensor:
     try:
         rows = np.load(path, allow_pickle=False)
     except FileNotFoundError as problem:
-        raise CheckpointError("there is no such file", where=path, mend=_MEND_NPY) from problem
+        raise CheckpointError("there is no such file", where=path, hint=_MEND_NPY) from problem
     except (OSError, ValueError, EOFError) as problem:
-        raise CheckpointError("holds no array of numbers", where=path, mend=_MEND_NPY) from problem
+        raise CheckpointError("holds no array of numbers", where=path, hint=_MEND_NPY) from problem
     if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "fiu":
-        raise CheckpointError("holds no array of real numbers", where=path, mend=_MEND_NPY)
+        raise CheckpointError("holds no array of real numbers", where=path, hint=_MEND_NPY)
     if rows.ndim not in (1, 2) or not rows.size:
         shape = " x ".join(map(str, rows.shape)) or "a single number"
-        raise CheckpointError(f"holds {shape}, no embedding", where=path, mend=_MEND_NPY)
+        raise CheckpointError(f"holds {shape}, no embedding", where=path, hint=_MEND_NPY)
     return torch.from_numpy(np.atleast_2d(rows).astype(np.float32))
 
 
 def _pooled(rows_ND: torch.Tensor, *, where: str) -> torch.Tensor:
     """One vector of norm 1 out of N embeddings."""
     if not torch.isfinite(rows_ND).all():
-        raise CheckpointError("an embedding of the text is not finite", where=where, mend=_MEND_EMBEDDING)
+        raise CheckpointError("an embedding of the text is not finite", where=where, hint=_MEND_EMBEDDING)
     if not rows_ND.any(dim=1).all():
-        raise CheckpointError("an embedding of the text is zero", where=where, mend=_MEND_EMBEDDING)
+        raise CheckpointError("an embedding of the text is zero", where=where, hint=_MEND_EMBEDDING)
     mean_D = functional.normalize(rows_ND, dim=1).mean(dim=0)
     if mean_D.norm() < 1e-6:
         raise CheckpointError(
-            "the embeddings of the text cancel each other", where=where, mend=_MEND_EMBEDDING
+            "the embeddings of the text cancel each other", where=where, hint=_MEND_EMBEDDING
         )
     return functional.normalize(mean_D, dim=0)
 

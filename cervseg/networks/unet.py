@@ -23,7 +23,7 @@ class UNet(nn.Module):
         features: filters at full resolution.
         num_levels: how often the resolution is halved.
         max_features: filters do not double beyond this.
-        norm: "batch" (fastest), "instance" (for batches of one film) or "group" (of eight).
+        norm: "batch" (fastest), "instance" (for batches of one image) or "group" (of eight).
 
     Raises:
         ValueError: the sizes do not fit each other, or there is no such norm.

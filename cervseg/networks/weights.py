@@ -45,12 +45,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     content = _read(path)
     if "format" not in content or "state_dict" not in content or "network" not in content:
-        raise CheckpointError("is not a cervseg checkpoint", where=path, mend="Name a checkpoint_best.pt.")
+        raise CheckpointError("is not a cervseg checkpoint", where=path, hint="Name a checkpoint_best.pt.")
     if content["format"] != FORMAT:
         raise CheckpointError(
             f"has format {content['format']!r}, this version reads {FORMAT}",
             where=path,
-            mend="Use the version of cervseg that wrote it, or train again.",
+            hint="Use the version of cervseg that wrote it, or train again.",
         )
     return content
 
@@ -72,17 +72,17 @@ def network_from_checkpoint(content: Mapping[str, Any]) -> nn.Module:
     except (KeyError, TypeError, AttributeError, RuntimeError) as problem:
         raise CheckpointError(
             f"the checkpoint's weights do not fit its network ({_first_line(problem)})",
-            mend="Use the version of cervseg, and of the network's plug-in, that wrote it.",
+            hint="Use the version of cervseg, and of the network's plug-in, that wrote it.",
         ) from problem
     except PluginError as problem:
-        raise CheckpointError(f"the checkpoint's network: {problem.what}", mend=problem.mend) from problem
+        raise CheckpointError(f"the checkpoint's network: {problem.what}", hint=problem.hint) from problem
     return network.eval()
 
 
 class _NoRandomWeights(TorchFunctionMode):
     """Parameters that would be drawn at random are 0: a checkpoint fills them next.
 
-    Drawing 46 million weights takes longer than predicting a film with them. Only parameters are spared: what
+    Drawing 46 million weights takes longer than predicting an image with them. Only parameters are spared: what
     draws again until it likes the result (a truncated normal distribution) draws into tensors of its own.
     """
 
@@ -126,7 +126,7 @@ def load_pretrained(network: nn.Module, path: Path) -> LoadReport:
         raise CheckpointError(
             f"holds only {report.num_loaded} of the network's {len(network.state_dict())} tensors",
             where=path,
-            mend="Use a checkpoint of the same network and width.",
+            hint="Use a checkpoint of the same network and width.",
         )
     return report
 
@@ -135,7 +135,7 @@ def load_sam_encoder(network: nn.Module, path: Path) -> LoadReport:
     """Load the image encoder of a SAM checkpoint (keys ``image_encoder.*``) into ``network.encoder``.
 
     A network that has SAM's own parts and names (``image_encoder`` and the others) is filled whole. Absolute
-    position embeddings are interpolated bicubically, relative ones linearly, where the network's film or
+    position embeddings are interpolated bicubically, relative ones linearly, where the network's image or
     window has another size than the checkpoint's.
 
     Raises:
@@ -147,14 +147,14 @@ def load_sam_encoder(network: nn.Module, path: Path) -> LoadReport:
     state = {key.removeprefix(prefix): value for key, value in content.items() if key.startswith(prefix)}
     if not any(key.startswith(SAM_PREFIX) for key in content):
         raise CheckpointError(
-            "is not a SAM checkpoint", where=path, mend="cervseg_download_weights fetches the right file."
+            "is not a SAM checkpoint", where=path, hint="cervseg_download_weights fetches the right file."
         )
     encoder = network if is_whole else getattr(network, "encoder", None)
     if not isinstance(encoder, nn.Module) or not (is_whole or hasattr(encoder, "pos_embed")):
         raise CheckpointError(
             "cannot be loaded into a network without a SAM encoder",
             where=path,
-            mend="Train without these weights.",
+            hint="Train without these weights.",
         )
     # Every tensor of the encoder has to come from the file, but nothing may change before that is known.
     misfit = [
@@ -164,7 +164,7 @@ def load_sam_encoder(network: nn.Module, path: Path) -> LoadReport:
         raise CheckpointError(
             f"does not fit this encoder ({_misfit(misfit[0], state, encoder)})",
             where=path,
-            mend="SAM ViT-B needs embed_dim 768, depth 12, num_heads 12, patch_size 16, out_chans 256.",
+            hint="SAM ViT-B needs embed_dim 768, depth 12, num_heads 12, patch_size 16, out_chans 256.",
         )
     return _fill(encoder, state, source=path.name)
 
@@ -179,15 +179,15 @@ def _read(path: Path) -> dict[str, Any]:
             raise CheckpointError(
                 "holds more than tensors and plain values, and was not opened",
                 where=path,
-                mend="It could run code: only use checkpoints that cervseg or SAM's authors wrote.",
+                hint="It could run code: only use checkpoints that cervseg or SAM's authors wrote.",
             ) from None
-        raise CheckpointError(*_BROKEN, where=path, mend=_MEND_BROKEN) from problem
+        raise CheckpointError(*_BROKEN, where=path, hint=_MEND_BROKEN) from problem
     except OSError as problem:
         raise CheckpointError(f"cannot be read ({problem.strerror or problem})", where=path) from problem
     except Exception as problem:  # torch raises whatever its unpickler stumbles over
-        raise CheckpointError(*_BROKEN, where=path, mend=_MEND_BROKEN) from problem
+        raise CheckpointError(*_BROKEN, where=path, hint=_MEND_BROKEN) from problem
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise CheckpointError("is not a checkpoint", where=path, mend="Name a checkpoint_best.pt.")
+        raise CheckpointError("is not a checkpoint", where=path, hint="Name a checkpoint_best.pt.")
     return content
 
 

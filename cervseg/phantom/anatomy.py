@@ -1,6 +1,6 @@
-"""A drawn patient: everything a phantom film shows, in millimetres, before any pixel exists.
+"""A drawn patient: everything a phantom image shows, in millimetres, before any pixel exists.
 
-Axes: x posterior, y inferior, origin in the middle of C4's body; the film turns and mirrors later.
+Axes: x posterior, y inferior, origin in the middle of C4's body; the image turns and mirrors later.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _FLEXION_DEG = (6.0, 7.5, 8.5, 9.0, 8.0, 4.0, 1.0)
 
 @dataclass(frozen=True, kw_only=True)
 class Anatomy:
-    """A patient in a posture: all that is drawn about the body, nothing about the film."""
+    """A patient in a posture: all that is drawn about the body, nothing about the image."""
 
     vertebrae: tuple[Vertebra, ...]
     skull: Skull

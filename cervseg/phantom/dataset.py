@@ -1,4 +1,4 @@
-"""A dataset of phantoms: films, masks and what is true about them, in nnU-Net's raw format."""
+"""A dataset of phantoms: images, masks and what is true about them, in nnU-Net's raw format."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from cervseg.core.types import SpacingMm
 from cervseg.core.workers import map_cases
 from cervseg.dataset.writer import DatasetWriter
 from cervseg.phantom.anatomy import LEVELS
-from cervseg.phantom.radiograph import PhantomFilm, make_phantom
+from cervseg.phantom.radiograph import PhantomImage, make_phantom
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Series:
-    """What all films of a dataset share; goes to the worker processes."""
+    """What all images of a dataset share; goes to the worker processes."""
 
     writer: DatasetWriter
     seed: int
@@ -39,7 +39,7 @@ def write_phantom_dataset(
     long_side_px: int | None = None,
     progress: bool = True,
 ) -> None:
-    """Write ``num_train`` films with masks to imagesTr and labelsTr, ``num_test`` to imagesTs and labelsTs.
+    """Write ``num_train`` images with masks to imagesTr and labelsTr, ``num_test`` to imagesTs and labelsTs.
 
     Beside nnU-Net's files, for every case: ``phantoms/<case>.json`` (landmarks in px, mm_per_pixel,
     attributes) and ``phantoms/<case>_levels.png``, H x W uint8, whose bit k is set where the mask of level
@@ -48,10 +48,10 @@ def write_phantom_dataset(
     Args:
         folder: the dataset's folder, ``.../Dataset001_Name``; dataset.json is written last.
         name: what the progress bar calls the dataset.
-        num_train, num_test: numbers of films; test films carry the numbers after the training films.
-        seed: film i of a seed is the same whatever the numbers and ``workers``.
+        num_train, num_test: numbers of images; test images carry the numbers after the training images.
+        seed: image i of a seed is the same whatever the numbers and ``workers``.
         workers: processes; less than 2 works in this one.
-        long_side_px: height of every film; None varies it from 480 to 2500 px.
+        long_side_px: height of every image; None varies it from 480 to 2500 px.
 
     Raises:
         DatasetError: ``long_side_px`` is too small; whatever writing a file may raise.
@@ -60,7 +60,7 @@ def write_phantom_dataset(
         writer=DatasetWriter(folder=folder), seed=seed, num_train=num_train, long_side_px=long_side_px
     )
     outcomes = map_cases(
-        functools.partial(_write_film, series),
+        functools.partial(_write_image, series),
         range(num_train + num_test),
         workers=workers,
         label=name,
@@ -78,7 +78,7 @@ def write_phantom_dataset(
 
 
 def case_id(index: int) -> str:
-    """``phantom_0001`` for film 0."""
+    """``phantom_0001`` for image 0."""
     return f"phantom_{index + 1:04d}"
 
 
@@ -89,18 +89,18 @@ def level_bits(level_masks: dict[str, np.ndarray]) -> np.ndarray:
     return bits
 
 
-def _write_film(series: _Series, index: int) -> float:
-    """Make and write film ``index``; returns its mm_per_pixel."""
-    film = make_phantom(seed=series.seed, index=index, long_side_px=series.long_side_px)
+def _write_image(series: _Series, index: int) -> float:
+    """Make and write image ``index``; returns its mm_per_pixel."""
+    image = make_phantom(seed=series.seed, index=index, long_side_px=series.long_side_px)
     case, folder = case_id(index), series.writer.folder / "phantoms"
-    _write_truth(film, folder=folder, case=case)
-    series.writer.add_case(case, channels=[film.pixels], mask=film.mask, test=index >= series.num_train)
-    return film.mm_per_pixel
+    _write_truth(image, folder=folder, case=case)
+    series.writer.add_case(case, channels=[image.pixels], mask=image.mask, test=index >= series.num_train)
+    return image.mm_per_pixel
 
 
-def _write_truth(film: PhantomFilm, *, folder: Path, case: str) -> None:
-    truth = {"mm_per_pixel": film.mm_per_pixel, "landmarks": film.landmarks, "attributes": film.attributes}
+def _write_truth(image: PhantomImage, *, folder: Path, case: str) -> None:
+    truth = {"mm_per_pixel": image.mm_per_pixel, "landmarks": image.landmarks, "attributes": image.attributes}
     write_json(folder / f"{case}.json", truth)
-    _, encoded = cv2.imencode(".png", level_bits(film.level_masks))
+    _, encoded = cv2.imencode(".png", level_bits(image.level_masks))
     with atomic_path(folder / f"{case}_levels.png") as temporary:
         temporary.write_bytes(encoded.tobytes())

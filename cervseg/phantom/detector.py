@@ -1,4 +1,4 @@
-"""From attenuation to a grey film: primary beam, scatter, photon noise, detector blur, logarithm, window."""
+"""From attenuation to a grey image: primary beam, scatter, photon noise, detector blur, logarithm, window."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class Exposure:
-    """How a film was taken and shown.
+    """How an image was taken and shown.
 
     Args:
         photons: quanta per detector pixel in the open beam.
         scatter: scattered intensity as a share of the primary's low-pass.
         blur_mm: standard deviation of the detector's point spread.
-        tilt: change of the beam's logarithm across the film (heel effect), along x and y.
+        tilt: change of the beam's logarithm across the image (heel effect), along x and y.
         contrast: slope of the display curve; 1.45 is usual.
         level: shift of the display curve in attenuation; positive is darker.
         equalize: share of the low frequencies taken away before display, 0..1.
         sharpen: weight of the unsharp mask that readers apply.
         black, white: grey values of no and of full attenuation, 0..255.
-        border: what frames the film; ``border_px`` shares of width: left, top, right, bottom.
-        marker: a lead letter at (x, y) shares of the film; "" for none.
+        border: what frames the image; ``border_px`` shares of width: left, top, right, bottom.
+        marker: a lead letter at (x, y) shares of the image; "" for none.
         caption: window text burnt into the last rows.
     """
 
@@ -46,7 +46,7 @@ class Exposure:
 
 
 def draw_exposure(rng: np.random.Generator) -> Exposure:
-    """Draw how a film is taken."""
+    """Draw how an image is taken."""
     border = str(rng.choice(["none", "black", "white"], p=(0.35, 0.5, 0.15)))
     return Exposure(
         photons=float(np.exp(rng.uniform(np.log(14000), np.log(90000)))),
@@ -70,7 +70,7 @@ def draw_exposure(rng: np.random.Generator) -> Exposure:
 def expose(
     attenuation: np.ndarray, exposure: Exposure, *, mm_per_pixel: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """The film's logarithmic signal.
+    """The image's logarithmic signal.
 
     Args:
         attenuation: H x W float32, the beam's summed coefficient times path, no unit, >= 0.
@@ -83,7 +83,7 @@ def expose(
     """
     intensity = cv2.exp(-attenuation)
     intensity = intensity + np.float32(exposure.scatter) * _lowpass(intensity, 16.0 / mm_per_pixel)
-    # A film is read with a floor of offset signal, so that shoulders end in white and not in infinity.
+    # An image is read with a floor of offset signal, so that shoulders end in white and not in infinity.
     intensity += np.float32(0.004)
     if exposure.blur_mm / mm_per_pixel > 0.3:
         intensity = cv2.GaussianBlur(intensity, (0, 0), exposure.blur_mm / mm_per_pixel)
@@ -97,7 +97,7 @@ def expose(
 
 
 def display(signal: np.ndarray, exposure: Exposure, *, mm_per_pixel: float) -> np.ndarray:
-    """Show a logarithmic signal as a reader sees it: an S-shaped film curve, bone bright; H x W uint8."""
+    """Show a logarithmic signal as a reader sees it: an S-shaped image curve, bone bright; H x W uint8."""
     height, width = signal.shape
     slow = _lowpass(signal, 22.0 / mm_per_pixel)
     # Automatic exposure measures the middle of the field, as the reader's console does.

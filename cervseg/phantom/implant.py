@@ -20,7 +20,7 @@ class Implant:
     screw_angle_deg: float
 
     def solids(self) -> list[Solid]:
-        """Plate, screws and cage markers on the film."""
+        """Plate, screws and cage markers on the image."""
         front = []
         for vertebra in self.vertebrae:
             x, h = -vertebra.body_width_mm / 2 - 1.4, vertebra.body_height_mm / 2 - 2.0

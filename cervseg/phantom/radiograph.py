@@ -1,4 +1,4 @@
-"""A synthetic lateral cervical film: a drawn patient before a drawn X-ray tube, with exact masks."""
+"""A synthetic lateral cervical image: a drawn patient before a drawn X-ray tube, with exact masks."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from cervseg.phantom.anatomy import LEVELS, Anatomy, Posture, draw_anatomy
 from cervseg.phantom.detector import Exposure, add_marker, display, draw_exposure, expose, frame
 from cervseg.phantom.solid import Solid, add_solid
 
-# Attenuation is summed at about 0.2 mm a pixel whatever the film's size: bones hold no finer detail.
+# Attenuation is summed at about 0.2 mm a pixel whatever the image's size: bones hold no finer detail.
 _CANVAS_LONG_SIDE_PX = (900, 1280)
 _COARSE = 3
 _MASK_OVERSAMPLING = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhantomFilm:
-    """A film and everything that is true about it.
+class PhantomImage:
+    """An image and everything that is true about it.
 
     Args:
         pixels: H x W uint8 (row, column), bone bright.
         mask: H x W uint8 {0, 1}, the union of all level masks.
         level_masks: "C2".."C7" -> H x W uint8 {0, 1}; neighbours may overlap. A mask is the projected
             process from the spinolaminar line to its tip, as rendered. C1 has no spinous process, and
-            films are annotated from C2 on: its posterior tubercle is in no mask.
-        landmarks: name -> (x, y) in pixels, pixel centres at whole numbers, possibly outside of the film.
+            images are annotated from C2 on: its posterior tubercle is in no mask.
+        landmarks: name -> (x, y) in pixels, pixel centres at whole numbers, possibly outside of the image.
             '<level> spinous tip' and '<level> spinolaminar' for C2..C7, and CSXA's 23 points of the bodies
             by their labels ('C2 centroid', 'C5 top left', ...); left is anterior on either facing.
         mm_per_pixel: pixel size in mm in the plane of the spine.
@@ -47,13 +47,13 @@ class PhantomFilm:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """Where the patient stands on the film.
+    """Where the patient stands on the image.
 
     Args:
-        size_px: (height, width) of the film.
+        size_px: (height, width) of the image.
         mm_per_pixel: pixel size.
-        centre: where C4 lies, as shares (x, y) of width and height, for a film that faces left.
-        rotation_deg: turn in the film's plane.
+        centre: where C4 lies, as shares (x, y) of width and height, for an image that faces left.
+        rotation_deg: turn in the image's plane.
         faces_right: mirrored, anterior to the right.
     """
 
@@ -64,7 +64,7 @@ class View:
     faces_right: bool
 
     def mm_to_px(self, *, scale: float = 1.0) -> np.ndarray:
-        """2 x 3 similarity: anatomy's mm to (x, y) on the film, or on a copy resized by ``scale``."""
+        """2 x 3 similarity: anatomy's mm to (x, y) on the image, or on a copy resized by ``scale``."""
         height, width = self.size_px
         angle = np.deg2rad(self.rotation_deg)
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / self.mm_per_pixel
@@ -87,29 +87,29 @@ def make_phantom(
     hardware: bool | None = None,
     fracture: bool | None = None,
     overlap: bool | None = None,
-) -> PhantomFilm:
-    """Film number ``index`` of the series ``seed``: the same bits whenever and wherever it is made.
+) -> PhantomImage:
+    """Image number ``index`` of the series ``seed``: the same bits whenever and wherever it is made.
 
     Args:
         seed, index: whole numbers >= 0.
-        long_side_px: height of the film in px, at least 64; None draws 480 to 2500.
+        long_side_px: height of the image in px, at least 64; None draws 480 to 2500.
         posture, facing, hardware, fracture, overlap: fix what would be drawn; None draws it.
 
     Raises:
         DatasetError: ``long_side_px`` is less than 64.
     """
     if long_side_px is not None and long_side_px < 64:
-        raise DatasetError(f"a phantom of {long_side_px} px is too small", mend="Use at least 64 px.")
-    body, film, noise = (np.random.default_rng([seed, index, stream]) for stream in range(3))
+        raise DatasetError(f"a phantom of {long_side_px} px is too small", hint="Use at least 64 px.")
+    body, image, noise = (np.random.default_rng([seed, index, stream]) for stream in range(3))
     anatomy = draw_anatomy(body, posture=posture, hardware=hardware, fracture=fracture, overlap=overlap)
-    view = draw_view(film, long_side_px=long_side_px, facing=facing)
-    return render(anatomy, view, draw_exposure(film), rng=noise)
+    view = draw_view(image, long_side_px=long_side_px, facing=facing)
+    return render(anatomy, view, draw_exposure(image), rng=noise)
 
 
 def draw_view(
     rng: np.random.Generator, *, long_side_px: int | None, facing: Literal["left", "right"] | None
 ) -> View:
-    """Draw a film's size, field of view and the patient's place on it."""
+    """Draw an image's size, field of view and the patient's place on it."""
     drawn_px = round(float(np.exp(rng.uniform(np.log(480), np.log(2500)))))
     height = long_side_px or drawn_px
     field_mm, aspect = float(rng.uniform(215, 260)), float(rng.uniform(0.70, 0.82))
@@ -123,8 +123,8 @@ def draw_view(
     )
 
 
-def render(anatomy: Anatomy, view: View, exposure: Exposure, *, rng: np.random.Generator) -> PhantomFilm:
-    """Take a film of ``anatomy``; ``rng`` gives the tissue's texture and the photon noise."""
+def render(anatomy: Anatomy, view: View, exposure: Exposure, *, rng: np.random.Generator) -> PhantomImage:
+    """Take an image of ``anatomy``; ``rng`` gives the tissue's texture and the photon noise."""
     attenuation = attenuation_map(anatomy.solids(), view, rng=rng)
     add_marker(attenuation, exposure, mm_per_pixel=view.mm_per_pixel)
     signal = expose(attenuation, exposure, mm_per_pixel=view.mm_per_pixel, rng=rng)
@@ -132,7 +132,7 @@ def render(anatomy: Anatomy, view: View, exposure: Exposure, *, rng: np.random.G
     frame(pixels, exposure)
     level_masks = {level: _process_mask(anatomy, level, view) for level in LEVELS}
     mask = np.maximum.reduce(list(level_masks.values()))
-    return PhantomFilm(
+    return PhantomImage(
         pixels=pixels,
         mask=mask,
         level_masks=level_masks,

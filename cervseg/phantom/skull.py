@@ -11,7 +11,7 @@ import numpy as np
 
 from cervseg.phantom.solid import Pose, Solid, band, bone, ellipse, smooth_outline
 
-# Edges that cross the skull base on a lateral film: points along the edge, its width, its depth (mm).
+# Edges that cross the skull base on a lateral image: points along the edge, its width, its depth (mm).
 _BASE_EDGES = (
     (((-112, -21), (-80, -23), (-52, -25), (-40, -23)), 2.6, 16),
     (((-112, -17), (-80, -19), (-56, -22), (-44, -24)), 2.0, 9),
@@ -39,7 +39,7 @@ class Skull:
     variation: tuple[float, ...]
 
     def solids(self) -> list[Solid]:
-        """The bones of the head on the film."""
+        """The bones of the head on the image."""
         local = [*_vault(self), *_base(self), *_atlas(self), *_teeth(self)]
         for side in (-1, 1):
             shift_mm = np.asarray(self.oblique_mm) * side * 1.6
@@ -48,7 +48,7 @@ class Skull:
 
 
 def _vault(skull: Skull) -> list[Solid]:
-    """The cranial vault: a thick-walled shell, of which the film shows the occiput with its two tables."""
+    """The cranial vault: a thick-walled shell, of which the image shows the occiput with its two tables."""
     v = skull.variation
     low = 4.0 + 3.0 * v[0]
     outline = smooth_outline([

@@ -16,7 +16,7 @@ class SoftTissue:
     """Where the neck lies and how thick it is.
 
     Args:
-        centres_mm: middle of the bodies on the film, by level C2..T2.
+        centres_mm: middle of the bodies on the image, by level C2..T2.
         half_widths_mm: half of the bodies' width, by level.
         head: pose of the dens' tip.
         scale: size of the neck against the mean.

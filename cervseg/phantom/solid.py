@@ -1,4 +1,4 @@
-"""A body that X-rays cross, given by its outline on the film and its depth along the beam."""
+"""A body that X-rays cross, given by its outline on the image and its depth along the beam."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ class Solid:
 
 @dataclass(frozen=True, kw_only=True)
 class Pose:
-    """A rigid motion in the film's plane: turn by ``angle_deg`` (x towards y), then move to (x, y)."""
+    """A rigid motion in the image's plane: turn by ``angle_deg`` (x towards y), then move to (x, y)."""
 
     x_mm: float
     y_mm: float
     angle_deg: float
 
     def apply(self, points_mm: np.ndarray) -> np.ndarray:
-        """N x 2 local points (x posterior, y inferior) in the film's millimetres."""
+        """N x 2 local points (x posterior, y inferior) in the image's millimetres."""
         angle = np.deg2rad(self.angle_deg)
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         moved: np.ndarray = np.asarray(points_mm, dtype=np.float64) @ turn + (self.x_mm, self.y_mm)

@@ -1,4 +1,4 @@
-"""One vertebra: its measures, its pose, and the solids that its bones make on a lateral film.
+"""One vertebra: its measures, its pose, and the solids that its bones make on a lateral image.
 
 Local axes: origin in the middle of the body, x posterior, y inferior, in mm.
 """
@@ -50,7 +50,7 @@ class Vertebra:
         return np.stack([x_mm, y_mm], axis=1) + self.spinolaminar_local_mm
 
     def process_outlines_mm(self) -> list[np.ndarray]:
-        """Outlines of the process on the film: one, or two where it is broken."""
+        """Outlines of the process on the image: one, or two where it is broken."""
         whole = self.process_outline_local_mm()
         if self.fracture_mm is None:
             return [self.pose.apply(whole)]
@@ -63,13 +63,13 @@ class Vertebra:
         return [self.pose.apply(_clip(whole, cut, -normal)), self.pose.apply(fragment)]
 
     def tip_mm(self) -> tuple[float, float]:
-        """The tip of the process on the film (of the fragment, where it is broken)."""
+        """The tip of the process on the image (of the fragment, where it is broken)."""
         tip = self.process_outline_local_mm()[:1] + np.asarray(self.fracture_mm or (0.0, 0.0))
         x, y = self.pose.apply(tip)[0]
         return float(x), float(y)
 
     def body_corners_mm(self) -> dict[str, tuple[float, float]]:
-        """The body's corners on the film, 'top left' to 'bottom right'; left is anterior."""
+        """The body's corners on the image, 'top left' to 'bottom right'; left is anterior."""
         half_width, half_height = self.body_width_mm / 2, self.body_height_mm / 2
         corners = {
             "top left": (-half_width + 0.3, -half_height + 0.5),
@@ -81,7 +81,7 @@ class Vertebra:
         return {name: (float(x), float(y)) for name, (x, y) in zip(corners, points)}
 
     def solids(self) -> list[Solid]:
-        """All bones of the vertebra as they lie on the film, the spinous process last."""
+        """All bones of the vertebra as they lie on the image, the spinous process last."""
         local = _axis_body(self) if self.level == "C2" else _body(self)
         local += [*_pillars(self), _lamina(self), *_junction(self)]
         return [solid.moved(self.pose) for solid in local] + self._process_solids()

@@ -10,7 +10,7 @@ from typing import Any
 from cervseg.core.errors import PlanError
 from cervseg.core.types import Augmentation, Configuration, Hyperparameters, Plan
 from cervseg.losses.recipes import LOSSES
-from cervseg.planning.sizes import ENCODERS, MULTIPLE_PX, whole_multiple
+from cervseg.planning.constants import ENCODERS, MULTIPLE_PX, whole_multiple
 
 RESIZES = ("pad", "stretch")
 NORMALIZATIONS = ("zscore", "unit", "sam")
@@ -33,7 +33,7 @@ def check_plan(plan: Plan, *, where: str = "plan") -> None:
         PlanError: the first field that asks for something impossible, and how to mend it.
     """
     if not plan.configurations:
-        raise PlanError("there is no configuration", where=where, mend="Plan the dataset again.")
+        raise PlanError("there is no configuration", where=where, hint="Plan the dataset again.")
     if plan.cache_long_side_px < MULTIPLE_PX:
         _refuse(where, "cache_long_side_px", plan.cache_long_side_px, f"It must be {MULTIPLE_PX} or more.")
     if not plan.variants or len(set(plan.variants)) != len(plan.variants):
@@ -54,8 +54,8 @@ def check_values(configuration: Configuration, *, where: str = "") -> None:
     """Refuse values that are impossible whatever the network's depth; see :func:`check_plan`."""
     where = where or configuration.name
     if any(side < MULTIPLE_PX or side % MULTIPLE_PX for side in configuration.input_size):
-        mend = f"Each side must be a multiple of {MULTIPLE_PX}: take {_near(configuration, MULTIPLE_PX)}."
-        _refuse(where, "input_size", _by(configuration.input_size), mend)
+        hint = f"Each side must be a multiple of {MULTIPLE_PX}: take {_near(configuration, MULTIPLE_PX)}."
+        _refuse(where, "input_size", _by(configuration.input_size), hint)
     _one_of(where, "resize", configuration.resize, RESIZES)
     _one_of(where, "normalization", configuration.normalization, NORMALIZATIONS)
     _one_of(where, "loss", configuration.loss, LOSSES)
@@ -86,11 +86,11 @@ def _check_depth(configuration: Configuration, *, where: str) -> None:
     levels = configuration.network.get("num_levels", 0)
     if any(side % 2**levels for side in configuration.input_size):
         fewer = max(n for n in range(levels) if not any(side % 2**n for side in configuration.input_size))
-        mend = (
+        hint = (
             f"{_by(configuration.input_size)} can be halved {fewer} times: take num_levels={fewer}, "
             f"or input_size={_near(configuration, 2**levels).replace(' ', '')}."
         )
-        _refuse(where, "num_levels", levels, mend)
+        _refuse(where, "num_levels", levels, hint)
 
 
 def _by(input_size: tuple[int, int]) -> str:
@@ -117,8 +117,8 @@ def _check_hyperparameters(hyper: Hyperparameters, *, where: str) -> None:
         _refuse(where, "layer_decay", hyper.layer_decay, "It must lie in above 0 to 1.")
     _within(where, "distill_weight", hyper.distill_weight, 0, 1)
     if (hyper.freeze_encoder, hyper.train_last_blocks >= 0, hyper.lora_rank > 0).count(True) > 1:
-        mend = "Set one of freeze_encoder, train_last_blocks and lora_rank."
-        raise PlanError("there is more than one rule for what trains of the encoder", where=where, mend=mend)
+        hint = "Set one of freeze_encoder, train_last_blocks and lora_rank."
+        raise PlanError("there is more than one rule for what trains of the encoder", where=where, hint=hint)
     _one_of(where, "precision", hyper.precision, PRECISIONS)
 
 
@@ -137,8 +137,8 @@ def _check_augmentation(ranges: Augmentation, *, where: str) -> None:
 
 def _within(where: str, name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
-        mend = f"It must be {low} or more." if math.isinf(high) else f"It must lie in {low} to {high}."
-        _refuse(where, name, value, mend)
+        hint = f"It must be {low} or more." if math.isinf(high) else f"It must lie in {low} to {high}."
+        _refuse(where, name, value, hint)
 
 
 def _one_of(where: str, name: str, value: str, known: Iterable[str]) -> None:
@@ -152,5 +152,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"Did you mean {near[0]}?" if near else ""
 
 
-def _refuse(where: str, name: str, value: Any, mend: str) -> None:
-    raise PlanError(f"{name} cannot be {value}", where=where, mend=mend)
+def _refuse(where: str, name: str, value: Any, hint: str) -> None:
+    raise PlanError(f"{name} cannot be {value}", where=where, hint=hint)

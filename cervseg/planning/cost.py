@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cervseg.planning import sizes
-from cervseg.planning.sizes import CNN, DEEPLAB, NNUNET, SEGFORMER, VIT, EncoderCost
+from cervseg.planning import constants
+from cervseg.planning.constants import CNN, DEEPLAB, NNUNET, SEGFORMER, VIT, EncoderCost
 
 Network = Mapping[str, Any]
 Flop = Callable[[Network, int], float]  # the arguments of a network and the px of its frame
 
 
 def forward_gflop(family: str, network: Network, input_size: tuple[int, int]) -> float:
-    """What one film costs in a forward pass, in GFLOP (a multiplication and an addition are two)."""
+    """What one image costs in a forward pass, in GFLOP (a multiplication and an addition are two)."""
     return _FLOP[family](network, input_size[0] * input_size[1]) / 1e9
 
 
 def pass_seconds(
     *, family: str, network: Network, input_size: tuple[int, int], cores: int, precision: str
 ) -> float:
-    """About how long a processor trains on one film, forward and backward."""
-    speeds = sizes.GFLOP_PER_S_A_CORE
-    speed = speeds.get(precision, speeds["float32"]) * min(cores, sizes.CORES_THAT_SCALE)
-    return sizes.BACKWARD_FACTOR * forward_gflop(family, network, input_size) / speed
+    """About how long a processor trains on one image, forward and backward."""
+    speeds = constants.GFLOP_PER_S_A_CORE
+    speed = speeds.get(precision, speeds["float32"]) * min(cores, constants.CORES_THAT_SCALE)
+    return constants.BACKWARD_FACTOR * forward_gflop(family, network, input_size) / speed
 
 
 def _vit_flop(network: Network, pixels: int) -> float:
@@ -60,7 +60,7 @@ def _pretrained_flop(encoders: Mapping[str, EncoderCost]) -> Flop:
 
     def flop(network: Network, pixels: int) -> float:
         cost = encoders[network["encoder"]]
-        width = network["decoder_channels"] / sizes.COUNTED_DECODER_CHANNELS
+        width = network["decoder_channels"] / constants.COUNTED_DECODER_CHANNELS
         return float(pixels * 1e3 * (cost.encoder + cost.decoder * width**2))
 
     return flop
@@ -69,7 +69,7 @@ def _pretrained_flop(encoders: Mapping[str, EncoderCost]) -> Flop:
 _FLOP: Mapping[str, Flop] = {
     VIT: _vit_flop,
     CNN: _unet_flop,
-    DEEPLAB: _pretrained_flop(sizes.ENCODERS[DEEPLAB]),
-    SEGFORMER: _pretrained_flop(sizes.ENCODERS[SEGFORMER]),
+    DEEPLAB: _pretrained_flop(constants.ENCODERS[DEEPLAB]),
+    SEGFORMER: _pretrained_flop(constants.ENCODERS[SEGFORMER]),
     NNUNET: _unet_flop,
 }

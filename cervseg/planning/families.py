@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cervseg.core.types import Decision, Fingerprint
-from cervseg.planning.sizes import (
+from cervseg.planning.constants import (
     BOTTLENECK_PX,
     CNN,
     DEEPLAB,
@@ -82,7 +82,7 @@ class Family:
         protocol: what others do, rule -> words; reasons compare with it.
         reference: whose protocol that is.
         weights: the published weights that it starts from; empty: none.
-        fixed_frame: on a large GPU it gets its published frame, whatever the films' shape.
+        fixed_frame: on a large GPU it gets its published frame, whatever the images' shape.
         fit: the arguments of its network that follow from the frame and the labels, with the reason.
         multiple_px: what both sides of a frame with this shorter side must divide by.
     """
@@ -168,14 +168,14 @@ FAMILIES: Mapping[str, Family] = {
             paper_loss="bce_dice",
             protocol={
                 "precision": "float16 mixed with float32",
-                "resize": "patches of the film as it is",
+                "resize": "patches of the image as it is",
                 "normalization": "the same",
                 "batch_size": "what fills the card, 2 at least",
                 "learning_rate": "0.01 with SGD",
                 "epochs": "1000 of 250 steps",
-                "augmentation": "turns to 180 degrees, and films mirrored on both axes",
+                "augmentation": "turns to 180 degrees, and images mirrored on both axes",
                 "network": "32 filters, doubled up to 512, halved while a side has 8 px",
-                "input_size": "the median film, or what of it fits the card",
+                "input_size": "the median image, or what of it fits the card",
                 "loss": "Dice and cross-entropy",
             },
             reference=NNUNET_ITSELF,

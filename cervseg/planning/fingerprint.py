@@ -1,4 +1,4 @@
-"""What a dataset looks like: every film read once, in processes, and merged into a few numbers."""
+"""What a dataset looks like: every image read once, in processes, and merged into a few numbers."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _CELLS = (8, 8)
 
 @dataclass(frozen=True, kw_only=True)
 class LabelMeasure:
-    """One label in one film: its share of the area and, for each component, area and thickness in px.
+    """One label in one image: its share of the area and, for each component, area and thickness in px.
 
-    ``place`` is the share of each of 8 x 8 cells of the film that it covers, rows first.
+    ``place`` is the share of each of 8 x 8 cells of the image that it covers, rows first.
     """
 
     area_fraction: float
@@ -37,7 +37,7 @@ class LabelMeasure:
 
 @dataclass(frozen=True, kw_only=True)
 class CaseMeasure:
-    """One film, measured. ``labels`` is None where the case has no mask."""
+    """One image, measured. ``labels`` is None where the case has no mask."""
 
     size: tuple[int, int]
     num_channels: int
@@ -78,7 +78,7 @@ def compute_fingerprint(
     spacing_mm: Mapping[str, SpacingMm] | None = None,
     progress: bool = True,
 ) -> Fingerprint:
-    """Measure every film and mask of a dataset, one pass over the files.
+    """Measure every image and mask of a dataset, one pass over the files.
 
     Call it before torch is imported: then its workers are forked and cost nothing to start.
 
@@ -86,19 +86,19 @@ def compute_fingerprint(
         cases: the training cases; a case without a mask counts for everything but the labels.
         labels: foreground label names and their values in the masks.
         workers: processes; fewer than 2 measure in this one.
-        spacing_mm: case id -> (row, column) spacing; it goes before what a film's own file says.
+        spacing_mm: case id -> (row, column) spacing; it goes before what an image's own file says.
 
     Returns:
-        intensities in the files' own units (floating-point films binned to 16 bit over their range), sizes
+        intensities in the files' own units (floating-point images binned to 16 bit over their range), sizes
         and areas in px of the files, components by 8-connectivity, thickness as twice the radius of the
-        largest inscribed circle. ``bit_depth`` is 8 for 8-bit films, for 16-bit films the bits that are in
-        use (10, 12, ... 16), for floating point 32; the largest of all films.
+        largest inscribed circle. ``bit_depth`` is 8 for 8-bit images, for 16-bit images the bits that are in
+        use (10, 12, ... 16), for floating point 32; the largest of all images.
 
     Raises:
         DatasetError: there are no cases, or some cannot be read; it names all of them.
     """
     if not cases:
-        raise DatasetError("there are no training cases", mend="imagesTr must hold at least one film.")
+        raise DatasetError("there are no training cases", hint="imagesTr must hold at least one image.")
     known = dict(spacing_mm or {})
     measure = partial(measure_case, labels=dict(labels), spacing_mm=known)
     totals, failed = _Totals(), list[Outcome[Case, CaseMeasure]]()
@@ -124,23 +124,23 @@ def measure_case(
         ImageError: a file cannot be read.
         DatasetError: its channels or its mask have different sizes.
     """
-    films = [read_image(path) for path in case.images]
-    sizes = {film.pixels.shape[1:] for film in films}
+    images = [read_image(path) for path in case.images]
+    sizes = {image.pixels.shape[1:] for image in images}
     mask = read_mask(case.mask) if case.mask is not None else None
     if mask is not None:
         sizes.add(mask.shape)
     if len(sizes) > 1:
         found = " and ".join(f"{height} x {width}" for height, width in sorted(sizes))
-        raise DatasetError(f"film and mask (or two channels) differ in size: {found}", where=case.id)
-    histogram = Histogram.of(films[0].pixels)
-    for film in films[1:]:
-        histogram = histogram + Histogram.of(film.pixels)
-    spacing = spacing_mm.get(case.id) or films[0].spacing_mm
+        raise DatasetError(f"image and mask (or two channels) differ in size: {found}", where=case.id)
+    histogram = Histogram.of(images[0].pixels)
+    for image in images[1:]:
+        histogram = histogram + Histogram.of(image.pixels)
+    spacing = spacing_mm.get(case.id) or images[0].spacing_mm
     height, width = next(iter(sizes))
     return CaseMeasure(
         size=(int(height), int(width)),
-        num_channels=sum(film.pixels.shape[0] for film in films),
-        bit_depth=max(_bit_depth(film.pixels) for film in films),
+        num_channels=sum(image.pixels.shape[0] for image in images),
+        bit_depth=max(_bit_depth(image.pixels) for image in images),
         row_spacing_mm=spacing[0] if spacing else None,
         histogram=histogram,
         labels=None if mask is None else measure_labels(mask, labels=labels),
@@ -162,7 +162,7 @@ def _measure_label(binary: np.ndarray) -> LabelMeasure:
     thickness = np.empty(num - 1)
     for index in range(1, num):
         x, y, w, h = boxes[index, :4]
-        # One px of background all around: beyond the film's edge a structure ends.
+        # One px of background all around: beyond the image's edge a structure ends.
         alone = np.pad((components[y : y + h, x : x + w] == index).view(np.uint8), 1)
         distance = cv2.distanceTransform(alone, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
         thickness[index - 1] = 2.0 * float(distance.max())
@@ -205,7 +205,7 @@ def _fingerprint(totals: _Totals, *, labels: Mapping[str, int]) -> Fingerprint:
 
 
 def _label_fingerprint(measures: list[LabelMeasure]) -> LabelFingerprint:
-    """``num_cases`` counts the films that show the label; the shares and numbers are of those films alone."""
+    """``num_cases`` counts the images that show the label; the shares and numbers are of those images alone."""
     present = [measure for measure in measures if measure.area_fraction > 0]
     return LabelFingerprint(
         num_cases=len(present),
@@ -231,7 +231,7 @@ def _unreadable(failed: Sequence[Outcome[Case, CaseMeasure]], *, num_cases: int)
     named = "; ".join(f"{outcome.item.id} ({_problem(outcome.error)})" for outcome in failed)
     return DatasetError(
         f"{len(failed)} of {num_cases} cases cannot be used: {named}",
-        mend="Repair these files or take the cases out of the dataset.",
+        hint="Repair these files or take the cases out of the dataset.",
     )
 
 

@@ -1,4 +1,4 @@
-"""The rule for the network frame: the films' shape, the px the machine affords, thin structures kept."""
+"""The rule for the network frame: the images' shape, the px the machine affords, thin structures kept."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from cervseg.core.types import Decision, Fingerprint
-from cervseg.planning import sizes
-from cervseg.planning.situation import Situation
-from cervseg.planning.sizes import MULTIPLE_PX, whole_multiple
+from cervseg.planning import constants
+from cervseg.planning.constants import MULTIPLE_PX, whole_multiple
+from cervseg.planning.context import Situation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Room:
         """Is this frame affordable, and can the network divide it?"""
         height, width = frame
         multiple = self.multiple_px(min(frame))
-        affordable = height * width <= self.budget_px * sizes.BUDGET_TOLERANCE
+        affordable = height * width <= self.budget_px * constants.BUDGET_TOLERANCE
         return affordable and height % multiple == width % multiple == 0
 
 
@@ -47,7 +47,7 @@ def input_size(s: Situation) -> Decision:
         budget, longest = side * side, 2 * side
         reason = f"{s.machine}: as many px as {side} x {side}"
     else:
-        budget, longest = s.cores * sizes.PIXELS_A_CORE[s.family.name], sizes.SMALL_LONG_SIDE_PX
+        budget, longest = s.cores * constants.PIXELS_A_CORE[s.family.name], constants.SMALL_LONG_SIDE_PX
         reason = f"{s.machine}: {budget:,} px affordable, {longest} px a side at most"
     room = Room(budget_px=budget, longest_px=longest, multiple_px=s.family.multiple_px)
     frame = largest_frame(s.fingerprint, room)
@@ -57,15 +57,15 @@ def input_size(s: Situation) -> Decision:
 
 
 def aspects_vary(fingerprint: Fingerprint) -> bool:
-    """Are some films portrait and others landscape, or nearly so? Then no one shape fits them."""
+    """Are some images portrait and others landscape, or nearly so? Then no one shape fits them."""
     aspect = fingerprint.aspect
     return aspect.minimum > 0 and aspect.maximum / aspect.minimum > 2
 
 
 def largest_frame(fingerprint: Fingerprint, room: Room, *, enough: float = math.inf) -> tuple[int, int]:
-    """The frame in which the median film, aspect kept, is largest; no larger than that film.
+    """The frame in which the median image, aspect kept, is largest; no larger than that image.
 
-    Of equally good frames it is the smallest. A scale of ``enough`` network px a film px need not be
+    Of equally good frames it is the smallest. A scale of ``enough`` network px an image px need not be
     surpassed. The frame is square where the aspects vary.
     """
     height, width = fingerprint.height_px.median, fingerprint.width_px.median
@@ -77,15 +77,15 @@ def largest_frame(fingerprint: Fingerprint, room: Room, *, enough: float = math.
         for w in _sides(width, room.longest_px):
             if not room.has((h, w)) or (square and h != w):
                 continue
-            # Rounded, so that frames which hold the film equally large compare as equal.
+            # Rounded, so that frames which hold the image equally large compare as equal.
             scale = round(min(h / height, w / width, enough), 9)
             if scale > best_scale or (scale == best_scale and h * w < best[0] * best[1]):
                 best, best_scale = (h, w), scale
     return best
 
 
-def _sides(film_px: float, longest_px: int) -> range:
-    return range(MULTIPLE_PX, whole_multiple(min(film_px, longest_px), down=True) + 1, MULTIPLE_PX)
+def _sides(image_px: float, longest_px: int) -> range:
+    return range(MULTIPLE_PX, whole_multiple(min(image_px, longest_px), down=True) + 1, MULTIPLE_PX)
 
 
 def _for_thin_structures(
@@ -95,9 +95,9 @@ def _for_thin_structures(
     thin = min((f.thickness_px.median for f in fingerprint.labels.values() if f.num_cases), default=0.0)
     if thin <= 0:
         return frame, ""
-    wanted, seen, note = sizes.THIN_STRUCTURE_PX, thin * _scale(fingerprint, frame), ""
+    wanted, seen, note = constants.THIN_STRUCTURE_PX, thin * _scale(fingerprint, frame), ""
     if seen < wanted:
-        roomier = replace(room, budget_px=room.budget_px * sizes.THIN_STRUCTURE_OVERDRAFT)
+        roomier = replace(room, budget_px=room.budget_px * constants.THIN_STRUCTURE_OVERDRAFT)
         larger = largest_frame(fingerprint, roomier, enough=wanted / thin)
         if larger != frame:
             note = f", enlarged from {frame[0]} x {frame[1]} for thin structures"
@@ -107,12 +107,12 @@ def _for_thin_structures(
 
 
 def _scale(fingerprint: Fingerprint, frame: tuple[int, int]) -> float:
-    """Network px a film px, for the median film."""
+    """Network px an image px, for the median image."""
     return min(frame[0] / fingerprint.height_px.median, frame[1] / fingerprint.width_px.median)
 
 
 def _shape(fingerprint: Fingerprint) -> str:
     aspect = fingerprint.aspect
     if aspects_vary(fingerprint):
-        return f"square, as the films' height/width goes from {aspect.minimum:.2f} to {aspect.maximum:.2f}"
-    return f"shaped like the median film (height/width {aspect.median:.2f})"
+        return f"square, as the images' height/width goes from {aspect.minimum:.2f} to {aspect.maximum:.2f}"
+    return f"shaped like the median image (height/width {aspect.median:.2f})"

@@ -32,7 +32,7 @@ def distribution(sample: Sequence[float] | np.ndarray) -> Distribution:
 class Histogram:
     """Counts of intensities; bin i stands for the value ``low + i * step``.
 
-    8- and 16-bit films are counted exactly (low 0, step 1). Floating-point films are binned to 16 bit over
+    8- and 16-bit images are counted exactly (low 0, step 1). Floating-point images are binned to 16 bit over
     their range, so that their numbers are exact to half a bin.
     """
 
@@ -110,5 +110,5 @@ def _count_integers(pixels: np.ndarray) -> np.ndarray:
     else:
         flat = np.ascontiguousarray(pixels).reshape(1, -1)
         counts = cv2.calcHist([flat], [0], None, [size], [0, size]).ravel().astype(np.int64)
-    # Empty bins at the top are not worth carrying: a 12-bit film needs 4096 of 65536.
+    # Empty bins at the top are not worth carrying: a 12-bit image needs 4096 of 65536.
     return counts[: int(np.flatnonzero(counts)[-1]) + 1]

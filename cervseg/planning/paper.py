@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from cervseg.core.types import Augmentation, Decision
 from cervseg.planning import rules
+from cervseg.planning.constants import PAPER_LEARNING_RATES
+from cervseg.planning.context import Rule, Situation, in_words
 from cervseg.planning.families import PAPER, PAPER_CNN, SAM
-from cervseg.planning.situation import Rule, Situation, in_words
-from cervseg.planning.sizes import PAPER_LEARNING_RATES
 
 NO_AUGMENTATION = Augmentation(
     rotation_deg=0.0,
@@ -29,7 +29,7 @@ def precision(s: Situation) -> Decision:
 
 
 def resize(s: Situation) -> Decision:
-    """How a film comes into the frame."""
+    """How an image comes into the frame."""
     return Decision(value="stretch", reason=f"{_published(s, 'resize')}.")
 
 
@@ -45,8 +45,8 @@ def network(s: Situation) -> Decision:
     fitted = s.fitted(s.published, frame)
     reasons = [_published(s, "network"), _start(s), fitted.reason]
     if s.hardware.accelerator == "cpu":
-        seconds = s.seconds_a_film(frame, fitted.value)
-        reasons.append(f"{s.machine}: about {in_words(seconds)} a film in training")
+        seconds = s.seconds_per_image(frame, fitted.value)
+        reasons.append(f"{s.machine}: about {in_words(seconds)} an image in training")
     return Decision(value=fitted.value, reason="; ".join(filter(None, reasons)) + ".")
 
 
@@ -65,7 +65,7 @@ def normalization(s: Situation) -> Decision:
 
 
 def batch_size(s: Situation) -> Decision:
-    """Films a step."""
+    """Images a step."""
     return Decision(value=1, reason=f"{_published(s, 'batch_size')}.")
 
 
@@ -81,13 +81,13 @@ def epochs(s: Situation) -> Decision:
     """Passes over the training cases."""
     reason = _published(s, "epochs")
     if s.hardware.accelerator == "cpu":
-        fold_s = 50 * s.num_training * s.seconds_a_film(s.chosen["input_size"], s.chosen["network"])
+        fold_s = 50 * s.num_training * s.seconds_per_image(s.chosen["input_size"], s.chosen["network"])
         reason += f"; about {in_words(fold_s)} a fold on {s.cores_in_words}"
     return Decision(value=50, reason=f"{reason}.")
 
 
 def augmentation(s: Situation) -> Decision:
-    """Ranges of random changes to training films."""
+    """Ranges of random changes to training images."""
     return Decision(value=NO_AUGMENTATION, reason=f"{_published(s, 'augmentation')}.")
 
 

@@ -43,12 +43,12 @@ def read_plan(path: Path) -> Plan:
         PlanError: it is not there, not readable, or asks for something impossible.
     """
     if not path.is_file():
-        raise PlanError("there is no plan", where=path, mend="Run cervseg_plan_and_preprocess first.")
+        raise PlanError("there is no plan", where=path, hint="Run cervseg_plan_and_preprocess first.")
     try:
         plan = read_dataclass(Plan, path, error=PlanError)
     except PlanError as problem:
-        mend = f"{problem.mend} Mend the file, or run cervseg_plan_and_preprocess --replan.".strip()
-        raise PlanError(problem.what, where=problem.where, mend=mend) from None
+        hint = f"{problem.hint} Mend the file, or run cervseg_plan_and_preprocess --replan.".strip()
+        raise PlanError(problem.what, where=problem.where, hint=hint) from None
     check_plan(plan, where=str(path))
     return plan
 

@@ -19,12 +19,12 @@ from cervseg.core.types import (
     Plan,
 )
 from cervseg.planning.checks import check_plan, check_values, nearest
+from cervseg.planning.constants import CACHE_LONG_SIDE_PX, CNN
+from cervseg.planning.context import Rule, Situation
 from cervseg.planning.families import FAMILIES
 from cervseg.planning.paper import PAPER_RULES
 from cervseg.planning.rules import DEFAULT_RULES
 from cervseg.planning.settings import change, parse, plain_name, refuse_unknown, settable
-from cervseg.planning.situation import Rule, Situation
-from cervseg.planning.sizes import CACHE_LONG_SIDE_PX, CNN
 
 PRESETS: Mapping[str, Mapping[str, Rule]] = {"default": DEFAULT_RULES, "paper": PAPER_RULES}
 CACHE = "cache_long_side_px"
@@ -59,7 +59,7 @@ def make_plan(
     """
     if preset not in PRESETS:
         raise PlanError(
-            f"no preset {preset!r}", mend=nearest(preset, PRESETS) or f"There are: {', '.join(PRESETS)}."
+            f"no preset {preset!r}", hint=nearest(preset, PRESETS) or f"There are: {', '.join(PRESETS)}."
         )
     situations = [
         Situation(family=f, fingerprint=fingerprint, hardware=hardware, sam_checkpoint=sam_checkpoint)
@@ -87,7 +87,7 @@ def make_plan(
 
 
 def cache_long_side_px(configurations: Sequence[Configuration], *, by_hand: str | None = None) -> Decision:
-    """How large preprocessing keeps each film."""
+    """How large preprocessing keeps each image."""
     if by_hand is not None:
         return Decision(value=parse(by_hand, int, where=CACHE), reason=BY_HAND)
     longest = max(max(configuration.input_size) for configuration in configurations)
@@ -130,7 +130,7 @@ def _check_by_hand(wanted: Configuration, settings: Mapping[str, str]) -> None:
         shared = [key for key in settings if not key.startswith(f"{wanted.name}.")]
         hint = f" To set it for one configuration alone, put its name in front: {CNN}.epochs=5."
         raise PlanError(
-            problem.what, where=problem.where, mend=problem.mend + (hint if shared else "")
+            problem.what, where=problem.where, hint=problem.hint + (hint if shared else "")
         ) from None
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from cervseg.core.types import Augmentation, Decision, LabelFingerprint
-from cervseg.planning import sizes
+from cervseg.planning import constants
+from cervseg.planning.context import Rule, Situation, in_words
 from cervseg.planning.families import IMAGENET, SAM
 from cervseg.planning.frame import input_size
-from cervseg.planning.situation import Rule, Situation, in_words
 
 
 def precision(s: Situation) -> Decision:
@@ -28,10 +28,10 @@ def precision(s: Situation) -> Decision:
 
 
 def resize(s: Situation) -> Decision:
-    """How a film comes into the frame."""
+    """How an image comes into the frame."""
     return Decision(
         value="pad",
-        reason=f"the aspect of every film is kept, margins are padded; {s.compared('resize')}",
+        reason=f"the aspect of every image is kept, margins are padded; {s.compared('resize')}",
     )
 
 
@@ -42,9 +42,12 @@ def network(s: Situation) -> Decision:
     reasons = [f'{s.machine}: size "{s.size_name}", {_start(s)}', fitted.reason]
     if s.hardware.accelerator == "cpu":
         published = s.fitted(s.published, (side, side)).value
-        own_s, published_s = s.seconds_a_film(frame, fitted.value), s.seconds_a_film((side, side), published)
+        own_s, published_s = (
+            s.seconds_per_image(frame, fitted.value),
+            s.seconds_per_image((side, side), published),
+        )
         reasons.append(
-            f"about {in_words(own_s)} a film in training, where the published size would take about "
+            f"about {in_words(own_s)} an image in training, where the published size would take about "
             f"{in_words(published_s)} at {side} x {side}"
         )
     elif s.size_name != "published":
@@ -75,31 +78,29 @@ def normalization(s: Situation) -> Decision:
             reason=f"SAM's weights expect SAM's pixel mean and deviation; {s.compared('normalization')}",
         )
     low, high = s.fingerprint.intensity_percentile_0_5, s.fingerprint.intensity_percentile_99_5
-    reason = (
-        f"each film by its own mean and deviation: exposures differ ({low:.0f} to {high:.0f} over all films)"
-    )
+    reason = f"each image by its own mean and deviation: exposures differ ({low:.0f} to {high:.0f} over all images)"
     if s.weights == IMAGENET:
-        reason += ", and ImageNet's weights expect films of mean 0 and deviation 1"
+        reason += ", and ImageNet's weights expect images of mean 0 and deviation 1"
     return Decision(value="zscore", reason=f"{reason}; {s.compared('normalization')}")
 
 
 def batch_size(s: Situation) -> Decision:
-    """Films a step."""
-    wanted, reason = s.size.batch_size, f"{s.machine}: {s.size.batch_size} films a step"
+    """Images a step."""
+    wanted, reason = s.size.batch_size, f"{s.machine}: {s.size.batch_size} images a step"
     if s.has_large_gpu:
         height, width = s.chosen["input_size"]
         one = s.size.memory_gib * height * width / s.published.frame_px**2
         one *= 2 if s.chosen["precision"] == "float32" else 1
-        usable = s.hardware.accelerator_memory_gib * sizes.GPU_USABLE - sizes.GPU_FIXED_GIB
+        usable = s.hardware.accelerator_memory_gib * constants.GPU_USABLE - constants.GPU_FIXED_GIB
         wanted = max(1, min(s.size.batch_size, int(usable / one)))
         reason = (
-            f"{s.machine}: {s.size.batch_size} films at most, and one takes about {one:.1f} GiB of the "
+            f"{s.machine}: {s.size.batch_size} images at most, and one takes about {one:.1f} GiB of the "
             f"{usable:.1f} that are free"
         )
     # At least eight steps an epoch, or small datasets would hardly be stepped through.
     value = max(1, min(wanted, s.num_training // 8))
     if value < wanted:
-        reason += f", but a fold trains on {s.num_training} films only"
+        reason += f", but a fold trains on {s.num_training} images only"
     return Decision(value=value, reason=f"{reason}; {s.compared('batch_size')}")
 
 
@@ -116,13 +117,13 @@ def learning_rate(s: Situation) -> Decision:
 
 
 def epochs(s: Situation) -> Decision:
-    """Passes over the training cases: about as many film passes as the paper's, if time allows."""
-    cases, (fewest, most) = s.fingerprint.num_cases, sizes.EPOCHS_BOUNDS
-    value = max(fewest, min(most, round(sizes.IMAGE_PASSES / cases)))
-    reason = f"{cases} cases: {value} epochs are {value * cases:,} film passes"
+    """Passes over the training cases: about as many image passes as the paper's, if time allows."""
+    cases, (fewest, most) = s.fingerprint.num_cases, constants.EPOCHS_BOUNDS
+    value = max(fewest, min(most, round(constants.IMAGE_PASSES / cases)))
+    reason = f"{cases} cases: {value} epochs are {value * cases:,} image passes"
     if s.hardware.accelerator == "cpu":
-        epoch_s = s.num_training * s.seconds_a_film(s.chosen["input_size"], s.chosen["network"])
-        affordable = max(sizes.FEWEST_EPOCHS, int(sizes.FOLD_TIME_S / epoch_s))
+        epoch_s = s.num_training * s.seconds_per_image(s.chosen["input_size"], s.chosen["network"])
+        affordable = max(constants.FEWEST_EPOCHS, int(constants.FOLD_TIME_S / epoch_s))
         if affordable < value:
             reason = (
                 f"{cases} cases: {value} epochs would take about {in_words(value * epoch_s)} a fold on "
@@ -135,7 +136,7 @@ def epochs(s: Situation) -> Decision:
 
 
 def num_workers(s: Situation) -> Decision:
-    """Threads that load and augment films."""
+    """Threads that load and augment images."""
     cores = s.hardware.num_cores
     if s.hardware.accelerator == "cpu":
         return Decision(
@@ -148,11 +149,11 @@ def num_workers(s: Situation) -> Decision:
 
 
 def augmentation(s: Situation) -> Decision:
-    """Ranges of random changes to training films."""
+    """Ranges of random changes to training images."""
     value, reason = Augmentation(), ""
     if s.size.light_augmentation:
-        value = sizes.LIGHT_AUGMENTATION
-        reason = "a small transformer from random weights learns slowly, so films are changed lightly: "
+        value = constants.LIGHT_AUGMENTATION
+        reason = "a small transformer from random weights learns slowly, so images are changed lightly: "
     reason += f"turns to {value.rotation_deg:.0f} degrees"
     labels = [label for label in s.fingerprint.labels.values() if label.num_cases]
     if labels and all(_is_mirrored(label) for label in labels):
@@ -162,13 +163,13 @@ def augmentation(s: Situation) -> Decision:
             f", and flipped left to right, as labels lie on both sides alike ({100 * least:.0f} % overlap)"
         )
     else:
-        reason += ", no flips, as films have a front or a left and a right"
+        reason += ", no flips, as images have a front or a left and a right"
     return Decision(value=value, reason=f"{reason}; {s.compared('augmentation')}")
 
 
 def _is_mirrored(label: LabelFingerprint) -> bool:
-    """Is a mirrored film a film that might have been?"""
-    return label.num_cases >= sizes.MIRROR_CASES and label.mirror_overlap >= sizes.MIRROR_OVERLAP
+    """Is a mirrored image an image that might have been?"""
+    return label.num_cases >= constants.MIRROR_CASES and label.mirror_overlap >= constants.MIRROR_OVERLAP
 
 
 def loss(s: Situation) -> Decision:
@@ -183,7 +184,7 @@ def loss(s: Situation) -> Decision:
         )
     else:
         shares = [label.area_fraction.median for label in s.fingerprint.labels.values() if label.num_cases]
-        share = f"{100 * min(shares):.1f} % of a film" if shares else "little of a film"
+        share = f"{100 * min(shares):.1f} % of an image" if shares else "little of an image"
         value, reason = s.family.loss, f"Dice beside BCE, as the smallest label covers {share}"
     return Decision(value=value, reason=f"{reason}; {s.compared('loss')}")
 

@@ -58,7 +58,7 @@ def refuse_unknown(key: str, known: typing.Iterable[str]) -> NoReturn:
     """Raise the PlanError of a name that nobody knows."""
     known = sorted(known)
     hint = nearest(key.rpartition(".")[2], known) or f"There are: {', '.join(known)}."
-    raise PlanError("no such setting", where=key, mend=hint)
+    raise PlanError("no such setting", where=key, hint=hint)
 
 
 def _set(configuration: Configuration, key: str, text: str) -> Configuration:

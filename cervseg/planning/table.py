@@ -8,10 +8,10 @@ from itertools import zip_longest
 from typing import Any
 
 from cervseg.core.types import Configuration, Plan
+from cervseg.planning.constants import CNN, VIT
 from cervseg.planning.families import FAMILIES
 from cervseg.planning.planfile import Edit, as_words, find_edits
 from cervseg.planning.planner import CACHE, value_of
-from cervseg.planning.sizes import CNN, VIT
 
 _RULE, _VALUE, _REASON = 18, 26, 54  # characters; with two gaps of 2 about 100 a line
 

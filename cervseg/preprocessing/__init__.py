@@ -1,1 +1,1 @@
-"""Films into network frames and into the cache."""
+"""Images into network frames and into the cache."""

@@ -37,16 +37,16 @@ class StoreCase:
         ids = [copy_id(case.id), case.id] if self.variant == AUGMENTED else [case.id]
         if all(self.store.has(name, source=source) for name in ids):
             return False
-        films = [read_image(path) for path in case.images]
-        pixels = np.concatenate([film.pixels for film in films])
+        images = [read_image(path) for path in case.images]
+        pixels = np.concatenate([image.pixels for image in images])
         by_hand = self.spacing_mm.get(case.id)
         record = CaseRecord(
             format=FORMAT,
             id=case.id,
             group=case.group,
             image_size=(pixels.shape[1], pixels.shape[2]),
-            spacing_mm=by_hand or films[0].spacing_mm,
-            spacing_source="dataset.json" if by_hand else films[0].spacing_source,
+            spacing_mm=by_hand or images[0].spacing_mm,
+            spacing_source="dataset.json" if by_hand else images[0].spacing_source,
             source=source,
         )
         pixels = apply_variant(pixels, self.variant)
@@ -106,7 +106,7 @@ def fill_cache(
     """
     copies = {copy_id(case.id): case.id for case in cases} if variant == AUGMENTED else {}
     if both := sorted(copies.keys() & {case.id for case in cases}):
-        raise DatasetError("is what the copy of another case is called", where=both[0], mend="Rename it.")
+        raise DatasetError("is what the copy of another case is called", where=both[0], hint="Rename it.")
     store.folder.mkdir(parents=True, exist_ok=True)
     store.reopen()
     remove_leftovers(store.folder)

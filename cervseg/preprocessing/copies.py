@@ -1,7 +1,7 @@
-"""The copies of the variant "augmented": each film once more, turned and moved (paper, 2.2).
+"""The copies of the variant "augmented": each image once more, turned and moved (paper, 2.2).
 
 A copy lives in the cache alone. It has its source's group, is trained on only where its source is, and is
-never validated on; prediction treats films as the variant "original" does.
+never validated on; prediction treats images as the variant "original" does.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def copy_id(case: str) -> str:
 def turned_copy(
     pixels: np.ndarray, mask: np.ndarray | None, *, case: str
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """A film and its mask turned about their centre and moved, at the film's own size.
+    """An image and its mask turned about their centre and moved, at the image's own size.
 
-    One of the four rotations and one translation in x and in y, drawn by the case's id alone. The film is
+    One of the four rotations and one translation in x and in y, drawn by the case's id alone. The image is
     interpolated linearly, the mask takes the nearest pixel; what comes in from beyond the edge is 0.
 
     Args:

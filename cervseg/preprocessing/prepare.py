@@ -1,6 +1,6 @@
-"""From a film to a network's frame and back: one call for training and for prediction.
+"""From an image to a network's frame and back: one call for training and for prediction.
 
-A film is area-averaged down to the cache's size, averaged once more by a whole factor where the network is
+An image is area-averaged down to the cache's size, averaged once more by a whole factor where the network is
 much smaller, and then brought into the network frame by a single affine warp. Augmentation is composed into
 that same warp, so a training image is interpolated exactly once.
 """
@@ -25,15 +25,15 @@ SAM_STD = (58.395 + 57.12 + 57.375) / 3 / 255
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
-    """A film ready to be warped into a network frame, as often as training likes.
+    """An image ready to be warped into a network frame, as often as training likes.
 
     Args:
-        planes: C x h x w float32 in [0, 1], the film at about the network's resolution or finer.
+        planes: C x h x w float32 in [0, 1], the image at about the network's resolution or finer.
         coverage: L x h x w uint8, how much of each pixel a label covers (0-255); None without a mask.
-        image_size: (height, width) of the film that ``planes`` came from.
+        image_size: (height, width) of the image that ``planes`` came from.
         normalization: see :class:`Configuration`.
         network_size, resize: see :class:`Configuration`.
-        spacing_mm: the film's spacing.
+        spacing_mm: the image's spacing.
     """
 
     planes: np.ndarray
@@ -46,7 +46,7 @@ class Frame:
 
     @property
     def placement(self) -> Placement:
-        """Where the film lies in the network frame, without augmentation."""
+        """Where the image lies in the network frame, without augmentation."""
         return place(image_size=self.image_size, network_size=self.network_size, resize=self.resize)
 
     @cached_property
@@ -93,11 +93,11 @@ def make_frame(
     coverage: np.ndarray | None = None,
     spacing_mm: SpacingMm | None = None,
 ) -> Frame:
-    """Bring a cached (already shrunk) film close to the network's resolution.
+    """Bring a cached (already shrunk) image close to the network's resolution.
 
     Args:
         pixels: C x H x W uint8, uint16 or float32, at most the cache's size.
-        image_size: (height, width) of the original film.
+        image_size: (height, width) of the original image.
         coverage: L x H x W uint8 of the same size, or None.
     """
     height, width = pixels.shape[1:]
@@ -137,7 +137,7 @@ def scale_to_unit(pixels: np.ndarray) -> np.ndarray:
 
 
 def warp_image(frame: Frame, *, augmentation: np.ndarray | None = None) -> np.ndarray:
-    """The film in its network frame: C x h x w float32 in [0, 1], margins 0.
+    """The image in its network frame: C x h x w float32 in [0, 1], margins 0.
 
     ``augmentation`` is a 3 x 3 affine within the network frame (see ``geometry.about_centre``).
     """
@@ -154,7 +154,7 @@ def warp_target(frame: Frame, *, augmentation: np.ndarray | None = None) -> np.n
         raise ValueError("this frame has no labels")
     target = np.zeros((len(frame.coverage), *frame.network_size), dtype=np.float32)
     matrix = _frame_matrix(frame, augmentation)
-    # Labels cover little of a film: only the part of the frame that they can reach is computed.
+    # Labels cover little of an image: only the part of the frame that they can reach is computed.
     left, top, right, bottom = _reached(frame.label_box, matrix, size=frame.network_size)
     if left < right and top < bottom:
         matrix[:2, 2] -= (left, top)
@@ -211,7 +211,7 @@ def prepare(
     cache_long_side_px: int,
     spacing_mm: SpacingMm | None = None,
 ) -> PreparedCase:
-    """A film as its file holds it (C x H x W) in the network's frame: the way of every prediction."""
+    """An image as its file holds it (C x H x W) in the network's frame: the way of every prediction."""
     image_size = (pixels.shape[1], pixels.shape[2])
     cached = shrink(apply_variant(pixels, variant), long_side_px=cache_long_side_px)
     frame = make_frame(cached, configuration=configuration, image_size=image_size, spacing_mm=spacing_mm)
@@ -219,35 +219,9 @@ def prepare(
     return PreparedCase(image=image, placement=frame.placement, spacing_mm=spacing_mm)
 
 
-def to_film(probabilities: np.ndarray, placement: Placement) -> np.ndarray:
-    """L x h x w probabilities of the network frame at the film's own size: L x H x W float32, bilinear."""
-    height, width = placement.image_size
-    # WARP_INVERSE_MAP: warpAffine is given the map from the result's pixels to the source's.
-    return np.stack(
-        [
-            cv2.warpAffine(
-                np.ascontiguousarray(plane, dtype=np.float32),
-                placement.matrix_to_network[:2],
-                (width, height),
-                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                borderMode=cv2.BORDER_REPLICATE,
-            )
-            for plane in probabilities
-        ]
-    )
-
-
-def to_mask(probabilities: np.ndarray, *, labels: Mapping[str, int], threshold: float = 0.5) -> np.ndarray:
-    """L x H x W probabilities as H x W uint8 label values: the likeliest label above the threshold."""
-    values = np.array(sorted(labels.values()), dtype=np.uint8)
-    likeliest = values[probabilities.argmax(axis=0)]
-    mask: np.ndarray = np.where(probabilities.max(axis=0) > threshold, likeliest, np.uint8(0))
-    return mask
-
-
 def _frame_matrix(frame: Frame, augmentation: np.ndarray | None) -> np.ndarray:
-    """3 x 3: pixels of ``frame.planes`` -> film -> network frame -> augmented network frame."""
+    """3 x 3: pixels of ``frame.planes`` -> image -> network frame -> augmented network frame."""
     height, width = frame.planes.shape[1:]
-    to_film_frame = scale_matrix(frame.image_size[1] / width, frame.image_size[0] / height)
-    matrix: np.ndarray = frame.placement.matrix_to_network @ to_film_frame
+    to_image_frame = scale_matrix(frame.image_size[1] / width, frame.image_size[0] / height)
+    matrix: np.ndarray = frame.placement.matrix_to_network @ to_image_frame
     return matrix if augmentation is None else augmentation @ matrix

@@ -1,4 +1,4 @@
-"""The cache of a dataset variant: each film once, shrunk, lossless, shared by all trainers.
+"""The cache of a dataset variant: each image once, shrunk, lossless, shared by all trainers.
 
 A case counts as stored when its ``case.json`` is there: it is written after the arrays. The folder counts
 as complete when ``complete.json`` is there: it is written after the last case. A kill at any moment leaves a
@@ -109,7 +109,7 @@ class CaseStore:
             raise DatasetError(
                 f"the cached case is broken ({problem})",
                 where=self._array(case),
-                mend="Delete it and run cervseg_plan_and_preprocess again.",
+                hint="Delete it and run cervseg_plan_and_preprocess again.",
             ) from None
         return StoredCase(record=record, pixels=pixels, mask=mask)
 
@@ -143,7 +143,7 @@ class CaseStore:
             raise DatasetError(
                 "this dataset is not preprocessed, or not to the end",
                 where=self.folder,
-                mend="Run cervseg_plan_and_preprocess first; it goes on where it stopped.",
+                hint="Run cervseg_plan_and_preprocess first; it goes on where it stopped.",
             )
         return read_dataclass(CompleteRecord, self._complete, error=DatasetError)
 

@@ -1,4 +1,4 @@
-"""Variants of a dataset: the same films, treated differently before anything else (paper, 2.2)."""
+"""Variants of a dataset: the same images, treated differently before anything else (paper, 2.2)."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import numpy as np
 
 from cervseg.core.errors import PlanError
 
-AUGMENTED = "augmented"  # the films as they are, and a turned copy of each; see copies.py
+AUGMENTED = "augmented"  # the images as they are, and a turned copy of each; see copies.py
 VARIANTS = ("original", "clahe", AUGMENTED)
 
 
 def apply_variant(pixels: np.ndarray, variant: str) -> np.ndarray:
-    """A film as the variant has it.
+    """An image as the variant has it.
 
     Args:
         pixels: C x H x W uint8, uint16 or float32.
         variant: "original" and "augmented" (unchanged) or "clahe" (OpenCV's CLAHE, clip limit 2.0, 8 x 8
-            tiles, at the film's own size; float films are scaled to 16 bit over their range first).
+            tiles, at the image's own size; float images are scaled to 16 bit over their range first).
 
     Returns:
         C x H x W, uint8 or uint16 after CLAHE, else the dtype that came in.
@@ -30,7 +30,7 @@ def apply_variant(pixels: np.ndarray, variant: str) -> np.ndarray:
     if variant == "clahe":
         equalizer = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8))
         return np.stack([equalizer.apply(np.ascontiguousarray(plane)) for plane in _as_integers(pixels)])
-    raise PlanError(f"no variant {variant!r}", mend=f"There are: {', '.join(VARIANTS)}.")
+    raise PlanError(f"no variant {variant!r}", hint=f"There are: {', '.join(VARIANTS)}.")
 
 
 def _as_integers(pixels: np.ndarray) -> np.ndarray:

@@ -38,7 +38,7 @@ ITEMS: Mapping[int, str] = {
     25: "Training in detail",
     26: "How the final model was chosen",
     27: "Ensembles",
-    28: "Measures of performance",
+    28: "Metrics of performance",
     29: "Statistics: significance and uncertainty",
     30: "Robustness and sensitivity",
     31: "Explanations",
@@ -68,14 +68,14 @@ def known_of_plan(plan: Plan) -> dict[int, str]:
     dataset = plan.dataset
     groups = len(set(dataset.groups.values())) if dataset.groups else 0
     level = (
-        f"{groups} groups (patients), never split" if groups else "each film its own group: check patients"
+        f"{groups} groups (patients), never split" if groups else "each image its own group: check patients"
     )
     labels = ", ".join(dataset.foreground)
     return {
         9: f"cached at a long side of at most {plan.cache_long_side_px} px; variants "
         f"{', '.join(plan.variants)}; every decision with its reason in plans.json",
         14: f"masks of {labels}; {plan.fingerprint.num_empty_masks} empty; {OPEN}",
-        19: "up to 5 folds at random over sorted ids (seed 12345), as nnU-Net's; test films apart",
+        19: "up to 5 folds at random over sorted ids (seed 12345), as nnU-Net's; test images apart",
         20: level,
     }
 
@@ -88,11 +88,11 @@ def known_of_training(trainer: str, network: str, loss: str, hyper: Mapping[str,
     return {
         22: f"{trainer}: {network}",
         25: f"AdamW, warm-up and cosine; loss {loss}; {settings}",
-        26: "best Dice on the validation films of the fold, in the network's frame; test films are not used",
+        26: "best Dice on the validation images of the fold, in the network's frame; test images are not used",
     }
 
 
 KNOWN_OF_SCORES = {
     12: "a case that could not be read or predicted is named; an undefined value is null and counted",
-    28: "Dice, IoU, volume similarity, SSIM, HD95 (pooled and maximum of directed), at the films' own size",
+    28: "Dice, IoU, volume similarity, SSIM, HD95 (pooled and maximum of directed), at the images' own size",
 }

@@ -11,12 +11,12 @@ from cervseg.core.errors import CervsegError
 from cervseg.core.types import Distribution, Plan, Summary
 from cervseg.evaluation.statistics import bootstrap_mean, case_values
 from cervseg.evaluation.summary import definitions
+from cervseg.figures.overlays import overlay
 from cervseg.imageio import read_image, read_mask
 from cervseg.planning.planfile import as_words, edited
 from cervseg.planning.planner import value_of
 from cervseg.report.claim import claim_rows
-from cervseg.reporting.html import case_table, fact_list, folded, gallery, paragraph, plain_table
-from cervseg.reporting.overlays import overlay
+from cervseg.report.page import case_table, fact_list, folded, gallery, paragraph, plain_table
 
 SHOWN = (
     "Dice",
@@ -38,7 +38,7 @@ def dataset_section(plan: Plan) -> Section:
     found, dataset = plan.fingerprint, plan.dataset
     facts = {
         "dataset": dataset.name,
-        "training films": found.num_cases,
+        "training images": found.num_cases,
         "labels": ", ".join(f"{name} ({value})" for name, value in dataset.foreground.items()),
         "height": _range(found.height_px),
         "width": _range(found.width_px),
@@ -84,23 +84,23 @@ def score_section(summary: Summary) -> Section:
         parts.append(paragraph(f"Prompts: {summary.prompts}.", kind="warning"))
     for name in summary.labels:
         rows = []
-        for measure in [m for m in SHOWN if m in summary.mean[name]]:
-            values = list(case_values(summary, measure, label=name).values())
+        for metric in [m for m in SHOWN if m in summary.mean[name]]:
+            values = list(case_values(summary, metric, label=name).values())
             mean, low, high = bootstrap_mean([value for value in values if value is not None])
             interval = "-" if low is None else f"{low:.4f} to {high:.4f}"
-            spread = summary.std[name].get(measure)
+            spread = summary.std[name].get(metric)
             rows.append(
                 (
-                    measure,
+                    metric,
                     "undefined" if mean is None else f"{mean:.4f}",
                     "-" if spread is None else f"{spread:.4f}",
                     interval,
-                    str(summary.undefined[name][measure]),
+                    str(summary.undefined[name][metric]),
                 )
             )
         note = f"{len(summary.scores)} cases; missed in {summary.missed[name]}, "
         note += f"invented in {summary.invented[name]}."
-        columns = ("measure", "mean", "SD over cases", "95 % bootstrap interval", "undefined in")
+        columns = ("metric", "mean", "SD over cases", "95 % bootstrap interval", "undefined in")
         parts.append(plain_table(columns, rows, title=name, note=note))
     for what, cases in (
         ("could not be scored", [f"{case} ({why})" for case, why in summary.failed.items()]),
@@ -108,35 +108,37 @@ def score_section(summary: Summary) -> Section:
     ):
         if cases:
             parts.append(paragraph(f"{len(cases)} case(s) {what}: {', '.join(cases)}.", kind="warning"))
-    parts.append(folded("What the measures mean", fact_list(definitions(summary))))
+    parts.append(folded("What the metrics mean", fact_list(definitions(summary))))
     return "Scores", "".join(parts)
 
 
 def cases_section(summary: Summary) -> Section:
     """The table that sorts and filters; of several labels the mean over them."""
-    measures = [m for m in SHOWN if any(m in found for found in summary.mean.values())]
-    by_measure = {measure: case_values(summary, measure) for measure in measures}
+    metrics = [m for m in SHOWN if any(m in found for found in summary.mean.values())]
+    by_metric = {metric: case_values(summary, metric) for metric in metrics}
     rows = [
-        (score.case, [by_measure[measure][score.case] for measure in measures])
+        (score.case, [by_metric[metric][score.case] for metric in metrics])
         for score in sorted(summary.scores, key=lambda score: score.case)
     ]
     note = "Click a heading to sort." + (" Mean over labels." if len(summary.labels) > 1 else "")
-    return "Case by case", paragraph(note) + case_table(measures, rows)
+    return "Case by case", paragraph(note) + case_table(metrics, rows)
 
 
 def pictures_section(
-    summary: Summary, films: Mapping[str, Path], masks: Sequence[Path], references: Path
+    summary: Summary, images: Mapping[str, Path], masks: Sequence[Path], references: Path
 ) -> Section:
-    """Films with mask and reference, worst first; all of them where they are few."""
+    """Images with mask and reference, worst first; all of them where they are few."""
     dice = case_values(summary, "Dice")
     ordered = sorted(dice, key=lambda case: -1.0 if dice[case] is None else float(dice[case] or 0.0))
     chosen = _spread(ordered, MAX_PICTURES)
     names = {value: name for name, value in summary.labels.items()}
-    pictures = gallery(_pictures(chosen, dice, films=films, masks=masks, references=references, names=names))
+    pictures = gallery(
+        _pictures(chosen, dice, images=images, masks=masks, references=references, names=names)
+    )
     note = "Worst first; white: reference. Click to enlarge."
     if len(chosen) < len(ordered):
         note += f" {len(chosen)} of {len(ordered)}: the worst, the best, and some between."
-    return "Films", paragraph(note) + pictures
+    return "Images", paragraph(note) + pictures
 
 
 def claim_section(known: Mapping[int, str]) -> Section:
@@ -151,7 +153,7 @@ def _pictures(
     cases: Sequence[str],
     dice: Mapping[str, float | None],
     *,
-    films: Mapping[str, Path],
+    images: Mapping[str, Path],
     masks: Sequence[Path],
     references: Path,
     names: Mapping[int, str],
@@ -159,11 +161,11 @@ def _pictures(
     for case in cases:
         mask = next((path for folder in masks if (path := folder / f"{case}.png").is_file()), None)
         reference = references / f"{case}.png"
-        if mask is None or case not in films:
+        if mask is None or case not in images:
             continue
         try:
             picture = overlay(
-                read_image(films[case]).pixels,
+                read_image(images[case]).pixels,
                 read_mask(mask),
                 reference=read_mask(reference) if reference.is_file() else None,
                 names=names,
@@ -194,4 +196,4 @@ def _spacing(plan: Plan) -> str:
     if found.spacing_mm is None:
         return "not known: all distances are in px"
     known = f"{found.num_with_spacing} of {found.num_cases}"
-    return f"median {found.spacing_mm.median:.3f} mm, known of {known} films"
+    return f"median {found.spacing_mm.median:.3f} mm, known of {known} images"

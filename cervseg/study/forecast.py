@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cervseg.catalogue import set_up
 from cervseg.core.errors import CervsegError
 from cervseg.core.study import Cell
 from cervseg.dataset.splits import read_folds
 from cervseg.planning.cost import pass_seconds
 from cervseg.preprocessing.variants import AUGMENTED
 from cervseg.study.job import StudyJob
+from cervseg.trainers.catalogue import set_up
 
-VALIDATION_S_A_FILM = 0.3
+VALIDATION_S_A_IMAGE = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +67,11 @@ def _planned_s(job: StudyJob, cell: Cell, fold: str) -> float:
         num_train, num_val = len(split.train), len(split.val)
     if cell.variant == AUGMENTED:
         num_train *= 2
-    film_s = pass_seconds(
+    image_s = pass_seconds(
         family=configuration.name,
         network=configuration.network,
         input_size=configuration.input_size,
         cores=plan.hardware.num_cores,
         precision=hyper.precision,
     )
-    return hyper.epochs * (num_train * film_s + num_val * film_s / 3) + num_val * VALIDATION_S_A_FILM
+    return hyper.epochs * (num_train * image_s + num_val * image_s / 3) + num_val * VALIDATION_S_A_IMAGE

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cervseg.catalogue import set_up
 from cervseg.core.errors import DatasetError
 from cervseg.core.jsonio import read_dataclass
-from cervseg.core.paths import Workspace
+from cervseg.core.paths import FoldFolder, ModelFolder, PredictionFolder, StudyFolder, Workspace
 from cervseg.core.registry import NETWORKS, TRAINERS, load
 from cervseg.core.study import FOLDS, TEST, Cell
 from cervseg.core.types import Plan
 from cervseg.dataset.splits import read_folds
 from cervseg.inference.run_record import RunRecord, finished_run
-from cervseg.study.roster import ABLATIONS
-from cervseg.training.checkpoint import BEST
+from cervseg.study.paper import ABLATIONS
+from cervseg.trainers.catalogue import set_up
 from cervseg.training.engine import FitResult
 
 
@@ -28,8 +27,8 @@ class StudyOptions:
         trainers: names, in the order of the tables' rows.
         variants: of the dataset.
         seeds: each trains every trainer on every variant once more.
-        films: "test", "folds", or None: test films where there are any with masks.
-        folds: to train; None is fold 0 for test films and every fold for folds.
+        images: "test", "folds", or None: test images where there are any with masks.
+        folds: to train; None is fold 0 for test images and every fold for folds.
         max_time_s: bounds the whole study; models that are not trained yet share it.
         preset: of the plan, where there is none yet; empty is the plan's own.
         settings: overrule the plan, for every model.
@@ -41,7 +40,7 @@ class StudyOptions:
     trainers: Sequence[str]
     variants: Sequence[str] = ("original",)
     seeds: Sequence[int] = (0,)
-    films: str | None = None
+    scored_on: str | None = None
     folds: Sequence[str] | None = None
     max_time_s: float | None = None
     preset: str = ""
@@ -53,7 +52,7 @@ class StudyOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyJob:
-    """A study of one dataset: its cells, their films and their folders."""
+    """A study of one dataset: its cells, their images and their folders."""
 
     workspace: Workspace
     name: str
@@ -61,43 +60,43 @@ class StudyJob:
     options: StudyOptions
 
     @property
-    def folder(self) -> Path:
+    def folder(self) -> StudyFolder:
         """Where the study's tables and figures go."""
         return self.workspace.study(self.name)
 
     @property
-    def films(self) -> str:
-        """The films to score on.
+    def scored_on(self) -> str:
+        """The images to score on.
 
         Raises:
-            DatasetError: test films are asked for and there are none with masks.
+            DatasetError: test images are asked for and there are none with masks.
         """
         raw = self.workspace.raw(self.name)
         has_test = all(
             (raw / part).is_dir() and any((raw / part).iterdir()) for part in ("imagesTs", "labelsTs")
         )
-        if self.options.films == TEST and not has_test:
+        if self.options.scored_on == TEST and not has_test:
             raise DatasetError(
-                "there are no held-out films with masks",
+                "there are no held-out images with masks",
                 where=raw,
-                mend="Put them into imagesTs and labelsTs, or study the folds with --films folds.",
+                hint="Put them into imagesTs and labelsTs, or study the folds with --score-on folds.",
             )
-        return self.options.films or (TEST if has_test else FOLDS)
+        return self.options.scored_on or (TEST if has_test else FOLDS)
 
     @property
     def has_phantoms(self) -> bool:
-        """Are the films synthetic?"""
+        """Are the images synthetic?"""
         return (self.workspace.raw(self.name) / "phantoms").is_dir()
 
     @property
     def images(self) -> str:
-        """The folder of the films, below the raw dataset."""
-        return "imagesTs" if self.films == TEST else "imagesTr"
+        """The folder of the images, below the raw dataset."""
+        return "imagesTs" if self.scored_on == TEST else "imagesTr"
 
     @property
     def references(self) -> str:
         """The folder of their masks, below the raw dataset."""
-        return "labelsTs" if self.films == TEST else "labelsTr"
+        return "labelsTs" if self.scored_on == TEST else "labelsTr"
 
     @property
     def cells(self) -> list[Cell]:
@@ -116,47 +115,49 @@ class StudyJob:
         """The folds that each model trains."""
         if self.options.folds is not None:
             return tuple(str(fold) for fold in self.options.folds)
-        if self.films == TEST:
+        if self.scored_on == TEST:
             return ("0",)
-        splits = read_folds(self.workspace.preprocessed(self.name) / "splits_final.json")
+        splits = read_folds(self.workspace.splits_file(self.name))
         return tuple(str(number) for number in range(len(splits)))
 
-    def model(self, cell: Cell) -> Path:
+    def model(self, cell: Cell) -> ModelFolder:
         """The model's folder."""
         return self.workspace.model(self.name, cell.trainer, cell.variant, seed=cell.seed)
 
     def checkpoints(self, cell: Cell) -> list[Path]:
         """The files whose networks are averaged, or whose validations are pooled."""
-        return [self.model(cell) / f"fold_{fold}" / BEST for fold in self.folds]
+        return [fold.best for fold in self.fold_folders(cell)]
+
+    def fold_folders(self, cell: Cell) -> list[FoldFolder]:
+        """The folders of the folds that each model trains."""
+        return [self.model(cell).fold(fold) for fold in self.folds]
 
     def untrained(self, cell: Cell) -> list[str]:
         """The folds that are not trained and validated to the end yet."""
-        model = self.model(cell)
-        return [fold for fold in self.folds if not (model / f"fold_{fold}" / "finished.json").is_file()]
+        return [fold.fold for fold in self.fold_folders(cell) if not fold.finished.is_file()]
 
     def train_s(self, cell: Cell) -> float:
         """Seconds that training the folds took."""
-        ended = [self.model(cell) / f"fold_{fold}" / "finished.json" for fold in self.folds]
-        return sum(read_dataclass(FitResult, path).elapsed_s for path in ended)
+        return sum(read_dataclass(FitResult, fold.finished).elapsed_s for fold in self.fold_folders(cell))
 
-    def masks(self, cell: Cell) -> list[Path]:
-        """Folders that hold, or will hold, the model's masks of the study's films."""
-        if self.films == TEST:
-            return [self.folder / "predictions" / self.model(cell).name]
-        return [self.model(cell) / f"fold_{fold}" / "validation" for fold in self.folds]
+    def masks(self, cell: Cell) -> list[PredictionFolder]:
+        """Folders that hold, or will hold, the model's masks of the study's images."""
+        if self.scored_on == TEST:
+            return [self.folder.predictions(self.model(cell))]
+        return [fold.validation for fold in self.fold_folders(cell)]
 
     def summary(self, cell: Cell) -> Path:
-        """Where the scores on the study's films are, or will be."""
-        return self.folder / "predictions" / self.model(cell).name / "summary.json"
+        """Where the scores on the study's images are, or will be."""
+        return self.folder.predictions(self.model(cell)).summary
 
     def predictions(self, cell: Cell) -> list[RunRecord]:
         """The records of the masks, one a folder; empty unless the model as it is now made all of them."""
         files = self.checkpoints(cell)
         if not all(path.is_file() for path in files):
             return []
-        groups = [files] if self.films == TEST else [[path] for path in files]
+        groups = [files] if self.scored_on == TEST else [[path] for path in files]
         records = [
-            finished_run(folder, group) for folder, group in zip(self.masks(cell), groups, strict=True)
+            finished_run(folder.path, group) for folder, group in zip(self.masks(cell), groups, strict=True)
         ]
         found = [record for record in records if record is not None and not record.failed]
         return found if len(found) == len(records) else []
@@ -167,7 +168,7 @@ class StudyJob:
         if not self.predictions(cell) or not summary.is_file():
             return False
         references = self.workspace.raw(self.name) / self.references
-        made = [*references.iterdir(), *(masks / "prediction.json" for masks in self.masks(cell))]
+        made = [*references.iterdir(), *(masks.record for masks in self.masks(cell))]
         return summary.stat().st_mtime_ns >= max(path.stat().st_mtime_ns for path in made)
 
     def takes_points(self, cell: Cell) -> bool:

@@ -8,53 +8,54 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from cervseg.core.comparison import Estimate
 from cervseg.core.jsonio import write_json
-from cervseg.core.options import Say
+from cervseg.core.log import Log
 from cervseg.core.paths import atomic_path
-from cervseg.core.study import Estimate, Study
+from cervseg.core.study import Study
 from cervseg.evaluation.statistics import case_values
 from cervseg.report.write import write_report
-from cervseg.reporting.comparisons import overall_table, pair_table
-from cervseg.reporting.table_formats import write_tables
 from cervseg.study.figures import draw_figures
 from cervseg.study.job import StudyJob
-from cervseg.study.roster import PUBLISHED
+from cervseg.study.paper import PUBLISHED
 from cervseg.study.scores import COMPARED, Scores
 from cervseg.study.tables import make_tables
+from cervseg.tables.comparisons import overall_table, pair_table
+from cervseg.tables.formats import write_tables
 
 COLUMNS = ("trainer", "variant", "seed", "case", *COMPARED)
 
 
-def write_results(job: StudyJob, study: Study, *, say: Say) -> None:
+def write_results(job: StudyJob, study: Study, *, log: Log) -> None:
     """Tables, numbers, statistics, figures and the report of a study, into its folder."""
     scores = Scores.read(study, job.workspace.results / job.name)
     estimates = scores.estimates()
-    write_json(job.folder / "scores.json", _numbers(estimates))
-    with atomic_path(job.folder / "scores.csv") as temporary:
+    write_json(job.folder.path / "scores.json", _numbers(estimates))
+    with atomic_path(job.folder.path / "scores.csv") as temporary:
         temporary.write_text(_cases(scores), encoding="utf-8")
     comparisons = scores.comparisons()
     tables = make_tables(study, estimates)
     if comparisons:
         tables += [overall_table(comparisons), pair_table(comparisons)]
-    write_tables(tables, job.folder)
-    write_json(job.folder / "comparisons.json", comparisons)
+    write_tables(tables, job.folder.path)
+    write_json(job.folder.path / "comparisons.json", comparisons)
     draw_figures(job, scores, estimates)
-    write_report(job.folder)
-    say((job.folder / "tables.md").read_text(encoding="utf-8"))
+    write_report(job.folder.path)
+    log((job.folder.path / "tables.md").read_text(encoding="utf-8"))
 
 
 def _numbers(estimates: Mapping[tuple[str, str], Mapping[str, Estimate]]) -> list[dict[str, Any]]:
-    """A row a trainer, variant and measure."""
+    """A row a trainer, variant and metric."""
     return [
         {
             "trainer": trainer,
             "variant": variant,
-            "measure": measure,
+            "metric": metric,
             **asdict(found),
-            "published": PUBLISHED.get(variant, {}).get(trainer, {}).get(measure),
+            "published": PUBLISHED.get(variant, {}).get(trainer, {}).get(metric),
         }
-        for (trainer, variant), measures in estimates.items()
-        for measure, found in measures.items()
+        for (trainer, variant), metrics in estimates.items()
+        for metric, found in metrics.items()
     ]
 
 
@@ -65,7 +66,7 @@ def _cases(scores: Scores) -> str:
     writer.writerow(COLUMNS)
     for result in scores.study.cells:
         cell, summary = result.cell, scores.summaries[result.summary]
-        values = [case_values(summary, measure) for measure in COMPARED]
+        values = [case_values(summary, metric) for metric in COMPARED]
         for case in values[0]:
             row = ("" if (value := found[case]) is None else value for found in values)
             writer.writerow((cell.trainer, cell.variant, cell.seed, case, *row))

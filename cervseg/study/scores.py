@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cervseg.core.study import MEASURES, CellResult, Comparison, Estimate, Study
+from cervseg.core.comparison import Comparison, Estimate
+from cervseg.core.study import CellResult, Study
 from cervseg.core.types import Summary
 from cervseg.evaluation.statistics import case_values, compare_systems, estimate
 from cervseg.evaluation.summary import read_summary
+from cervseg.metrics.table import PAPER_METRICS
 
-COMPARED = (*MEASURES, "HD95_missed_as_diagonal")
+COMPARED = (*PAPER_METRICS, "HD95_missed_as_diagonal")
 
 Values = Mapping[str, float | None]  # case -> value
 
@@ -32,13 +34,13 @@ class Scores:
             summaries={result.summary: read_summary(folder / result.summary) for result in study.cells},
         )
 
-    def by_seed(self, trainer: str, variant: str, measure: str) -> list[Values]:
+    def by_seed(self, trainer: str, variant: str, metric: str) -> list[Values]:
         """Case -> value, one mapping a seed; of several labels the mean over them."""
-        return [case_values(self.summaries[result.summary], measure) for result in self._of(trainer, variant)]
+        return [case_values(self.summaries[result.summary], metric) for result in self._of(trainer, variant)]
 
-    def over_seeds(self, trainer: str, variant: str, measure: str) -> dict[str, float | None]:
+    def over_seeds(self, trainer: str, variant: str, metric: str) -> dict[str, float | None]:
         """Case -> mean over the seeds that define it, as an estimate takes it; undefined where none does."""
-        seeds = self.by_seed(trainer, variant, measure)
+        seeds = self.by_seed(trainer, variant, metric)
         found: dict[str, float | None] = {}
         for case in seeds[0]:
             values = [value for seed in seeds if (value := seed.get(case)) is not None]
@@ -46,24 +48,24 @@ class Scores:
         return found
 
     def estimates(self) -> dict[tuple[str, str], dict[str, Estimate]]:
-        """(trainer, variant) -> measure -> mean with its interval."""
+        """(trainer, variant) -> metric -> mean with its interval."""
         return {
             (trainer, variant): {
-                measure: estimate(self.by_seed(trainer, variant, measure)) for measure in COMPARED
+                metric: estimate(self.by_seed(trainer, variant, metric)) for metric in COMPARED
             }
             for trainer, variant in self.pairs
         }
 
     def comparisons(self) -> list[Comparison]:
-        """Every measure and variant that at least two trainers have, tests over the same films."""
+        """Every metric and variant that at least two trainers have, tests over the same images."""
         found = []
         for variant in dict.fromkeys(variant for _, variant in self.pairs):
             names = {self.title(t, v): t for t, v in self.pairs if v == variant}
             if len(names) < 2:
                 continue
-            for measure in COMPARED:
-                systems = {title: self.over_seeds(t, variant, measure) for title, t in names.items()}
-                found.append(compare_systems(systems, measure=measure, variant=variant))
+            for metric in COMPARED:
+                systems = {title: self.over_seeds(t, variant, metric) for title, t in names.items()}
+                found.append(compare_systems(systems, metric=metric, variant=variant))
         return found
 
     @property

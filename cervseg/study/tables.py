@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cervseg.core.study import LOWER_IS_BETTER, MEASURES, TEST, CellResult, Estimate, Study, Table
-from cervseg.reporting.comparisons import estimate_text, number
-from cervseg.study.roster import ABLATIONS, ARCHITECTURES, LOSSES, PUBLISHED, title_of
+from cervseg.core.comparison import Estimate
+from cervseg.core.study import TEST, CellResult, Study
+from cervseg.metrics.table import LOWER_IS_BETTER, PAPER_METRICS
+from cervseg.study.paper import ABLATIONS, ARCHITECTURES, LOSSES, PUBLISHED, title_of
+from cervseg.tables.comparisons import estimate_text, number
+from cervseg.tables.table import Table
 
-Scores = Mapping[tuple[str, str], Mapping[str, Estimate]]  # (trainer, variant) -> measure -> estimate
+Scores = Mapping[tuple[str, str], Mapping[str, Estimate]]  # (trainer, variant) -> metric -> estimate
 
 _NUMBERS = {"original": "Table 1", "clahe": "Table 2", "augmented": "Table 3"}
 _HOW = (
-    "Mean over {films}, ± standard deviation of the seeds' means where there are several, [95 % bootstrap "
-    "interval over films]. HD95 in px, both directed sets of distances pooled (Eq. 20). In brackets with u: "
-    "films in which a measure is undefined and left out of its mean. Bold: best of ours. Italics: as "
-    "published, for other films."
+    "Mean over {images}, ± standard deviation of the seeds' means where there are several, [95 % bootstrap "
+    "interval over images]. HD95 in px, both directed sets of distances pooled (Eq. 20). In brackets with u: "
+    "images in which a metric is undefined and left out of its mean. Bold: best of ours. Italics: as "
+    "published, for other images."
 )
 
 
@@ -57,23 +60,23 @@ def _score_table(
             continue
         result = next(r for r in study.cells if r.cell.trainer == trainer and r.cell.variant == variant)
         ours[len(rows)] = found
-        rows.append((result.title, *(estimate_text(found[measure], measure) for measure in MEASURES)))
+        rows.append((result.title, *(estimate_text(found[metric], metric) for metric in PAPER_METRICS)))
         if paper := PUBLISHED.get(variant, {}).get(trainer):
             published.append(len(rows))
-            values = (number(paper[measure], measure) for measure in MEASURES)
+            values = (number(paper[metric], metric) for metric in PAPER_METRICS)
             rows.append((f"{title_of(trainer)}, published", *values))
     best = []
-    for column, measure in enumerate(MEASURES, start=1):
-        means = {row: found[measure].mean for row, found in ours.items()}
+    for column, metric in enumerate(PAPER_METRICS, start=1):
+        means = {row: found[metric].mean for row, found in ours.items()}
         defined = {row: mean for row, mean in means.items() if mean is not None}
         if len(defined) > 1:
-            choose = min if measure in LOWER_IS_BETTER else max
+            choose = min if metric in LOWER_IS_BETTER else max
             best.append((choose(defined, key=lambda row: defined[row]), column))
     return Table(
         name=name,
         title=title,
         note=_note(study),
-        columns=("Model", *MEASURES),
+        columns=("Model", *PAPER_METRICS),
         rows=tuple(rows),
         best=tuple(best),
         published=tuple(published),
@@ -81,8 +84,10 @@ def _score_table(
 
 
 def _note(study: Study) -> str:
-    films = "the held-out test films" if study.films == TEST else "the validation films of the folds"
-    note = _HOW.format(films=films)
+    images = (
+        "the held-out test images" if study.scored_on == TEST else "the validation images of the folds"
+    )
+    note = _HOW.format(images=images)
     if oracles := sorted({r.title for r in study.cells if "oracle" in r.title}):
         note += f" {', '.join(oracles)}: is shown a point in every structure of the reference."
     return " ".join([note, *study.notes])
@@ -93,9 +98,9 @@ def _cost_table(study: Study) -> Table:
     return Table(
         name="table_cost",
         title="What the models cost",
-        note="Size in float32. Seconds a film: from its file to its mask's file, the loading of the network "
-        "not counted. The paper: CervSpineNet 345 MB, 5-8 s a film on an H100, 9-10 s on 24 processor cores.",
-        columns=("Model", "Variant", "Seed", "Parameters", "MiB", "Training min", "s a film", "On"),
+        note="Size in float32. Seconds an image: from its file to its mask's file, the loading of the network "
+        "not counted. The paper: CervSpineNet 345 MB, 5-8 s an image on an H100, 9-10 s on 24 processor cores.",
+        columns=("Model", "Variant", "Seed", "Parameters", "MiB", "Training min", "s an image", "On"),
         rows=rows,
     )
 
@@ -108,6 +113,6 @@ def _cost(result: CellResult) -> tuple[str, ...]:
         f"{result.num_parameters:,}",
         f"{result.num_parameters * 4 / 2**20:.1f}",
         f"{result.train_s / 60:.1f}",
-        "not measured" if result.film_s is None else f"{result.film_s:.2f}",
+        "not measured" if result.image_s is None else f"{result.image_s:.2f}",
         result.device,
     )

@@ -4,7 +4,7 @@
 processor in seconds, fetch nothing, and raise :class:`BrokenPromiseError` at the first broken promise.
 """
 
-from cervseg.testing.films import tiny_dataset
+from cervseg.testing.images import tiny_dataset
 from cervseg.testing.network import BrokenPromiseError, check_network
 from cervseg.testing.trainer import PROMISES, Trial, check_trainer
 

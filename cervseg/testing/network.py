@@ -34,7 +34,7 @@ def check_network(
 
     Args:
         network: its factory, its registered name, or a spec, whose arguments are used.
-        in_channels: channels of a film.
+        in_channels: channels of an image.
         input_size: (height, width) of the frame, where it cannot work in 128 x 96 px.
         arguments: what else the factory takes.
 
@@ -81,9 +81,9 @@ def seeded() -> Iterator[None]:
         yield
 
 
-def break_promise(who: str, what: str, mend: str) -> NoReturn:
+def break_promise(who: str, what: str, hint: str) -> NoReturn:
     """Raise the error of a broken promise: who, what, how to mend it."""
-    raise BrokenPromiseError(what, where=who, mend=mend)
+    raise BrokenPromiseError(what, where=who, hint=hint)
 
 
 def check_logits(logits_BLHW: Any, shape: Sequence[int], *, who: str) -> None:
@@ -92,8 +92,8 @@ def check_logits(logits_BLHW: Any, shape: Sequence[int], *, who: str) -> None:
         break_promise(who, f"gives a {type(logits_BLHW).__name__}", "A network gives one tensor of logits.")
     if tuple(logits_BLHW.shape) != tuple(shape):
         found, wanted = (" x ".join(map(str, sizes)) for sizes in (logits_BLHW.shape, shape))
-        mend = "Logits have one plane a label and the image's height and width."
-        break_promise(who, f"gives logits of {found}, not {wanted}", mend)
+        hint = "Logits have one plane a label and the image's height and width."
+        break_promise(who, f"gives logits of {found}, not {wanted}", hint)
     if not torch.isfinite(logits_BLHW).all():
         break_promise(who, "gives logits that are not finite", MEND_FINITE)
 

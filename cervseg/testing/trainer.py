@@ -14,13 +14,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from cervseg.catalogue import invented_fingerprint, set_up
 from cervseg.core.types import DatasetDescription, Hardware, Plan, RunInfo
 from cervseg.inference.predictor import Predictor
 from cervseg.networks.base import build_network
 from cervseg.networks.weights import network_from_checkpoint, read_checkpoint
 from cervseg.planning.planner import make_plan
-from cervseg.testing.films import LABELS, points_in, small_film, two_films
+from cervseg.testing.images import LABELS, points_in, small_image, two_images
 from cervseg.testing.network import (
     FRAME,
     MEND_FINITE,
@@ -31,10 +30,11 @@ from cervseg.testing.network import (
     seeded,
     some_of,
 )
+from cervseg.trainers.catalogue import invented_fingerprint, set_up
 from cervseg.training.checkpoint import model_content, save_best
 from cervseg.training.data import Batch
 from cervseg.training.engine import schedule
-from cervseg.training.trainable import choose_trained, train_mode
+from cervseg.training.freezing import choose_trained, train_mode
 from cervseg.training.trainer import StepResult, Trainer
 
 DICE, MAX_STEPS, MAX_TIME_S = 0.9, 200, 120.0
@@ -50,7 +50,7 @@ ONE_CORE = Hardware(
 
 
 def check_trainer(trainer: str | type[Trainer], *, settings: Mapping[str, str] | None = None) -> None:
-    """Try a trainer on phantoms, with one label and with two, up to learning two films by heart.
+    """Try a trainer on phantoms, with one label and with two, up to learning two images by heart.
 
     It sees a plan of the size "small" in a frame of 128 x 96 px, with the trainer's own settings.
 
@@ -65,13 +65,13 @@ def check_trainer(trainer: str | type[Trainer], *, settings: Mapping[str, str] |
     for num_labels in (1, 2):
         trial = Trial.make(trainer, num_labels=num_labels, settings=settings)
         for keeps_promise in PROMISES.values():
-            if keeps_promise is not learns_two_films or num_labels == 1:
+            if keeps_promise is not learns_two_images or num_labels == 1:
                 keeps_promise(trial)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A trainer with a plan that is small enough to try it in seconds, and a batch of two films."""
+    """A trainer with a plan that is small enough to try it in seconds, and a batch of two images."""
 
     name: str
     trainer: Trainer
@@ -103,7 +103,7 @@ class Trial:
         )
         made, plan = set_up(trainer, plan, settings=small)
         name = trainer if isinstance(trainer, str) else trainer.__name__
-        return cls(name=name, trainer=made, plan=plan, batch=two_films(plan.dataset, made.configured(plan)))
+        return cls(name=name, trainer=made, plan=plan, batch=two_images(plan.dataset, made.configured(plan)))
 
     @property
     def num_labels(self) -> int:
@@ -125,19 +125,19 @@ class Trial:
 
 
 def gives_logits(trial: Trial) -> None:
-    """``logits`` are finite and B x L x H x W: of two films and of one, in training and in prediction."""
+    """``logits`` are finite and B x L x H x W: of two images and of one, in training and in prediction."""
     network = trial.network()
     for is_training in (True, False):
         network.train(is_training)
-        for batch in (trial.batch, _films(trial.batch, 1)):
+        for batch in (trial.batch, _images(trial.batch, 1)):
             with torch.no_grad():
                 logits_BLHW = trial.trainer.logits(network, batch)
             check_logits(logits_BLHW, tuple(batch.target_BLHW.shape), who=trial.name)
 
 
 def gives_loss_terms(trial: Trial) -> None:
-    """``step`` gives finite scalars by name, and logits: of two films, one, and one without a mask."""
-    network, one = trial.network(), _films(trial.batch, 1)
+    """``step`` gives finite scalars by name, and logits: of two images, one, and one without a mask."""
+    network, one = trial.network(), _images(trial.batch, 1)
     for batch in (trial.batch, one, replace(one, target_BLHW=torch.zeros_like(one.target_BLHW))):
         result = trial.step(network, batch)
         check_logits(result.logits_BLHW, tuple(batch.target_BLHW.shape), who=trial.name)
@@ -150,7 +150,7 @@ def gives_loss_terms(trial: Trial) -> None:
                 )
             if not torch.isfinite(term):
                 what = f"the loss term {name!r} is {float(term.detach())}"
-                break_promise(trial.name, what, "It must be finite for a film without a mask, too.")
+                break_promise(trial.name, what, "It must be finite for an image without a mask, too.")
 
 
 def trains_every_parameter(trial: Trial) -> None:
@@ -179,26 +179,28 @@ def survives_a_checkpoint(trial: Trial) -> None:
         break_promise(trial.name, "the network out of its checkpoint answers otherwise", MEND_STATE)
 
 
-def predicts_any_film(trial: Trial) -> None:
-    """A film of an odd size gets a mask of that size, with the values of its labels; wide or tall."""
+def predicts_any_image(trial: Trial) -> None:
+    """An image of an odd size gets a mask of that size, with the values of its labels; wide or tall."""
     predictor = Predictor(
         [trial.network().eval()], content=_content(trial), device=torch.device("cpu"), precision="float32"
     )
-    pixels, mask = small_film(0, num_labels=trial.num_labels)
+    pixels, mask = small_image(0, num_labels=trial.num_labels)
     for turned in (False, True):
-        film, marked = (pixels.T, mask.T) if turned else (pixels, mask)
+        image, marked = (pixels.T, mask.T) if turned else (pixels, mask)
         points = points_in(marked) if predictor.takes_points else None
-        prediction = predictor.predict(np.ascontiguousarray(film), points=points)
+        prediction = predictor.predict(np.ascontiguousarray(image), points=points)
         found = set(np.unique(prediction.mask).tolist())
-        if prediction.mask.shape != film.shape or not found <= set(trial.plan.dataset.labels.values()):
-            what = f"a film of {film.shape} px gets a mask of {prediction.mask.shape} with the values {found}"
+        if prediction.mask.shape != image.shape or not found <= set(trial.plan.dataset.labels.values()):
+            what = (
+                f"an image of {image.shape} px gets a mask of {prediction.mask.shape} with the values {found}"
+            )
             break_promise(trial.name, what, "Logits must have one plane a label.")
         if not np.isfinite(prediction.probabilities).all():
-            break_promise(trial.name, "a film gets probabilities that are not finite", MEND_FINITE)
+            break_promise(trial.name, "an image gets probabilities that are not finite", MEND_FINITE)
 
 
-def learns_two_films(trial: Trial) -> None:
-    """Trained on two films alone, it has learnt them by heart (Dice 0.9) within 200 steps."""
+def learns_two_images(trial: Trial) -> None:
+    """Trained on two images alone, it has learnt them by heart (Dice 0.9) within 200 steps."""
     network, hyper = trial.network(), trial.trainer.configured(trial.plan).hyperparameters
     loss, optimizer = trial.trainer.loss(trial.plan), trial.trainer.optimizer(network, trial.plan)
     started, dice, step = time.process_time(), 0.0, 0
@@ -217,7 +219,7 @@ def learns_two_films(trial: Trial) -> None:
             if step % 10 == 0:
                 dice = _dice(trial, network)
     if dice < DICE:
-        what = f"two films are not learnt by heart: Dice {dice:.2f} after {step} steps"
+        what = f"two images are not learnt by heart: Dice {dice:.2f} after {step} steps"
         break_promise(trial.name, what, "Try another learning rate or loss, and look at the step.")
 
 
@@ -229,15 +231,15 @@ PROMISES: Mapping[str, Callable[[Trial], None]] = MappingProxyType(
             gives_loss_terms,
             trains_every_parameter,
             survives_a_checkpoint,
-            predicts_any_film,
-            learns_two_films,
+            predicts_any_image,
+            learns_two_images,
         )
     }
 )
 
 
 def _dice(trial: Trial, network: nn.Module) -> float:
-    """Over both films and all labels at once."""
+    """Over both images and all labels at once."""
     network.eval()
     with torch.no_grad():
         found = trial.trainer.logits(network, trial.batch) > 0
@@ -245,8 +247,8 @@ def _dice(trial: Trial, network: nn.Module) -> float:
     return float(2 * (found & target).sum() / (found.sum() + target.sum()))
 
 
-def _films(batch: Batch, num: int) -> Batch:
-    """The first films of a batch."""
+def _images(batch: Batch, num: int) -> Batch:
+    """The first images of a batch."""
     return Batch(
         image_BCHW=batch.image_BCHW[:num], target_BLHW=batch.target_BLHW[:num], cases=batch.cases[:num]
     )

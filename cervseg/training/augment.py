@@ -30,7 +30,7 @@ def draw_augmentation(
     """Draw one augmentation for a network frame of ``size`` (height, width).
 
     Geometry and each intensity change are drawn independently with ``ranges.probability`` (noise and blur
-    with half of it: most films should stay sharp).
+    with half of it: most images should stay sharp).
     """
     often, seldom = ranges.probability, 0.5 * ranges.probability
     matrix = None

@@ -15,7 +15,6 @@ from cervseg.core.types import Configuration, NetworkSpec, Plan, RunInfo
 from cervseg.networks.lora import merged_state
 from cervseg.networks.weights import FORMAT, read_checkpoint
 
-BEST, LATEST = "checkpoint_best.pt", "checkpoint_latest.pt"
 MAY_CHANGE = ("epochs", "num_workers", "checkpoint_blocks")  # from one part of a run to the next
 
 
@@ -71,7 +70,7 @@ def save_latest(
     _save(path, {**model, **content, "epoch": progress["epoch"], "dice": progress["dice"]})
 
 
-def resume(
+def restore(
     path: Path,
     model: dict[str, Any],
     *,
@@ -92,7 +91,7 @@ def resume(
         raise CheckpointError(
             f"was trained with another setting ({changed})",
             where=path,
-            mend="Use the settings of before, or --restart to begin this fold anew.",
+            hint="Use the settings of before, or --restart to begin this fold anew.",
         )
     network.load_state_dict(content["state_dict"])
     optimizer.load_state_dict(content["optimizer"])

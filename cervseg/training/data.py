@@ -34,7 +34,7 @@ class Batch:
     """``image_BCHW`` float32, normalized; ``target_BLHW`` float32 {0, 1}; the ids of its cases.
 
     ``feature_BCHW`` is what the network's frozen encoder makes of the images, where that is kept. A teacher
-    sees the films in its own frame, ``teacher_BCHW``; ``to_teacher_B33`` float32 takes points (x, y, 1) of
+    sees the images in its own frame, ``teacher_BCHW``; ``to_teacher_B33`` float32 takes points (x, y, 1) of
     the images to points of that frame.
     """
 
@@ -130,7 +130,7 @@ class BatchPlan:
     """Which cases a run sees: training shuffles and augments, validation does neither.
 
     ``features`` holds what a frozen encoder makes of each case, C x h x w. ``teacher`` is where a teacher's
-    view of the films comes from.
+    view of the images comes from.
     """
 
     source: FrameSource

@@ -1,8 +1,8 @@
 """Distillation (Hinton et al. 2015): a trained model's probabilities as soft targets beside the masks.
 
 loss = (1 - w) own loss + w BCE(logits, teacher's probabilities), w = ``distill_weight``. The teacher may be
-any model: it sees the same films, turned and moved as the student sees them, but in its own frame, at its own
-resolution and with intensities as they are. Its probabilities come back through the films' geometry.
+any model: it sees the same images, turned and moved as the student sees them, but in its own frame, at its own
+resolution and with intensities as they are. Its probabilities come back through the images' geometry.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from torch.nn import functional
 
 from cervseg.core.errors import CheckpointError, PlanError
 from cervseg.core.jsonio import from_json
+from cervseg.core.paths import FoldFolder, ModelFolder
 from cervseg.core.types import Configuration, DatasetDescription
 from cervseg.networks.weights import network_from_checkpoint, read_checkpoint
-from cervseg.training.checkpoint import BEST
 from cervseg.training.data import Batch
 from cervseg.training.trainer import StepResult
 
@@ -69,24 +69,23 @@ class Teacher:
                 the student is validated on.
             CheckpointError: there is no trained fold, or a checkpoint is broken.
         """
-        folds = sorted(path.parent.name for path in model.glob(f"fold_*/{BEST}"))
+        folder = ModelFolder(model)
+        folds = folder.trained_folds()
         if not folds:
             raise CheckpointError(
-                "no trained fold there", where=model, mend="Name a model folder that cervseg_train made."
+                "no trained fold there", where=model, hint="Name a model folder that cervseg_train made."
             )
         taught = from_json(
-            DatasetDescription, read_checkpoint(model / folds[0] / BEST)["dataset"], error=CheckpointError
+            DatasetDescription, read_checkpoint(folds[0].best)["dataset"], error=CheckpointError
         )
         _check_dataset(taught, dataset, where=model)
         if taught.name == dataset.name and fold != "all":
-            folds = [_same_fold(model, folds, fold=fold, validated=validated)]
-        else:  # a network that has seen every case is a model of its own, not a fold to average with
-            folds = [name for name in folds if name != "fold_all"] or folds
-        contents = [read_checkpoint(model / name / BEST) for name in folds]
+            folds = [_same_fold(folder.fold(fold), validated=validated)]
+        contents = [read_checkpoint(taught_by.best) for taught_by in folds]
         networks = [network_from_checkpoint(content).to(device) for content in contents]
         if any(getattr(network, "takes_points", False) for network in networks):
-            raise PlanError("a model that wants prompts cannot teach", where=model, mend="Take another one.")
-        name = f"{model.parent.name}/{model.name} ({', '.join(folds)})"
+            raise PlanError("a model that wants prompts cannot teach", where=model, hint="Take another one.")
+        name = f"{model.parent.name}/{model.name} ({', '.join(taught_by.name for taught_by in folds)})"
         return cls(networks, content=contents[0], name=name, weight=weight)
 
     def blend(self, result: StepResult, batch: Batch) -> dict[str, torch.Tensor]:
@@ -96,7 +95,7 @@ class Teacher:
             PlanError: the trainer's logits are cut off from its network.
         """
         if not result.logits_BLHW.requires_grad:
-            raise PlanError("this trainer learns from masks alone", mend="Leave --teacher out.")
+            raise PlanError("this trainer learns from masks alone", hint="Leave --teacher out.")
         probability_BLHW, seen_B1HW = self.soft_target(batch)
         logits_BLHW = result.logits_BLHW.float()
         with torch.autocast(logits_BLHW.device.type, enabled=False):
@@ -160,28 +159,28 @@ def _check_dataset(taught: DatasetDescription, dataset: DatasetDescription, *, w
         raise PlanError(
             f"the teacher has learnt {_words(taught)}, this dataset has {_words(dataset)}",
             where=where,
-            mend="Take a model of the same labels and channels.",
+            hint="Take a model of the same labels and channels.",
         )
 
 
-def _same_fold(model: Path, folds: Sequence[str], *, fold: str, validated: Collection[str]) -> str:
+def _same_fold(folder: FoldFolder, *, validated: Collection[str]) -> FoldFolder:
     """The teacher's fold of the same number, made sure that it has not learnt the cases in ``validated``."""
-    name = f"fold_{fold}"
-    if name not in folds:
+    name, model = folder.name, folder.model.path
+    if not folder.best.is_file():
         raise PlanError(
-            f"the teacher has no {name}, and its other folds have learnt what fold {fold} is validated on",
+            f"the teacher has no {name}, and its other folds were trained on this fold's validation cases",
             where=model,
-            mend=f"Train the teacher's fold {fold}, or this model's fold all, which is not validated.",
+            hint=f"Train the teacher's fold {folder.fold}, or this model's fold all, which is not validated.",
         )
-    held_out = {path.stem for path in (model / name / "validation").glob("*.png")}
+    held_out = {path.stem for path in folder.validation.path.glob("*.png")}
     learnt = sorted(set(validated) - held_out)
     if held_out and learnt:
         raise PlanError(
             f"the teacher's {name} was not validated on {learnt[0]}, so it may have learnt it",
             where=model,
-            mend="The folds have changed since: train the teacher again.",
+            hint="The folds have changed since: train the teacher again.",
         )
-    return name
+    return folder
 
 
 def _words(dataset: DatasetDescription) -> str:

@@ -13,18 +13,19 @@ import torch
 from torch import nn
 
 from cervseg.core.errors import CervsegError
-from cervseg.core.options import Say
+from cervseg.core.log import Log
+from cervseg.core.paths import FoldFolder
 from cervseg.core.progress import progress_bar
 from cervseg.core.types import Hyperparameters
-from cervseg.training.average import average_of
-from cervseg.training.checkpoint import BEST, LATEST, resume, save_best, save_latest
+from cervseg.training.checkpoint import restore, save_best, save_latest
 from cervseg.training.data import BatchPlan
 from cervseg.training.distillation import Teacher
+from cervseg.training.ema import average_of
 from cervseg.training.features import keep_features, what_is_kept
+from cervseg.training.freezing import train_mode
 from cervseg.training.logbook import Logbook
 from cervseg.training.precision import autocast, grad_scaler
 from cervseg.training.stopping import Clock, stop_at_step_end
-from cervseg.training.trainable import train_mode
 from cervseg.training.trainer import Trainer
 from cervseg.training.validation import mean_dice
 
@@ -67,15 +68,15 @@ def fit(
     training: BatchPlan,
     validation: BatchPlan | None,
     model: dict[str, Any],
-    folder: Path,
+    folder: FoldFolder,
     device: torch.device,
     label: str,
     teacher: Teacher | None = None,
     feature_bytes: int = 0,
     max_time_s: float | None = None,
-    go_on: bool = True,
+    resume: bool = True,
     on_epoch: Callable[[list[dict[str, Any]]], None] | None = None,
-    say: Say = lambda _text: None,
+    log: Log = lambda _text: None,
 ) -> FitResult:
     """Train one fold, from its latest checkpoint where there is one.
 
@@ -97,14 +98,14 @@ def fit(
         say: told what the user should know.
     """
     torch.manual_seed(hyper.seed)
-    log = Logbook(path=folder / "log.jsonl")
+    logbook = Logbook(path=folder.log)
     progress = Progress()
     average = average_of(network, decay=hyper.ema_decay)
     judged: nn.Module = network if average is None else average.module
-    if go_on and (folder / LATEST).is_file():
-        kept = resume(folder / LATEST, model, network=network, optimizer=optimizer, average=average)
+    if resume and folder.latest.is_file():
+        kept = restore(folder.latest, model, network=network, optimizer=optimizer, average=average)
         progress = Progress(**kept)
-    log.keep_before(progress.epoch)
+    logbook.keep_before(progress.epoch)
     scaler = grad_scaler(device, hyper.precision)
     clock = Clock(already_s=progress.elapsed_s, limit_s=max_time_s)
     num_steps = -(-training.num_batches // hyper.accumulate)  # in an epoch
@@ -121,12 +122,12 @@ def fit(
             precision=hyper.precision,
             memory_bytes=feature_bytes,
         )
-        say(what_is_kept(training, validation))
+        log(what_is_kept(training, validation))
 
     def save() -> None:
         progress.elapsed_s, progress.scaler = clock.elapsed_s, scaler.state_dict()
         save_latest(
-            folder / LATEST,
+            folder.latest,
             model,
             network=network,
             optimizer=optimizer,
@@ -151,7 +152,7 @@ def fit(
                     result = trainer.step(network, loss, batch)
                     terms = result.terms if teacher is None else teacher.blend(result, batch)
                 total = torch.stack(list(terms.values())).sum()
-                _check_finite(total, folder=folder, rate=rate)
+                _check_finite(total, folder=folder.path, rate=rate)
                 weight = training.share_of_step(progress.batch, accumulate=hyper.accumulate)
                 scaler.scale(weight * total).backward()  # type: ignore[no-untyped-call]
                 progress.batch += 1
@@ -177,7 +178,7 @@ def fit(
                     last_save = time.monotonic()
             dice = mean_dice(trainer, judged, validation, device=device, precision=hyper.precision)
             means = {name: value / max(1, progress.batch) for name, value in progress.sums.items()}
-            log.append(
+            logbook.append(
                 {
                     "epoch": epoch,
                     "loss": sum(means.values()),
@@ -190,10 +191,10 @@ def fit(
             )
             if validation is None or progress.dice is None or (dice is not None and dice > progress.dice):
                 progress.dice, progress.best_epoch = dice, epoch
-                save_best(folder / BEST, model, network=judged, epoch=epoch, dice=dice)
+                save_best(folder.best, model, network=judged, epoch=epoch, dice=dice)
             progress.epoch, progress.batch, progress.sums = epoch + 1, 0, {}
             if on_epoch is not None:
-                on_epoch(log.rows())
+                on_epoch(logbook.rows())
             if stop_wanted():
                 save()
                 raise KeyboardInterrupt
@@ -218,7 +219,7 @@ def _check_finite(total: torch.Tensor, *, folder: Path, rate: float) -> None:
         raise CervsegError(
             "the loss is no longer a finite number",
             where=folder,
-            mend=f"Try --set learning_rate={rate / 3:.0e}, or --set precision=float32.",
+            hint=f"Try --set learning_rate={rate / 3:.0e}, or --set precision=float32.",
         )
 
 

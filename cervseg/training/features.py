@@ -28,7 +28,7 @@ def keep_features(
 ) -> tuple[BatchPlan, BatchPlan | None]:
     """Both with the features of their cases, on the CPU, where they can be kept.
 
-    They cannot where films change from epoch to epoch, where the network is no
+    They cannot where images change from epoch to epoch, where the network is no
     :class:`~cervseg.networks.base.Splittable`, where the trainer makes logits in a way of its own, or where
     they do not fit into what is left of ``memory_bytes``. They keep the encoder's own precision, so training
     is what it would be without them, up to the rounding of batches of another composition.
@@ -53,10 +53,10 @@ def what_is_kept(training: BatchPlan, validation: BatchPlan | None) -> str:
     both = {**(training.features or {}), **((validation and validation.features) or {})}
     if not both:
         return "features of the frozen encoder: they cannot be kept here, every epoch makes them anew"
-    text = f"features of the frozen encoder: {len(both)} films kept, {num_bytes(both) / 2**30:.2f} GiB"
+    text = f"features of the frozen encoder: {len(both)} images kept, {num_bytes(both) / 2**30:.2f} GiB"
     if not training.is_fixed:
         text += (
-            "; augmented films need the encoder in every epoch (--set probability=0 leaves them as they are)"
+            "; augmented images need the encoder in every epoch (--set probability=0 leaves them as they are)"
         )
     return text
 
@@ -72,7 +72,7 @@ def _features(
 ) -> dict[str, torch.Tensor] | None:
     network.eval()
     features: dict[str, torch.Tensor] = {}
-    with progress_bar(total=len(plan.cases), label="frozen encoder", unit="film", log=True) as bar:
+    with progress_bar(total=len(plan.cases), label="frozen encoder", unit="image", log=True) as bar:
         for batch in plan.epoch(0):
             with autocast(device, precision):
                 feature_BCHW = cast(Splittable, network).encode(batch.to(device).image_BCHW).cpu()

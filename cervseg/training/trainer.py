@@ -14,7 +14,7 @@ from cervseg.losses.compound import build_loss
 from cervseg.networks.base import Splittable
 from cervseg.networks.published import PublishedWeights
 from cervseg.training.data import Batch
-from cervseg.training.trainable import parameter_groups
+from cervseg.training.freezing import parameter_groups
 
 RANDOM = "random weights"  # a source of weights, see Trainer.start
 
@@ -64,7 +64,7 @@ class Trainer:
         return build_loss(self.configured(plan).loss)
 
     def optimizer(self, network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
-        """AdamW over :func:`~cervseg.training.trainable.parameter_groups`.
+        """AdamW over :func:`~cervseg.training.freezing.parameter_groups`.
 
         The loop sets each group's learning rate, times its ``factor`` where it has one.
         """

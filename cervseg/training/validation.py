@@ -21,7 +21,7 @@ def mean_dice(
 ) -> float | None:
     """Mean Dice (Eq. 15, threshold 0.5, network frame) over the cases and labels that either side has.
 
-    This only chooses the checkpoint; the scores that are reported are measured at the films' own size.
+    This only chooses the checkpoint; the scores that are reported are measured at the images' own size.
     """
     if validation is None:
         return None

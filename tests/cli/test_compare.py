@@ -45,7 +45,7 @@ def test_three_systems(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     b = ours(tmp_path / "b.json", offset=0.02, prompts="oracle: centroids of the reference masks")
     c = nnunets(tmp_path / "c.json")
     out = tmp_path / "out"
-    assert compare.main([f"A={a}", f"B={b}", f"nnU-Net={c}", "--measures", "Dice", "-o", str(out)]) == 0
+    assert compare.main([f"A={a}", f"B={b}", f"nnU-Net={c}", "--metrics", "Dice", "-o", str(out)]) == 0
     said = " ".join(capsys.readouterr().out.split())  # notes are wrapped
     assert "B (oracle points)" in said
     assert "19 (1 left out)" in said
@@ -67,7 +67,7 @@ def test_a_folder_names_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str
     folders = [str(path / "fold_0") for path in sorted(tmp_path.iterdir())]
     assert compare.main(folders) == 0
     assert "Other - UNetTrainer" in capsys.readouterr().out
-    assert compare.main([*folders, "--measures", "HD95"]) == 2
+    assert compare.main([*folders, "--metrics", "HD95"]) == 2
     assert "has no HD95" in capsys.readouterr().err
     assert compare.main(folders[:1]) == 2
     assert "two summaries" in capsys.readouterr().err
@@ -75,20 +75,20 @@ def test_a_folder_names_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_agreement(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Two people and a model; a film that one of them lacks is named and the exit code is 1."""
+    """Two people and a model; an image that one of them lacks is named and the exit code is 1."""
     for shift, name in enumerate(("anna", "ben", "net")):
         (tmp_path / name).mkdir()
-        for film in ("x", "y"):
+        for image in ("x", "y"):
             mask = np.zeros((40, 40), np.uint8)
             mask[10:30, 10 + shift : 30 + shift] = 1
-            cv2.imwrite(str(tmp_path / name / f"{film}.png"), mask)
+            cv2.imwrite(str(tmp_path / name / f"{image}.png"), mask)
     given = ["--raters", str(tmp_path / "anna"), f"B={tmp_path / 'ben'}", "--model", str(tmp_path / "net")]
     assert agreement.main([*given, "-o", str(tmp_path / "out"), "--workers", "1"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "anna - B" in said
     assert "net with raters" in said
     assert "net minus raters" in said
-    assert "over the 2 film(s) that all have" in said
+    assert "over the 2 image(s) that all have" in said
     rows = json.loads((tmp_path / "out" / "tables.json").read_text())[0]["rows"]
     assert [row[1] for row in rows[:3]] == ["0.9500", "0.9000", "0.9500"]
     (tmp_path / "net" / "y.png").unlink()

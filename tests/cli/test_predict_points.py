@@ -12,7 +12,7 @@ import pytest
 from cervseg.cli import evaluate, plan_and_preprocess, predict, train
 from cervseg.dataset.writer import DatasetWriter
 from cervseg.inference.prompts import ORACLE
-from tests.shapes import disc_film
+from tests.shapes import disc_image
 
 SIZE = (97, 131)
 TINY = ["embed_dim=32", "depth=1", "num_heads=2", "out_chans=16", "patch_size=8", "input_size=64x96"]
@@ -21,17 +21,17 @@ DATASET = "Dataset001_Discs"
 
 
 def discs_of(index: int) -> list[tuple[float, float, int]]:
-    """Three discs, somewhere else in each film."""
+    """Three discs, somewhere else in each image."""
     return [(22 + 2 * index, 30, 1), (60, 60 + index, 1), (105 - index, 25 + 3 * index, 1)]
 
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten films of discs, and two folds of a tiny SAM."""
+    """Ten images of discs, and two folds of a tiny SAM."""
     root = tmp_path_factory.mktemp("points")
     writer = DatasetWriter(folder=root / "raw_data" / DATASET)
     for index in range(10):
-        pixels, mask = disc_film(SIZE, discs_of(index), seed=index)
+        pixels, mask = disc_image(SIZE, discs_of(index), seed=index)
         writer.add_case(f"c{index}", channels=[pixels], mask=mask)
     writer.finish(channel_names=["xray"], labels={"background": 0, "disc": 1})
     assert plan_and_preprocess.main(["-d", "1", "--root", str(root)]) == 0
@@ -50,7 +50,7 @@ def trained(workspace: Path) -> tuple[Path, str]:
 
 
 def run(workspace: Path, output: Path, *options: str) -> int:
-    """cervseg_predict on the training films, in float32 on the processor."""
+    """cervseg_predict on the training images, in float32 on the processor."""
     images = workspace / "raw_data" / DATASET / "imagesTr"
     where = ["-i", str(images), "-o", str(output), "--root", str(workspace), "--device", "cpu"]
     return predict.main([*where, "--precision", "float32", *options])
@@ -97,10 +97,10 @@ def test_points_from_masks_and_their_scores(
     assert json.loads(summary.read_text())["prompts"] == ORACLE
 
 
-def test_films_without_usable_points_are_named_and_the_others_go_on(
+def test_images_without_usable_points_are_named_and_the_others_go_on(
     workspace: Path, trained: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One film is lacking, one has a point outside: eight masks, two reasons, exit code 1."""
+    """One image is lacking, one has a point outside: eight masks, two reasons, exit code 1."""
     content = {f"c{index}": [[x, y] for x, y, _ in discs_of(index)] for index in range(1, 10)}
     content["c9"].append([131, 40])
     points, output = tmp_path / "points.json", tmp_path / "out"
@@ -112,9 +112,9 @@ def test_films_without_usable_points_are_named_and_the_others_go_on(
     assert sorted(path.stem for path in output.glob("*.png")) == [f"c{index}" for index in range(1, 9)]
     failed = [line for line in told.err.splitlines() if line.startswith("failed: ")]
     assert len(failed) == 2
-    assert any("c0_0000.png: no points for this film" in line for line in failed)
+    assert any("c0_0000.png: no points for this image" in line for line in failed)
     assert any(
-        "c9_0000.png: the point (131, 40) lies outside of the film of 131 x 97 px" in x for x in failed
+        "c9_0000.png: the point (131, 40) lies outside of the image of 131 x 97 px" in x for x in failed
     )
     assert "Traceback" not in told.err
 
@@ -125,7 +125,7 @@ def test_a_run_with_other_points_makes_its_masks_anew(
     """A run that was cut short goes on with the same file and begins again with a changed one."""
     points, output = tmp_path / "points.csv", tmp_path / "out"
     rows = [f"c{index}_0000.png,{x},{y}" for index in range(10) for x, y, _ in discs_of(index)]
-    points.write_text("\n".join(["film,x,y", *rows]))
+    points.write_text("\n".join(["image,x,y", *rows]))
     assert run(workspace, output, "-f", "0", "--points", str(points)) == 0
     record = json.loads((output / "prediction.json").read_text())
 
@@ -138,7 +138,7 @@ def test_a_run_with_other_points_makes_its_masks_anew(
     assert run(workspace, output, "-f", "0", "--points", str(points)) == 0
     assert (output / "c5.png").stat().st_mtime_ns == before
     before = cut_short()
-    points.write_text("\n".join(["film,x,y", *rows, "c1,30,30"]))
+    points.write_text("\n".join(["image,x,y", *rows, "c1,30,30"]))
     assert run(workspace, output, "-f", "0", "--points", str(points)) == 0
     assert (output / "c5.png").stat().st_mtime_ns != before
 
@@ -176,4 +176,4 @@ def test_points_and_masks_exclude_each_other(capsys: pytest.CaptureFixture[str])
             predict.main(argv)
     told = capsys.readouterr()
     assert "not allowed with" in told.err
-    assert '{"film.png": [[x, y]' in told.out.replace("\n", " ")
+    assert '{"image.png": [[x, y]' in told.out.replace("\n", " ")

@@ -17,7 +17,7 @@ from cervseg.core import registry
 from cervseg.core.registry import NETWORKS, TRAINERS
 from cervseg.networks.weights import read_checkpoint
 from cervseg.testing import check_trainer, tiny_dataset
-from cervseg.training.trainer_file import register_trainer_file
+from cervseg.trainers.trainer_file import register_trainer_file
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "tests" / "plugin_example"
@@ -30,7 +30,7 @@ SHORT = ["--device", "cpu", "--set", "epochs=2", "batch_size=4", "input_size=64x
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten tiny films, prepared."""
+    """Ten tiny images, prepared."""
     root = tmp_path_factory.mktemp("workspace")
     tiny_dataset(root / "raw_data" / "Dataset001_Tiny")
     assert plan_and_preprocess.main(["-d", "1", "--root", str(root), "--workers", "1"]) == 0
@@ -89,8 +89,8 @@ def test_an_installed_package(installed: Path, workspace: Path, tmp_path: Path) 
     content = read_checkpoint(model / "fold_0" / "checkpoint_best.pt")
     assert content["run"]["versions"]["trainer"] == "cervseg-example 0.1"
 
-    films = workspace / "raw_data" / "Dataset001_Tiny" / "imagesTr"
-    wanted = ["-i", films, "-d", "1", "-tr", "TinyTrainer", "--device", "cpu", *where]
+    images = workspace / "raw_data" / "Dataset001_Tiny" / "imagesTr"
+    wanted = ["-i", images, "-d", "1", "-tr", "TinyTrainer", "--device", "cpu", *where]
     predicted = run(command("predict", "-o", "masks", *wanted), installed=installed, cwd=tmp_path)
     assert predicted.returncode == 0, predicted.stderr
     assert len(list((tmp_path / "masks").glob("*.png"))) == 10

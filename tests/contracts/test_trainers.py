@@ -10,7 +10,7 @@ from cervseg.core.registry import TRAINERS, available
 from cervseg.testing import PROMISES, Trial
 
 NAMES = list(available(TRAINERS))
-LEARNING = "learns_two_films"  # takes the longest: once a trainer
+LEARNING = "learns_two_images"  # takes the longest: once a trainer
 QUICK = [(promise, num_labels) for promise in PROMISES if promise != LEARNING for num_labels in (1, 2)]
 
 
@@ -32,6 +32,6 @@ def test_promise(promise: str, num_labels: int, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_learns_two_films(name: str) -> None:
-    """Trained on two films alone, it learns them by heart."""
+def test_learns_two_images(name: str) -> None:
+    """Trained on two images alone, it learns them by heart."""
     PROMISES[LEARNING](Trial.make(name))

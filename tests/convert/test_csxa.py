@@ -24,11 +24,11 @@ def keypoint_file(path: Path, names: tuple[str, ...] = KEYPOINTS) -> None:
 
 
 def write_atlas(root: Path, ids: tuple[str, ...] = ("0001035", "0002135", "0003027")) -> None:
-    for number, film in enumerate(ids):
+    for number, image in enumerate(ids):
         pixels = np.random.default_rng(number).integers(0, 255, SIZE).astype(np.uint8)
         (root / "png").mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(root / "png" / f"{film}.png"), np.repeat(pixels[..., np.newaxis], 3, axis=2))
-        keypoint_file(root / "json" / f"{film}.json")
+        cv2.imwrite(str(root / "png" / f"{image}.png"), np.repeat(pixels[..., np.newaxis], 3, axis=2))
+        keypoint_file(root / "json" / f"{image}.json")
 
 
 def convert(root: Path, *more: str) -> int:
@@ -39,7 +39,7 @@ def convert(root: Path, *more: str) -> int:
 def test_without_masks_there_is_nothing_to_train_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """All films in imagesTs, key points in landmarks/, and the command says so."""
+    """All images in imagesTs, key points in landmarks/, and the command says so."""
     write_atlas(tmp_path)
     assert convert(tmp_path) == 0
     assert "note: there is nothing to train on" in capsys.readouterr().out
@@ -54,13 +54,13 @@ def test_without_masks_there_is_nothing_to_train_on(
 
 
 def test_masks_table_and_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One film to train on, one held out; pixel sizes, sex and age from the table, else from names."""
+    """One image to train on, one held out; pixel sizes, sex and age from the table, else from names."""
     write_atlas(tmp_path)
-    for folder, film in (("masks", "0001035"), ("test", "0002135")):
+    for folder, image in (("masks", "0001035"), ("test", "0002135")):
         (tmp_path / folder).mkdir()
         mask = np.zeros(SIZE, np.uint8)
         mask[10:20, 10:30] = 255
-        cv2.imwrite(str(tmp_path / folder / f"{film}_mask.png"), mask)
+        cv2.imwrite(str(tmp_path / folder / f"{image}_mask.png"), mask)
     # A spreadsheet drops leading zeros and may separate by semicolons.
     (tmp_path / "t.csv").write_text(
         "No;name;mm/px;Sex;Age\n1035;Ann Other;0,15;F;35\n2135;Bob Other;143;M;x\n", encoding="utf-8-sig"
@@ -74,8 +74,8 @@ def test_masks_table_and_names(tmp_path: Path, capsys: pytest.CaptureFixture[str
     )
     said = capsys.readouterr().out
     assert code == 0
-    assert "1 films to train on and 2 held out" in said
-    assert "1 of 3 film(s) have a pixel size" in said
+    assert "1 images to train on and 2 held out" in said
+    assert "1 of 3 image(s) have a pixel size" in said
     assert "0002135: '143' is no pixel size in mm" in said
     folder = tmp_path / "raw_data" / "Dataset104_Atlas"
     assert read_description(folder).spacing_mm == {"0001035": (0.15, 0.15)}
@@ -106,7 +106,7 @@ def test_keypoints_are_found_by_their_labels(tmp_path: Path) -> None:
 
 
 def test_the_bad_are_named_and_the_good_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Names without digits, truncated films, broken JSON, points without film, missing points."""
+    """Names without digits, truncated images, broken JSON, points without image, missing points."""
     write_atlas(tmp_path, ("0001035", "0002135", "0003027", "0004160"))
     (tmp_path / "png/cover.png").write_bytes((tmp_path / "png/0001035.png").read_bytes())
     (tmp_path / "png/0002135.png").write_bytes(b"\x89PNG\r\n\x1a\n")
@@ -115,7 +115,7 @@ def test_the_bad_are_named_and_the_good_go_on(tmp_path: Path, capsys: pytest.Cap
     keypoint_file(tmp_path / "json/0005160.json")
     assert convert(tmp_path) == 1
     said = capsys.readouterr()
-    assert "1 film(s) lack some of the 23 key points: C7 bottom right (1)" in said.out
+    assert "1 image(s) lack some of the 23 key points: C7 bottom right (1)" in said.out
     lines = "\n".join(sorted(said.err.splitlines()))
     for text in ("0002135.png: is truncated", "0003027.json: is not valid JSON", "0005160.json: key points"):
         assert text in lines
@@ -125,7 +125,7 @@ def test_the_bad_are_named_and_the_good_go_on(tmp_path: Path, capsys: pytest.Cap
     assert {path.stem for path in (folder / "landmarks").iterdir()} == {"0001035", "0004160"}
 
 
-def test_a_film_is_never_trained_on_and_held_out(tmp_path: Path) -> None:
+def test_a_image_is_never_trained_on_and_held_out(tmp_path: Path) -> None:
     """A mask in both folders is refused."""
     write_atlas(tmp_path)
     (tmp_path / "masks").mkdir()

@@ -15,7 +15,7 @@ from cervseg.core.errors import CervsegError, DatasetError
 from cervseg.dataset.description import list_cases, read_description
 from cervseg.dataset.verify import verify_dataset
 from cervseg.imageio import read_image, read_mask
-from tests.shapes import blob_film
+from tests.shapes import blob_image
 
 SIZE = (40, 32)
 
@@ -28,8 +28,8 @@ def put(path: Path, pixels: np.ndarray) -> None:
 def write_pairs(root: Path, *, num: int = 4, factor: int = 255, size: tuple[int, int] = SIZE) -> None:
     """f0.png ... in images/ with masks of 0 and ``factor`` in masks/."""
     for number in range(num):
-        film, mask = blob_film(size, seed=number)
-        put(root / "images" / f"f{number}.png", film)
+        image, mask = blob_image(size, seed=number)
+        put(root / "images" / f"f{number}.png", image)
         put(root / "masks" / f"f{number}.png", mask * np.uint8(factor))
 
 
@@ -40,37 +40,37 @@ def convert(root: Path, *more: str) -> int:
 
 
 def test_zero_and_255_become_a_sound_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit code 0; films as they were, masks 0 and 1, nothing to mend, nothing left over."""
+    """Exit code 0; images as they were, masks 0 and 1, nothing to mend, nothing left over."""
     write_pairs(tmp_path)
     assert convert(tmp_path) == 0
-    assert "4 films to train on" in capsys.readouterr().out
+    assert "4 images to train on" in capsys.readouterr().out
     folder = tmp_path / "raw_data" / "Dataset101_Discs"
     description = read_description(folder)
     assert (description.name, description.labels) == ("Dataset101_Discs", {"background": 0, "disc": 1})
     assert verify_dataset(folder, description, workers=1, progress=False) == ()
     for number, case in enumerate(list_cases(folder, description)):
-        film, mask = blob_film(SIZE, seed=number)
-        np.testing.assert_array_equal(read_image(case.images[0]).pixels[0], film)
+        image, mask = blob_image(SIZE, seed=number)
+        np.testing.assert_array_equal(read_image(case.images[0]).pixels[0], image)
         assert case.mask is not None
         np.testing.assert_array_equal(read_mask(case.mask), mask)
     assert os.listdir(tmp_path / "raw_data") == ["Dataset101_Discs"]
 
 
 def test_the_bad_are_named_and_the_good_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Truncated, of another size, without partner: exit code 1, each with its reason, two films made."""
+    """Truncated, of another size, without partner: exit code 1, each with its reason, two images made."""
     write_pairs(tmp_path)
     data = (tmp_path / "images/f0.png").read_bytes()
     (tmp_path / "images/f0.png").write_bytes(data[: len(data) // 2])
-    put(tmp_path / "masks/f1.png", blob_film((40, 30))[1])
-    put(tmp_path / "images/only_film.png", blob_film(SIZE)[0])
-    put(tmp_path / "masks/only_mask.png", blob_film(SIZE)[1])
+    put(tmp_path / "masks/f1.png", blob_image((40, 30))[1])
+    put(tmp_path / "images/only_image.png", blob_image(SIZE)[0])
+    put(tmp_path / "masks/only_mask.png", blob_image(SIZE)[1])
     assert convert(tmp_path) == 1
     lines = capsys.readouterr().err.splitlines()
     expected = [
         "f0.png: is truncated",
-        "f1.png: the film has 32 x 40 pixels, its mask f1.png 30 x 40",
-        "only_film.png: a film without mask",
-        "only_mask.png: a mask without film",
+        "f1.png: the image has 32 x 40 pixels, its mask f1.png 30 x 40",
+        "only_image.png: an image without mask",
+        "only_mask.png: a mask without image",
     ]
     assert all(text in line for text, line in zip(expected, lines, strict=True))
     assert read_description(tmp_path / "raw_data" / "Dataset101_Discs").num_training == 2
@@ -86,13 +86,13 @@ def test_several_values_with_names(tmp_path: Path) -> None:
 
 
 def test_mixed_formats_and_what_the_report_says(tmp_path: Path) -> None:
-    """JPEG masks are cut at half, floats rescaled, held-out films go to imagesTs, masks of these optional."""
-    film, mask = blob_film(SIZE)
-    put(tmp_path / "images/a.jpg", film)
+    """JPEG masks are cut at half, floats rescaled, held-out images go to imagesTs, masks of these optional."""
+    image, mask = blob_image(SIZE)
+    put(tmp_path / "images/a.jpg", image)
     put(tmp_path / "masks/a_mask.jpg", mask * np.uint8(255))
-    put(tmp_path / "images/b.tif", film.astype(np.float32) / 255 - 0.5)
+    put(tmp_path / "images/b.tif", image.astype(np.float32) / 255 - 0.5)
     put(tmp_path / "masks/b.bmp", mask * np.uint8(255))
-    put(tmp_path / "test/a.png", film)
+    put(tmp_path / "test/a.png", image)
     report = convert_paired(
         images=tmp_path / "images",
         masks=tmp_path / "masks",
@@ -103,10 +103,10 @@ def test_mixed_formats_and_what_the_report_says(tmp_path: Path) -> None:
     )
     assert (report.num_training, report.num_test, report.is_complete) == (2, 1, True)
     assert report.notes == (
-        "1 film(s) paired although their names end differently (_mask, _0000 and the like)",
-        "1 film(s) with soft or noisy masks, cut at half",
-        "1 film(s) with fractions or negative values, rescaled to 16 bits",
-        "1 test film(s) are called like a training film, such as a",
+        "1 image(s) paired although their names end differently (_mask, _0000 and the like)",
+        "1 image(s) with soft or noisy masks, cut at half",
+        "1 image(s) with fractions or negative values, rescaled to 16 bits",
+        "1 test image(s) are called like a training image, such as a",
     )
     assert read_image(report.folder / "imagesTr/b_0000.png").pixels.max() == 65535
     np.testing.assert_array_equal(read_mask(report.folder / "labelsTr/a.png"), mask)
@@ -117,9 +117,9 @@ def test_spacing_is_kept_in_dataset_json(tmp_path: Path) -> None:
     """PNG holds none, so what a NIfTI header says goes to dataset.json."""
     import nibabel
 
-    film, mask = blob_film(SIZE)
+    image, mask = blob_image(SIZE)
     (tmp_path / "images").mkdir()
-    nibabel.save(nibabel.Nifti1Image(film, np.diag([0.2, 0.15, 1, 1])), tmp_path / "images/a.nii.gz")
+    nibabel.save(nibabel.Nifti1Image(image, np.diag([0.2, 0.15, 1, 1])), tmp_path / "images/a.nii.gz")
     put(tmp_path / "masks/a.png", mask)
     folder = tmp_path / "Dataset101_Discs"
     convert_paired(images=tmp_path / "images", masks=tmp_path / "masks", folder=folder, progress=False)
@@ -140,10 +140,10 @@ def test_a_dataset_is_not_overwritten_unasked(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_nothing_convertible_leaves_nothing(tmp_path: Path) -> None:
-    """No pair, no folder, or every film bad: an error with reasons, and what was there stays."""
+    """No pair, no folder, or every image bad: an error with reasons, and what was there stays."""
     write_pairs(tmp_path, num=2, factor=3)
     folder = tmp_path / "Dataset101_Discs"
-    with pytest.raises(DatasetError, match=r"no film could be converted\n.*the value 3"):
+    with pytest.raises(DatasetError, match=r"no image could be converted\n.*the value 3"):
         convert_paired(images=tmp_path / "images", masks=tmp_path / "masks", folder=folder, progress=False)
     with pytest.raises(DatasetError, match="no such folder"):
         convert_paired(images=tmp_path / "images", masks=tmp_path / "nowhere", folder=folder)

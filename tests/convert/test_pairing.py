@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from cervseg.convert.pairing import films_alone, pair_folders
+from cervseg.convert.pairing import images_alone, pair_folders
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -36,7 +36,7 @@ def test_endings_are_tolerated(tmp_path: Path) -> None:
     assert found.num_renamed == 4
 
 
-def test_films_and_masks_in_one_folder(tmp_path: Path) -> None:
+def test_images_and_masks_in_one_folder(tmp_path: Path) -> None:
     """Then the ending tells the masks."""
     folder = touch(tmp_path / "i", "a.png", "a_mask.png", "b.png", "b_mask.png")
     found = pair_folders(folder, folder)
@@ -47,10 +47,10 @@ def test_films_and_masks_in_one_folder(tmp_path: Path) -> None:
 
 
 def test_what_is_ambiguous_is_given_up(tmp_path: Path) -> None:
-    """Two films of one name, two masks for one film."""
+    """Two images of one name, two masks for one image."""
     images = touch(tmp_path / "i", "a.png", "a.jpg", "b.png", "c.png")
     masks = touch(tmp_path / "m", "a.png", "b_mask.png", "b_seg.png", "c.png")
     found = pair_folders(images, masks)
     assert [pair.id for pair in found.pairs] == ["c"]
     assert [path.name for path in found.doubled] == ["a.jpg", "a.png", "b_mask.png", "b_seg.png"]
-    assert [pair.id for pair in films_alone(images).pairs] == ["b", "c"]
+    assert [pair.id for pair in images_alone(images).pairs] == ["b", "c"]

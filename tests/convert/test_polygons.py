@@ -15,7 +15,7 @@ SIZE = (40, 50)
 SQUARE = [[5, 5], [15, 5], [15, 15], [5, 15]]
 
 
-def film(seed: int) -> np.ndarray:
+def image(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 255, SIZE).astype(np.uint8)
 
 
@@ -45,8 +45,8 @@ def masks_of(root: Path) -> dict[str, np.ndarray]:
 
 
 def test_every_kind_of_labelme_shape(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Polygon, rectangle, circle, mask and background; points and lines are counted, the film is kept."""
-    cv2.imwrite(str(tmp_path / "a.png"), film(0))
+    """Polygon, rectangle, circle, mask and background; points and lines are counted, the image is kept."""
+    cv2.imwrite(str(tmp_path / "a.png"), image(0))
     mask = np.eye(4, dtype=np.uint8) * 255
     shapes = [
         shape("b", [[20, 20], [30, 35]], "rectangle"),
@@ -66,12 +66,12 @@ def test_every_kind_of_labelme_shape(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert [int(found[30 + k, k]) for k in range(4)] == [2, 2, 2, 2]
     assert "2 points, lines or boxes without an outline are not used" in capsys.readouterr().out
     stored = read_image(tmp_path / "raw_data/Dataset105_Drawn/imagesTr/a_0000.png").pixels[0]
-    np.testing.assert_array_equal(stored, film(0))
+    np.testing.assert_array_equal(stored, image(0))
 
 
 def test_labels_are_renamed_joined_and_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--labels says which, in what order, under what name; others are listed."""
-    cv2.imwrite(str(tmp_path / "a.png"), film(0))
+    cv2.imwrite(str(tmp_path / "a.png"), image(0))
     second = [[20, 20], [30, 20], [30, 30], [20, 30]]
     labelme(tmp_path / "a.json", [shape("m1", SQUARE), shape("m2", second), shape("x", SQUARE)])
     code = convert(tmp_path, "labelme", ".", "--labels", "c", "m1=molar", "m2=molar")
@@ -83,35 +83,35 @@ def test_labels_are_renamed_joined_and_left_out(tmp_path: Path, capsys: pytest.C
     assert "no shape has the label c" in said
 
 
-def test_where_the_film_is(tmp_path: Path) -> None:
-    """A Windows path, a film embedded, a film of another ending, a folder of films."""
-    (tmp_path / "films").mkdir()
-    cv2.imwrite(str(tmp_path / "films/w.png"), film(1))
-    labelme(tmp_path / "json/w.json", [shape("a", SQUARE)], image="..\\films\\w.png")
-    labelme(tmp_path / "json/e.json", [shape("a", SQUARE)], image="gone.jpg", imageData=as_png(film(2)))
-    cv2.imwrite(str(tmp_path / "json/o.tif"), film(3))
+def test_where_the_image_is(tmp_path: Path) -> None:
+    """A Windows path, an image embedded, an image of another ending, a folder of images."""
+    (tmp_path / "images").mkdir()
+    cv2.imwrite(str(tmp_path / "images/w.png"), image(1))
+    labelme(tmp_path / "json/w.json", [shape("a", SQUARE)], image="..\\images\\w.png")
+    labelme(tmp_path / "json/e.json", [shape("a", SQUARE)], image="gone.jpg", imageData=as_png(image(2)))
+    cv2.imwrite(str(tmp_path / "json/o.tif"), image(3))
     labelme(tmp_path / "json/o.json", [shape("a", SQUARE)], image="o.jpg")
     assert convert(tmp_path, "labelme", "json") == 0
     assert sorted(masks_of(tmp_path)) == ["e", "o", "w"]
     images = tmp_path / "raw_data/Dataset105_Drawn/imagesTr"
     for case, seed in (("w", 1), ("e", 2), ("o", 3)):
-        np.testing.assert_array_equal(read_image(images / f"{case}_0000.png").pixels[0], film(seed))
+        np.testing.assert_array_equal(read_image(images / f"{case}_0000.png").pixels[0], image(seed))
 
 
 def test_bad_labelme_files_are_named_and_the_good_go_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Broken JSON, no shapes, bad points, an unknown kind, a film of another size or none: exit code 1."""
-    cv2.imwrite(str(tmp_path / "good.png"), film(0))
+    """Broken JSON, no shapes, bad points, an unknown kind, an image of another size or none: exit code 1."""
+    cv2.imwrite(str(tmp_path / "good.png"), image(0))
     labelme(tmp_path / "good.json", [shape("a", SQUARE)])
     (tmp_path / "broken.json").write_text("{")
     (tmp_path / "other.json").write_text('{"a": 1}')
     labelme(tmp_path / "points.json", [shape("a", [[1, 2, 3]])])
     labelme(tmp_path / "kind.json", [shape("a", SQUARE, "spiral")])
     labelme(tmp_path / "gone.json", [shape("a", SQUARE)])
-    cv2.imwrite(str(tmp_path / "size.png"), film(0)[:30])
+    cv2.imwrite(str(tmp_path / "size.png"), image(0)[:30])
     labelme(tmp_path / "size.json", [shape("a", SQUARE)])
-    cv2.imwrite(str(tmp_path / "lone.png"), film(0))
+    cv2.imwrite(str(tmp_path / "lone.png"), image(0))
     assert convert(tmp_path, "labelme", ".") == 1
     said = capsys.readouterr().err
     for text in (
@@ -119,19 +119,19 @@ def test_bad_labelme_files_are_named_and_the_good_go_on(
         "other.json: is no LabelMe file",
         "points.json: shape 1: its points are no pairs of numbers",
         "kind.json: shape 1: is of the unknown kind 'spiral'",
-        "gone.json: its film 'gone.png' is not there",
-        "size.png: the film has 50 x 30 pixels, its annotation 50 x 40",
-        "lone.png: a film without annotation",
+        "gone.json: its image 'gone.png' is not there",
+        "size.png: the image has 50 x 30 pixels, its annotation 50 x 40",
+        "lone.png: an image without annotation",
     ):
         assert text in said
     assert sorted(masks_of(tmp_path)) == ["good"]
 
 
-def coco_file(path: Path, annotations: list[dict[str, Any]], films: list[str]) -> None:
+def coco_file(path: Path, annotations: list[dict[str, Any]], images: list[str]) -> None:
     content = {
         "images": [
             {"id": 10 + number, "file_name": name, "height": SIZE[0], "width": SIZE[1]}
-            for number, name in enumerate(films)
+            for number, name in enumerate(images)
         ],
         "categories": [{"id": 7, "name": "late"}, {"id": 3, "name": "early"}],
         "annotations": [{"id": number, **item} for number, item in enumerate(annotations)],
@@ -140,10 +140,10 @@ def coco_file(path: Path, annotations: list[dict[str, Any]], films: list[str]) -
 
 
 def test_coco_polygons_runs_and_boxes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Labels by the order of their ids; several polygons, run lengths, a crowd, a bare box, an empty film."""
-    (tmp_path / "films").mkdir()
+    """Labels by the order of their ids; several polygons, run lengths, a crowd, a bare box, an empty image."""
+    (tmp_path / "images").mkdir()
     for number, name in enumerate(("a.png", "b.png")):
-        cv2.imwrite(str(tmp_path / "films" / name), film(number))
+        cv2.imwrite(str(tmp_path / "images" / name), image(number))
     flat = [float(value) for point in SQUARE for value in point]
     runs = {"counts": [0, 80, 40 * 50 - 80], "size": list(SIZE)}
     items = [
@@ -152,20 +152,20 @@ def test_coco_polygons_runs_and_boxes(tmp_path: Path, capsys: pytest.CaptureFixt
         {"image_id": 10, "category_id": 3, "segmentation": [], "bbox": [0, 0, 5, 5]},
     ]
     coco_file(tmp_path / "c.json", items, ["deep/a.png", "b.png"])
-    assert convert(tmp_path, "coco", "c.json", "--images", str(tmp_path / "films")) == 0
+    assert convert(tmp_path, "coco", "c.json", "--images", str(tmp_path / "images")) == 0
     said = capsys.readouterr().out
     found = masks_of(tmp_path)
     assert read_description(tmp_path / "raw_data/Dataset105_Drawn").foreground == {"early": 1, "late": 2}
     assert (int((found["a"] == 2).sum()), int((found["a"][:, :2] == 1).sum())) == (100 + 100, 80)
     assert not found["b"].any()
-    for text in ("1 film(s) show nothing", "1 area(s) are marked as crowds", "1 points, lines or boxes"):
+    for text in ("1 image(s) show nothing", "1 area(s) are marked as crowds", "1 points, lines or boxes"):
         assert text in said
 
 
 def test_bad_coco_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What the file lacks is said; a film with a broken annotation, or that is not there, is left out."""
-    cv2.imwrite(str(tmp_path / "a.png"), film(0))
-    cv2.imwrite(str(tmp_path / "b.png"), film(1))
+    """What the file lacks is said; an image with a broken annotation, or that is not there, is left out."""
+    cv2.imwrite(str(tmp_path / "a.png"), image(0))
+    cv2.imwrite(str(tmp_path / "b.png"), image(1))
     flat = [float(value) for point in SQUARE for value in point]
     items = [
         {"image_id": 10, "category_id": 3, "segmentation": [flat]},
@@ -190,11 +190,11 @@ def test_bad_coco_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert sorted(masks_of(tmp_path)) == ["a"]
 
 
-def test_held_out_films(tmp_path: Path) -> None:
-    """Annotations of held-out films go to labelsTs; their labels count too."""
+def test_held_out_images(tmp_path: Path) -> None:
+    """Annotations of held-out images go to labelsTs; their labels count too."""
     for part, seed in (("train", 0), ("test", 1)):
         (tmp_path / part).mkdir()
-        cv2.imwrite(str(tmp_path / part / f"{part}.png"), film(seed))
+        cv2.imwrite(str(tmp_path / part / f"{part}.png"), image(seed))
         labelme(tmp_path / part / f"{part}.json", [shape(part, SQUARE)])
     assert convert(tmp_path, "labelme", "train", "--test-annotations", str(tmp_path / "test")) == 0
     folder = tmp_path / "raw_data" / "Dataset105_Drawn"

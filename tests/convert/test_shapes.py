@@ -33,7 +33,7 @@ def test_later_shapes_win_and_background_erases() -> None:
 
 
 def test_parts_circles_and_what_lies_outside() -> None:
-    """Two parts are one area; a circle has its area; a shape beyond the film is cut off and counted."""
+    """Two parts are one area; a circle has its area; a shape beyond the image is cut off and counted."""
     two = Shape(label="a", parts=(square(0, 0, 2, 2), square(5, 5, 7, 7)))
     assert int(draw([two], (8, 8), {"a": 1}).mask.sum()) == 8
     disc = Shape(label="a", parts=(circle(np.array([50.0, 50.0]), np.array([50.0, 80.0])),))

@@ -24,7 +24,7 @@ def put(path: Path, picture: np.ndarray) -> None:
     path.write_bytes(cv2.imencode(path.suffix, bgr)[1].tobytes())
 
 
-def film_and_masks(seed: int, *, num: int = 3) -> tuple[np.ndarray, list[np.ndarray]]:
+def image_and_masks(seed: int, *, num: int = 3) -> tuple[np.ndarray, list[np.ndarray]]:
     rng = np.random.default_rng(seed)
     pixels = cv2.GaussianBlur(rng.integers(0, 255, SIZE).astype(np.uint8), (0, 0), 3)
     masks = []
@@ -35,10 +35,10 @@ def film_and_masks(seed: int, *, num: int = 3) -> tuple[np.ndarray, list[np.ndar
 
 
 def write_traced(root: Path, *, num: int = 6, suffix: str = ".png") -> None:
-    """f0.png ... in films/, traced copies of the same names in traced/."""
+    """f0.png ... in images/, traced copies of the same names in traced/."""
     for number in range(num):
-        pixels, masks = film_and_masks(number)
-        put(root / "films" / f"f{number}.png", pixels)
+        pixels, masks = image_and_masks(number)
+        put(root / "images" / f"f{number}.png", pixels)
         picture = trace(pixels, masks, Pen(), rng=np.random.default_rng(number))
         put(root / "traced" / f"f{number}{suffix}", picture)
 
@@ -48,12 +48,12 @@ def convert(root: Path, *more: str) -> int:
     return main(["stylus", *given, "--workers", "1", *more])
 
 
-def test_a_sound_dataset_of_clean_films(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Films bit for bit, masks close to what was traced, nothing doubtful, one sheet to look at."""
+def test_a_sound_dataset_of_clean_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Images bit for bit, masks close to what was traced, nothing doubtful, one sheet to look at."""
     write_traced(tmp_path)
-    assert convert(tmp_path, "--images", str(tmp_path / "films")) == 0
+    assert convert(tmp_path, "--images", str(tmp_path / "images")) == 0
     said = capsys.readouterr().out
-    assert "6 films to train on" in said
+    assert "6 images to train on" in said
     assert "doubtful" not in said
     assert "note" not in said
     folder = tmp_path / "raw_data" / "Dataset103_Neck"
@@ -61,7 +61,7 @@ def test_a_sound_dataset_of_clean_films(tmp_path: Path, capsys: pytest.CaptureFi
     assert description.labels == {"background": 0, "spinous_process": 1}
     assert verify_dataset(folder, description, workers=1, progress=False) == ()
     for number, case in enumerate(list_cases(folder, description)):
-        pixels, masks = film_and_masks(number)
+        pixels, masks = image_and_masks(number)
         np.testing.assert_array_equal(read_image(case.images[0]).pixels[0], pixels)
         assert case.mask is not None
         found, truth = read_mask(case.mask), np.maximum.reduce(masks)
@@ -73,43 +73,43 @@ def test_a_sound_dataset_of_clean_films(tmp_path: Path, capsys: pytest.CaptureFi
 def test_the_doubtful_are_listed_and_the_bad_left_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each kind of doubt with its reason; untraced films, truncated ones, other sizes: exit code 1."""
+    """Each kind of doubt with its reason; untraced images, truncated ones, other sizes: exit code 1."""
     write_traced(tmp_path, num=9)
-    pixels, masks = film_and_masks(0)
+    pixels, masks = image_and_masks(0)
     rng = np.random.default_rng(0)
     put(tmp_path / "traced/f0.png", trace(pixels, masks[:1], Pen(), rng=rng))
-    lined = trace(film_and_masks(1)[0], masks, Pen(), rng=rng)
+    lined = trace(image_and_masks(1)[0], masks, Pen(), rng=rng)
     cv2.line(lined, (10, 250), (190, 240), (255, 0, 0), 3)
     put(tmp_path / "traced/f1.png", lined)
-    gapped = trace(film_and_masks(2)[0], masks[:2], Pen(), rng=rng)
+    gapped = trace(image_and_masks(2)[0], masks[:2], Pen(), rng=rng)
     put(tmp_path / "traced/f2.png", trace(gapped[:, :, 1], masks[:2], Pen(), rng=rng))
-    put(tmp_path / "traced/f3.png", trace(film_and_masks(8)[0], masks, Pen(gap=0.2), rng=rng))
-    put(tmp_path / "traced/f4.png", cv2.cvtColor(film_and_masks(4)[0], cv2.COLOR_GRAY2RGB))
+    put(tmp_path / "traced/f3.png", trace(image_and_masks(8)[0], masks, Pen(gap=0.2), rng=rng))
+    put(tmp_path / "traced/f4.png", cv2.cvtColor(image_and_masks(4)[0], cv2.COLOR_GRAY2RGB))
     put(tmp_path / "traced/f5.png", trace(pixels, masks, Pen(gap=0.6), rng=rng))
     data = (tmp_path / "traced/f6.png").read_bytes()
     (tmp_path / "traced/f6.png").write_bytes(data[: len(data) // 2])
-    put(tmp_path / "films/f7.png", pixels[:200])
+    put(tmp_path / "images/f7.png", pixels[:200])
     put(tmp_path / "traced/alone.png", lined)
-    put(tmp_path / "films/untraced.png", pixels)
-    assert convert(tmp_path, "--images", str(tmp_path / "films")) == 1
+    put(tmp_path / "images/untraced.png", pixels)
+    assert convert(tmp_path, "--images", str(tmp_path / "images")) == 1
     said = capsys.readouterr()
-    assert "doubtful: f0: 1 separate mask(s), the films have 3 as a rule" in said.out
+    assert "doubtful: f0: 1 separate mask(s), the images have 3 as a rule" in said.out
     assert "doubtful: f1: 1 red stroke(s) enclose nothing" in said.out
     assert "f3: an open stroke was closed over a gap of" in said.out
     assert "look like different pictures" in said.out
-    assert "note: 1 film(s) without tracing are not used" in said.out
+    assert "note: 1 image(s) without tracing are not used" in said.out
     expected = [
         "f4.png: nothing in it is red",
         "f5.png: 3 red stroke(s), but none encloses an area",
         "f6.png: is truncated",
-        "f7.png: the film has 200 x 200 pixels, its tracing f7.png 200 x 260",
-        "alone.png: a tracing without film",
+        "f7.png: the image has 200 x 200 pixels, its tracing f7.png 200 x 260",
+        "alone.png: a tracing without image",
     ]
     assert all(text in line for text, line in zip(expected, said.err.splitlines(), strict=True))
 
 
-def test_traced_pictures_as_films_carry_a_note(tmp_path: Path) -> None:
-    """Without clean films the traced pictures' luminance is the film; held-out films go to imagesTs."""
+def test_traced_pictures_as_images_carry_a_note(tmp_path: Path) -> None:
+    """Without clean images the traced pictures' luminance is the image; held-out images go to imagesTs."""
     write_traced(tmp_path, num=2)
     report = convert_stylus(
         tracings=tmp_path / "traced",
@@ -119,16 +119,16 @@ def test_traced_pictures_as_films_carry_a_note(tmp_path: Path) -> None:
     )
     assert (report.num_training, report.num_test) == (2, 2)
     assert "still show the tracings" in report.notes[0]
-    assert "2 test film(s) are called like a training film" in report.notes[1]
+    assert "2 test image(s) are called like a training image" in report.notes[1]
     stored = read_image(report.folder / "imagesTr/f0_0000.png").pixels
     np.testing.assert_array_equal(stored, read_image(tmp_path / "traced/f0.png").pixels)
     assert sorted(os.listdir(report.folder / "labelsTs")) == ["f0.png", "f1.png"]
 
 
 def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """An existing dataset, a missing or empty folder, an unknown edge, test films without tracings."""
+    """An existing dataset, a missing or empty folder, an unknown edge, test images without tracings."""
     write_traced(tmp_path, num=1)
-    images = ("--images", str(tmp_path / "films"), "--no-preview")
+    images = ("--images", str(tmp_path / "images"), "--no-preview")
     assert convert(tmp_path, *images) == 0
     assert convert(tmp_path, *images) == 2
     assert "--overwrite" in capsys.readouterr().err
@@ -137,8 +137,8 @@ def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no: no such folder" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
     assert convert(tmp_path, "--images", str(tmp_path / "empty"), "--overwrite") == 2
-    assert "none of its pictures has a film of its name" in capsys.readouterr().err
-    assert convert(tmp_path, "--test-images", str(tmp_path / "films"), "--overwrite") == 2
+    assert "none of its pictures has an image of its name" in capsys.readouterr().err
+    assert convert(tmp_path, "--test-images", str(tmp_path / "images"), "--overwrite") == 2
     with pytest.raises(DatasetError, match="is no edge"):
         convert_stylus(tracings=tmp_path / "traced", folder=tmp_path / "Dataset9_A", edge="left")
     assert read_description(tmp_path / "raw_data" / "Dataset103_Neck").num_training == 1

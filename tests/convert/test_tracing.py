@@ -8,7 +8,7 @@ from cervseg.convert.outline import inside_of
 from cervseg.convert.redpen import cut_of, red_chroma
 from cervseg.convert.strokes import join_ends, stroke_width
 from cervseg.convert.tracing import read_tracing
-from cervseg.phantom.radiograph import PhantomFilm, make_phantom
+from cervseg.phantom.radiograph import PhantomImage, make_phantom
 from tests.convert.traced import Pen, through_jpeg, trace
 
 RED = (255, 0, 0)
@@ -16,7 +16,7 @@ SIZES = (500, 700, 900)
 
 
 @functools.cache
-def phantom(seed: int, index: int) -> PhantomFilm:
+def phantom(seed: int, index: int) -> PhantomImage:
     return make_phantom(seed=seed, index=index, long_side_px=SIZES[index % 3], overlap=False)
 
 
@@ -49,13 +49,13 @@ PENS = {
 
 @pytest.mark.parametrize("name", PENS)
 def test_masks_come_back_from_tracings_of_phantoms(name: str) -> None:
-    """Films of three seeds and sizes: mean Dice at least 0.97, whatever the pen, and none under 0.95."""
+    """Images of three seeds and sizes: mean Dice at least 0.97, whatever the pen, and none under 0.95."""
     scores = []
     for seed in range(3):
-        film = phantom(seed, seed)
-        levels = list(film.level_masks.values())
-        picture = trace(film.pixels, levels, PENS[name], rng=np.random.default_rng(seed))
-        scores.append(dice(read_tracing(picture).mask, film.mask))
+        image = phantom(seed, seed)
+        levels = list(image.level_masks.values())
+        picture = trace(image.pixels, levels, PENS[name], rng=np.random.default_rng(seed))
+        scores.append(dice(read_tracing(picture).mask, image.mask))
     assert np.mean(scores) >= 0.97, scores
     assert min(scores) >= 0.95, scores
 
@@ -126,7 +126,7 @@ def test_gaps_are_closed_and_measured() -> None:
 
 
 def test_what_the_border_cuts_is_closed_along_it() -> None:
-    """Half an ellipse at the film's lower border."""
+    """Half an ellipse at the image's lower border."""
     mask = ellipse_mask()[:155]
     picture = trace(blank(), [ellipse_mask()], Pen(), rng=np.random.default_rng(0))[:155]
     found = read_tracing(picture)
@@ -147,7 +147,7 @@ def test_tracings_that_touch_are_filled_and_pockets_are_told() -> None:
 
 
 def test_nothing_red() -> None:
-    """A grey film, also after JPEG, and one with a green tracing."""
+    """A grey image, also after JPEG, and one with a green tracing."""
     grey = cv2.cvtColor(blank(), cv2.COLOR_GRAY2RGB)
     green = trace(blank(), [ellipse_mask()], Pen(colour_rgb=(0, 255, 0)), rng=np.random.default_rng(0))
     for picture in (grey, through_jpeg(grey, 75), green):

@@ -32,7 +32,7 @@ def outlines(mask: np.ndarray) -> list[np.ndarray]:
 def trace(
     pixels: np.ndarray, masks: Sequence[np.ndarray], pen: Pen, *, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draw the outline of each mask on a grey film, its strokes anti-aliased; H x W x 3 uint8 RGB.
+    """Draw the outline of each mask on a grey image, its strokes anti-aliased; H x W x 3 uint8 RGB.
 
     With ``pen.jpeg`` the picture goes through JPEG of that quality with halved colours (4:2:0).
     """

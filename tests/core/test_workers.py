@@ -8,7 +8,7 @@ from cervseg.core.workers import map_cases
 
 def _square(number: int) -> int:
     if number == 3:
-        raise ImageError("is odd", where="film 3", mend="Leave it out.")
+        raise ImageError("is odd", where="image 3", hint="Leave it out.")
     return number**2
 
 
@@ -21,7 +21,7 @@ def test_one_bad_case_does_not_end_the_rest(workers: int) -> None:
     """Results come in order; the error of the bad case comes back whole."""
     outcomes = map_cases(_square, range(6), workers=workers, label="test", progress=False)
     assert [outcome.result for outcome in outcomes] == [0, 1, 4, None, 16, 25]
-    assert str(outcomes[3].error) == "film 3: is odd. Leave it out."
+    assert str(outcomes[3].error) == "image 3: is odd. Leave it out."
 
 
 def test_a_killed_worker_is_an_error_and_no_hang() -> None:

@@ -36,7 +36,7 @@ def test_folds_are_nnunets(num: int) -> None:
 
 
 def test_a_group_stays_together() -> None:
-    """Three films of each of eight patients: no patient on both sides, every film validated once."""
+    """Three images of each of eight patients: no patient on both sides, every image validated once."""
     made = cases(24, groups={number: f"patient {number % 8}" for number in range(24)})
     group = {case.id: case.group for case in made}
     folds = make_folds(made)

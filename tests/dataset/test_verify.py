@@ -11,8 +11,8 @@ from cervseg.dataset.verify import verify_dataset
 from cervseg.dataset.writer import DatasetWriter
 from cervseg.imageio import write_gray, write_mask
 
-FILM = np.random.default_rng(0).integers(0, 256, (20, 30)).astype(np.uint8)
-MASK = (FILM > 200).astype(np.uint8)
+IMAGE = np.random.default_rng(0).integers(0, 256, (20, 30)).astype(np.uint8)
+MASK = (IMAGE > 200).astype(np.uint8)
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def made(tmp_path: Path) -> tuple[Path, DatasetDescription]:
     """A sound dataset of four cases, a to d."""
     writer = DatasetWriter(folder=tmp_path / "Dataset001_Spine")
     for case in "abcd":
-        writer.add_case(case, channels=[FILM], mask=MASK)
+        writer.add_case(case, channels=[IMAGE], mask=MASK)
     return writer.folder, writer.finish(channel_names=["xray"], labels={"background": 0, "bone": 1})
 
 
@@ -34,12 +34,12 @@ def test_a_sound_dataset_has_no_findings(made: tuple[Path, DatasetDescription]) 
     """Nothing raised, nothing to remark; mixed endings are sound too."""
     folder, description = made
     (folder / "imagesTr/a_0000.png").unlink()
-    write_gray(folder / "imagesTr/a_0000.tif", FILM)
+    write_gray(folder / "imagesTr/a_0000.tif", IMAGE)
     assert verify_dataset(folder, description, workers=2, progress=False) == ()
 
 
 def test_all_findings_at_once(made: tuple[Path, DatasetDescription]) -> None:
-    """A truncated film, a missing mask, a lonely mask, other sizes, unknown values: five lines, one error."""
+    """A truncated image, a missing mask, a lonely mask, other sizes, unknown values: five lines, one error."""
     folder, description = made
     data = (folder / "imagesTr/a_0000.png").read_bytes()
     (folder / "imagesTr/a_0000.png").write_bytes(data[: len(data) // 2])
@@ -49,7 +49,7 @@ def test_all_findings_at_once(made: tuple[Path, DatasetDescription]) -> None:
     found = findings(folder, description, workers=2)
     assert found == [
         "b: no mask in labelsTr",
-        "lonely.png: a mask without film in imagesTr",
+        "lonely.png: a mask without image in imagesTr",
         f"{folder / 'imagesTr/a_0000.png'}: is truncated: its end is missing. Copy or export it again.",
         "c: sizes differ: c_0000.png 30 x 20, mask c.png 30 x 18",
         "d.png: values 255 are no labels; run cervseg_convert paired",
@@ -59,9 +59,9 @@ def test_all_findings_at_once(made: tuple[Path, DatasetDescription]) -> None:
 def test_names_tell_too(made: tuple[Path, DatasetDescription]) -> None:
     """No channel number, a case twice, a channel too many, and numTraining."""
     folder, description = made
-    write_gray(folder / "imagesTr/a_0000.tif", FILM)
-    write_gray(folder / "imagesTr/b_0001.png", FILM)
-    write_gray(folder / "imagesTr/e.png", FILM)
+    write_gray(folder / "imagesTr/a_0000.tif", IMAGE)
+    write_gray(folder / "imagesTr/b_0001.png", IMAGE)
+    write_gray(folder / "imagesTr/e.png", IMAGE)
     assert findings(folder, replace(description, num_training=5)) == [
         "e.png: no channel number; call it e_0000.png",
         "a: twice there, as a_0000.png and a_0000.tif",
@@ -71,21 +71,21 @@ def test_names_tell_too(made: tuple[Path, DatasetDescription]) -> None:
 
 
 def test_nothing_to_learn(made: tuple[Path, DatasetDescription]) -> None:
-    """All masks empty, then no films at all."""
+    """All masks empty, then no images at all."""
     folder, description = made
     for case in "abcd":
         write_mask(folder / f"labelsTr/{case}.png", MASK * 0)
     assert findings(folder, description) == ["all 4 masks are empty: there is nothing to learn"]
     shutil.rmtree(folder / "imagesTr")
     shutil.rmtree(folder / "labelsTr")
-    assert findings(folder, description) == ["imagesTr holds no films"]
+    assert findings(folder, description) == ["imagesTr holds no images"]
 
 
 def test_at_most_twenty_lines(made: tuple[Path, DatasetDescription]) -> None:
     """The rest is counted."""
     folder, description = made
     for number in range(25):
-        write_gray(folder / f"imagesTr/x{number}.png", FILM)
+        write_gray(folder / f"imagesTr/x{number}.png", IMAGE)
     found = findings(folder, description)
     assert len(found) == 21
     assert found[-1] == "... and 5 more"

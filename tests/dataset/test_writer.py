@@ -10,15 +10,15 @@ from cervseg.dataset.description import read_description
 from cervseg.dataset.writer import DatasetWriter
 from cervseg.imageio import read_image, read_mask
 
-FILM = np.random.default_rng(0).integers(0, 4096, (20, 30)).astype(np.uint16)
-MASK = (FILM > 2000).astype(np.uint8)
+IMAGE = np.random.default_rng(0).integers(0, 4096, (20, 30)).astype(np.uint16)
+MASK = (IMAGE > 2000).astype(np.uint8)
 
 
 def test_what_is_written_is_nnunets_raw_format(tmp_path: Path) -> None:
-    """Names of files, fields of dataset.json, pixels of a training and a test film."""
+    """Names of files, fields of dataset.json, pixels of a training and a test image."""
     writer = DatasetWriter(folder=tmp_path / "Dataset007_Spine")
-    writer.add_case("a", channels=[FILM, FILM // 2], mask=MASK)
-    writer.add_case("b", channels=[FILM, FILM], mask=None, test=True)
+    writer.add_case("a", channels=[IMAGE, IMAGE // 2], mask=MASK)
+    writer.add_case("b", channels=[IMAGE, IMAGE], mask=None, test=True)
     description = writer.finish(
         channel_names=["xray", "half"],
         labels={"background": 0, "spinous_process": 1},
@@ -43,7 +43,7 @@ def test_what_is_written_is_nnunets_raw_format(tmp_path: Path) -> None:
         "groups": {"a": "patient 1"},
         "spacing_mm": {"a": [0.2, 0.15]},
     }
-    np.testing.assert_array_equal(read_image(writer.folder / "imagesTr/a_0001.png").pixels[0], FILM // 2)
+    np.testing.assert_array_equal(read_image(writer.folder / "imagesTr/a_0001.png").pixels[0], IMAGE // 2)
     np.testing.assert_array_equal(read_mask(writer.folder / "labelsTr/a.png"), MASK)
     assert description == read_description(writer.folder)
 
@@ -51,7 +51,7 @@ def test_what_is_written_is_nnunets_raw_format(tmp_path: Path) -> None:
 def test_plain_datasets_have_no_extras(tmp_path: Path) -> None:
     """Without groups and spacing dataset.json holds nnU-Net's fields and the name alone."""
     writer = DatasetWriter(folder=tmp_path / "Dataset007_Spine")
-    writer.add_case("a", channels=[FILM], mask=MASK)
+    writer.add_case("a", channels=[IMAGE], mask=MASK)
     description = writer.finish(channel_names=["xray"], labels={"background": 0, "bone": 1})
     written = json.loads((writer.folder / "dataset.json").read_text())
     assert sorted(written) == ["channel_names", "file_ending", "labels", "name", "numTraining"]
@@ -74,7 +74,7 @@ def test_impossible_cases_are_refused(
     """Nothing is written of a case that is not as it must be."""
     writer = DatasetWriter(folder=tmp_path / "Dataset007_Spine")
     with pytest.raises(DatasetError, match=message):
-        writer.add_case(case, channels=[FILM], mask=mask)
+        writer.add_case(case, channels=[IMAGE], mask=mask)
     assert not list(tmp_path.rglob("*"))
 
 
@@ -93,7 +93,7 @@ def test_impossible_labels_leave_the_dataset_unfinished(
 ) -> None:
     """dataset.json is not written."""
     writer = DatasetWriter(folder=tmp_path / "Dataset007_Spine")
-    writer.add_case("a", channels=[FILM], mask=MASK)
+    writer.add_case("a", channels=[IMAGE], mask=MASK)
     with pytest.raises(DatasetError, match=message):
         writer.finish(channel_names=["xray"], labels=labels)
     assert not (writer.folder / "dataset.json").exists()

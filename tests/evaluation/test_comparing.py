@@ -59,16 +59,16 @@ def test_what_nnunet_lacks_is_said(tmp_path: Path) -> None:
     given = {"A": ours(tmp_path / "a.json", DICES), "N": nnunets(tmp_path / "n.json", DICES)}
     for label in (None, "bone"):
         found = read_systems(given, label=label)
-        assert found.measures == ("Dice",)
+        assert found.metrics == ("Dice",)
         assert found.values["Dice"]["N"] == DICES
         assert "HD95 is not compared: not in N." in found.notes
     with pytest.raises(DatasetError, match="N: has no HD95"):
-        read_systems(given, measures=["HD95"])
+        read_systems(given, metrics=["HD95"])
     with pytest.raises(DatasetError, match="no label 'C9'"):
         read_systems(given, label="C9")
 
 
-def test_other_films_of_the_same_name_are_refused(tmp_path: Path) -> None:
+def test_other_images_of_the_same_name_are_refused(tmp_path: Path) -> None:
     """References of other sizes are other references."""
     a, b = ours(tmp_path / "a.json", DICES), ours(tmp_path / "b.json", DICES, n_ref=90.0)
     with pytest.raises(DatasetError, match=r"different references in 3 of 3 case\(s\), the first is x"):
@@ -98,4 +98,4 @@ def test_counts_have_no_better(tmp_path: Path) -> None:
     """Nobody can say whether more pixels of the reference are better."""
     a = ours(tmp_path / "a.json", DICES)
     with pytest.raises(DatasetError, match="'n_ref' cannot be compared"):
-        read_systems({"A": a, "B": a}, measures=["n_ref"])
+        read_systems({"A": a, "B": a}, metrics=["n_ref"])

@@ -39,7 +39,7 @@ def test_measures_by_hand():
 
 
 def test_every_measure_is_defined():
-    """A summary can explain each measure that a case may have."""
+    """A summary can explain each metric that a case may have."""
     prediction, reference = two_masks()
     found = score(prediction, reference, probabilities=prediction[None] * 0.5, spacing_mm=(0.1, 0.2))
     assert set(found.metrics["process"]) <= set(DEFINITIONS)
@@ -67,7 +67,7 @@ def test_one_sided_case_costs_the_diagonal(swap):
 
 
 def test_both_empty_is_undefined():
-    """Nothing there, nothing predicted: no overlap measure and no distance."""
+    """Nothing there, nothing predicted: no overlap metric and no distance."""
     empty = np.zeros((30, 40), np.uint8)
     found = score(empty, empty).metrics["process"]
     undefined = {key for key, value in found.items() if value is None}
@@ -81,8 +81,8 @@ def test_planes_of_probabilities_follow_the_labels_values():
     probabilities = np.stack([mask == 2, mask == 5]).astype(np.float16)
     found = score(mask, mask, labels={"late": 5, "early": 2}, probabilities=probabilities)
     assert list(found.metrics) == ["early", "late"]
-    for measures in found.metrics.values():
-        assert (measures["MAE"], measures["MAE_foreground"], measures["Dice"]) == (0, 0, 1)
+    for metrics in found.metrics.values():
+        assert (metrics["MAE"], metrics["MAE_foreground"], metrics["Dice"]) == (0, 0, 1)
 
 
 def test_sizes_must_agree():

@@ -23,13 +23,13 @@ def test_friedman_by_hand() -> None:
         "middle": named([0.8, 0.7, 0.6, 0.9]),
         "worst": named([0.1, 0.2, 0.3, 0.4]),
     }
-    found = compare_systems(systems, measure="Dice")
+    found = compare_systems(systems, metric="Dice")
     assert found.statistic == pytest.approx(8)
     assert found.p == pytest.approx(np.exp(-4))
     assert found.kendalls_w == pytest.approx(1)
     assert found.mean_rank == {"best": 1, "middle": 2, "worst": 3}
     # Of distances the smaller is the better one: the ranks turn around, the test does not.
-    turned = compare_systems(systems, measure="HD95")
+    turned = compare_systems(systems, metric="HD95")
     assert turned.mean_rank == {"best": 3, "middle": 2, "worst": 1}
     assert turned.statistic == pytest.approx(8)
 
@@ -43,7 +43,7 @@ def test_wilcoxon_by_hand() -> None:
     """
     second = [10.0] * 7
     first = [10.0 + d for d in (1, 2, 3, 4, 5, 6, -7)]
-    pair = compare_systems({"a": named(first), "b": named(second)}, measure="HD95").pairs[0]
+    pair = compare_systems({"a": named(first), "b": named(second)}, metric="HD95").pairs[0]
     assert pair.statistic == 7
     assert pair.p == pytest.approx(2 * 19 / 128)
     assert pair.p_bonferroni == pair.p_holm == pair.p
@@ -64,7 +64,7 @@ def test_equal_to_scipy_on_random_numbers_with_ties() -> None:
     rng = np.random.default_rng(3)
     table = np.round(0.8 + 0.1 * rng.standard_normal((40, 5)) + np.arange(5) * 0.02, 2)
     systems = {str(k): named(list(table[:, k])) for k in range(5)}
-    found = compare_systems(systems, measure="Dice")
+    found = compare_systems(systems, metric="Dice")
     expected = stats.friedmanchisquare(*table.T)
     assert (found.statistic, found.p) == pytest.approx((expected.statistic, expected.pvalue))
     assert len(found.pairs) == 10
@@ -82,7 +82,7 @@ def test_equal_to_scipy_on_random_numbers_with_ties() -> None:
 def test_equal_sums_are_ties() -> None:
     """0.1 + 0.2 and 0.3 differ by rounding alone: no difference, and no rank of its own."""
     first, second = [0.1 + 0.2, 0.9, 0.8], [0.3, 0.9, 0.8]
-    pair = compare_systems({"a": named(first), "b": named(second)}, measure="Dice").pairs[0]
+    pair = compare_systems({"a": named(first), "b": named(second)}, metric="Dice").pairs[0]
     assert (pair.num_ties, pair.p, pair.note) == (3, None, "equal in every case")
 
 
@@ -90,7 +90,7 @@ def test_equal_systems_do_not_ease_the_correction() -> None:
     """a = b, c below both in all 8 cases: p = 2 / 2^8 twice, times 3 pairs though one had no test."""
     high, low = [0.9 + 0.001 * k for k in range(8)], [0.5 + 0.002 * k for k in range(8)]
     systems = {"a": named(high), "b": named(high), "c": named(low)}
-    found = {(p.first, p.second): p for p in compare_systems(systems, measure="Dice").pairs}
+    found = {(p.first, p.second): p for p in compare_systems(systems, metric="Dice").pairs}
     assert found["a", "b"].p_bonferroni is None
     assert found["a", "c"].p == pytest.approx(2 / 256)
     assert found["a", "c"].p_bonferroni == pytest.approx(6 / 256)
@@ -100,9 +100,9 @@ def test_equal_systems_do_not_ease_the_correction() -> None:
 def test_a_correction_that_nothing_can_pass_is_said() -> None:
     """Seven differences in one direction: p = 2 / 128 = .016, but for three pairs .047 and for six .094."""
     columns = {str(k): named([0.1 * k + 0.01 * k * c for c in range(7)]) for k in range(1, 5)}
-    three = compare_systems({name: columns[name] for name in "123"}, measure="Dice")
+    three = compare_systems({name: columns[name] for name in "123"}, metric="Dice")
     assert [pair.note for pair in three.pairs] == [""] * 3
-    six = compare_systems(columns, measure="Dice")
+    six = compare_systems(columns, metric="Dice")
     assert {pair.note for pair in six.pairs} == {"only 7 differences: Bonferroni's p cannot fall below 0.05"}
 
 
@@ -120,7 +120,7 @@ def test_undefined_cases_are_left_out_and_counted() -> None:
         "b": named([0.8, 0.9, None, 0.6]),
         "c": named([0.7, 0.8, 0.7, 0.5]),
     }
-    found = compare_systems(systems, measure="Dice")
+    found = compare_systems(systems, metric="Dice")
     assert (found.num_cases, found.num_left_out) == (2, 2)
     assert found.pairs[0].num_cases == 2
     assert "only 2 difference(s)" in found.pairs[0].note
@@ -128,16 +128,16 @@ def test_undefined_cases_are_left_out_and_counted() -> None:
 
 def test_what_cannot_be_tested_is_said() -> None:
     """Two systems, equal systems, no common case: no p is invented."""
-    two = compare_systems({"a": named([0.1] * 8), "b": named([0.1] * 8)}, measure="Dice")
+    two = compare_systems({"a": named([0.1] * 8), "b": named([0.1] * 8)}, metric="Dice")
     assert (two.statistic, two.p, two.note) == (None, None, "Friedman's test needs three systems")
     assert (two.pairs[0].p, two.pairs[0].num_ties, two.pairs[0].note) == (None, 8, "equal in every case")
-    three = compare_systems({name: named([0.5, 0.6]) for name in "abc"}, measure="Dice")
+    three = compare_systems({name: named([0.5, 0.6]) for name in "abc"}, metric="Dice")
     assert (three.p, three.note) == (None, "all systems are equal in every case")
-    none = compare_systems({"a": {"x": 1.0}, "b": {"y": 1.0}}, measure="Dice")
+    none = compare_systems({"a": {"x": 1.0}, "b": {"y": 1.0}}, metric="Dice")
     assert (none.num_cases, none.num_left_out, none.mean_rank) == (0, 2, {})
     assert none.pairs[0].note == "no case in common"
     with pytest.raises(ValueError, match="two systems"):
-        compare_systems({"a": named([1.0])}, measure="Dice")
+        compare_systems({"a": named([1.0])}, metric="Dice")
 
 
 def test_the_interval_holds_the_mean_of_a_normal_sample() -> None:
@@ -173,5 +173,5 @@ def test_values_of_a_summary() -> None:
     assert case_values(summary, "Dice", label="a") == {"x": 0.5, "y": None, "z": None}
     with pytest.raises(DatasetError, match="no label 'c'"):
         case_values(summary, "Dice", label="c")
-    with pytest.raises(DatasetError, match="no measure 'IoU'"):
+    with pytest.raises(DatasetError, match="no metric 'IoU'"):
         case_values(summary, "IoU")

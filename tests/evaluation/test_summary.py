@@ -8,11 +8,9 @@ from cervseg.core.types import CaseScore
 from cervseg.evaluation.summary import combine_folds, read_summary, summarize, write_summary
 
 
-def case(name, *, label="process", **measures):
+def case(name, *, label="process", **metrics):
     """A score of one label."""
-    return CaseScore(
-        case=name, metrics={label: measures}, prediction_file=f"p/{name}.png", reference_file="r"
-    )
+    return CaseScore(case=name, metrics={label: metrics}, prediction_file=f"p/{name}.png", reference_file="r")
 
 
 def four_cases():

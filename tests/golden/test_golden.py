@@ -100,14 +100,14 @@ def test_predictor_needs_no_files_after_loading(workspace: Path) -> None:
     """From Python: an array in, a mask of its size and probabilities out, spacing carried through."""
     model = train_it(workspace, "UNetTrainer", TINY_CNN)
     predictor = Predictor.from_folder(model, device="cpu")
-    film = (np.random.default_rng(0).random((333, 251)) * 255).astype(np.uint8)
-    prediction = predictor.predict(film, spacing_mm=(0.2, 0.3))
+    image = (np.random.default_rng(0).random((333, 251)) * 255).astype(np.uint8)
+    prediction = predictor.predict(image, spacing_mm=(0.2, 0.3))
     assert prediction.mask.shape == (333, 251)
     assert prediction.mask.dtype == np.uint8
     assert prediction.probabilities.shape == (1, 333, 251)
     assert 0 <= prediction.probabilities.min() <= prediction.probabilities.max() <= 1
     assert prediction.spacing_mm == (0.2, 0.3)
-    turned = predictor.predict(film, tta=True)
+    turned = predictor.predict(image, tta=True)
     assert np.abs(turned.probabilities - prediction.probabilities).max() > 0
     with pytest.raises(ValueError, match="H x W"):
         predictor.predict(np.zeros((2, 3, 4, 5), np.uint8))

@@ -17,7 +17,7 @@ PIXELS = (np.arange(32 * 40).reshape(32, 40) * 3 % 4096).astype(np.uint16)
 def write_dicom(
     path: Path, pixels: np.ndarray = PIXELS, *, photometric: str = "MONOCHROME2", **tags: Any
 ) -> Dataset:
-    """A CR film of 12 bits with the given tags."""
+    """A CR image of 12 bits with the given tags."""
     dataset = Dataset()
     dataset.preamble = b"\0" * 128
     dataset.file_meta = FileMetaDataset()
@@ -35,7 +35,7 @@ def write_dicom(
 
 
 def test_monochrome1_is_inverted_exactly_once(tmp_path: Path) -> None:
-    """The same film in both photometric interpretations: 4095 - value, and value."""
+    """The same image in both photometric interpretations: 4095 - value, and value."""
     write_dicom(tmp_path / "one.dcm", photometric="MONOCHROME1")
     write_dicom(tmp_path / "two.dcm", photometric="MONOCHROME2")
     one, two = read_image(tmp_path / "one.dcm").pixels, read_image(tmp_path / "two.dcm").pixels
@@ -82,16 +82,16 @@ def test_jpeg_lossless_is_decoded(tmp_path: Path) -> None:
 def test_spacing_and_its_source(tmp_path: Path, tags: dict[str, Any], expected: object, source: str) -> None:
     """PixelSpacing before ImagerPixelSpacing, (row, column), and never invented."""
     write_dicom(tmp_path / "a.dcm", **tags)
-    film = read_image(tmp_path / "a.dcm")
-    assert (film.spacing_mm, film.spacing_source) == (expected, source)
+    image = read_image(tmp_path / "a.dcm")
+    assert (image.spacing_mm, image.spacing_source) == (expected, source)
 
 
 def test_rescale_slope_and_intercept(tmp_path: Path) -> None:
-    """2 v - 10 has negative values, so the film becomes float32; 1 v + 0 changes nothing."""
+    """2 v - 10 has negative values, so the image becomes float32; 1 v + 0 changes nothing."""
     write_dicom(tmp_path / "a.dcm", RescaleSlope=2, RescaleIntercept=-10)
-    film = read_image(tmp_path / "a.dcm").pixels
-    assert film.dtype == np.float32
-    np.testing.assert_array_equal(film[0], 2.0 * PIXELS - 10)
+    image = read_image(tmp_path / "a.dcm").pixels
+    assert image.dtype == np.float32
+    np.testing.assert_array_equal(image[0], 2.0 * PIXELS - 10)
     write_dicom(tmp_path / "b.dcm", RescaleSlope=1, RescaleIntercept=0)
     assert read_image(tmp_path / "b.dcm").pixels.dtype == np.uint16
 
@@ -104,7 +104,7 @@ def test_a_file_without_preamble_is_read(tmp_path: Path) -> None:
 
 
 def test_bad_dicom_files_are_named(tmp_path: Path) -> None:
-    """Truncated pixels and films of several frames."""
+    """Truncated pixels and images of several frames."""
     write_dicom(tmp_path / "a.dcm")
     (tmp_path / "cut.dcm").write_bytes((tmp_path / "a.dcm").read_bytes()[:1500])
     with pytest.raises(ImageError, match=r"cut\.dcm: its pixels cannot be decoded"):

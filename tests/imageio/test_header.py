@@ -9,7 +9,7 @@ from cervseg.core.errors import ImageError
 from cervseg.imageio.header import read_header
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (24, 40)).astype(np.uint8)
-NAME = Path("film")
+NAME = Path("image")
 
 
 def encoded(suffix: str, pixels: np.ndarray = PIXELS) -> bytes:

@@ -20,23 +20,23 @@ def put(path: Path, pixels: np.ndarray) -> Path:
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.PNG", "a.tif", "a.TIFF", "a.bmp", "Röntgen 頸椎.png"])
-def test_grey_films_come_back_as_stored(tmp_path: Path, name: str) -> None:
+def test_grey_images_come_back_as_stored(tmp_path: Path, name: str) -> None:
     """8-bit lossless formats, suffixes in capitals, names in any script."""
-    film = read_image(put(tmp_path / name, GRAY))
-    assert (film.pixels.dtype, film.spacing_mm, film.path.name) == (np.uint8, None, name)
-    np.testing.assert_array_equal(film.pixels, GRAY[np.newaxis])
+    image = read_image(put(tmp_path / name, GRAY))
+    assert (image.pixels.dtype, image.spacing_mm, image.path.name) == (np.uint8, None, name)
+    np.testing.assert_array_equal(image.pixels, GRAY[np.newaxis])
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_sixteen_bits_are_kept(tmp_path: Path, suffix: str) -> None:
     """12-bit values in a 16-bit file stay what they are."""
-    film = read_image(put(tmp_path / f"a{suffix}", DEEP))
-    assert film.pixels.dtype == np.uint16
-    np.testing.assert_array_equal(film.pixels[0], DEEP)
+    image = read_image(put(tmp_path / f"a{suffix}", DEEP))
+    assert image.pixels.dtype == np.uint16
+    np.testing.assert_array_equal(image.pixels[0], DEEP)
 
 
 def test_jpeg_is_read(tmp_path: Path) -> None:
-    """A JPEG of a smooth film differs by a few grey levels at most."""
+    """A JPEG of a smooth image differs by a few grey levels at most."""
     smooth = np.tile(np.arange(0, 160, 4, dtype=np.uint8), (24, 1))
     pixels = read_image(put(tmp_path / "a.jpg", smooth)).pixels[0]
     assert np.abs(pixels.astype(int) - smooth).max() <= 6
@@ -64,8 +64,8 @@ def test_colours_become_luminance(tmp_path: Path) -> None:
     """0.299 R + 0.587 G + 0.114 B, rounded: pure red is 76, green 150, blue 29."""
     pixels = np.zeros((24, 40, 3), np.uint8)
     pixels[:, :10, 2], pixels[:, 10:20, 1], pixels[:, 20:30, 0] = 255, 255, 255
-    film = read_image(put(tmp_path / "a.png", pixels))
-    assert film.pixels[0, 0, ::10].tolist() == [76, 150, 29, 0]
+    image = read_image(put(tmp_path / "a.png", pixels))
+    assert image.pixels[0, 0, ::10].tolist() == [76, 150, 29, 0]
 
 
 def test_a_coloured_mask_is_refused(tmp_path: Path) -> None:
@@ -152,9 +152,9 @@ def bad_files(folder: Path) -> dict[str, str]:
     put(folder / "nan.tif", np.full((24, 40), np.nan, np.float32))
     cv2.imwritemulti(str(folder / "pages.tif"), [GRAY, GRAY])
     (folder / "unknown.gif").write_bytes(b"GIF89a")
-    (folder / "text.dcm").write_text("this is no film")
-    (folder / "text.nii").write_text("this is no film")
-    (folder / "text.nii.gz").write_text("this is no film")
+    (folder / "text.dcm").write_text("this is no image")
+    (folder / "text.nii").write_text("this is no image")
+    (folder / "text.nii.gz").write_text("this is no image")
     return {
         "missing.png": "no such file", "truncated.png": "truncated", "truncated.jpg": "truncated",
         "empty.png": "empty", "text.png": "is no PNG", "folder.png": "is a folder",
@@ -175,7 +175,7 @@ def test_bad_files_are_named_with_the_reason(tmp_path: Path, capfd: pytest.Captu
     assert capfd.readouterr().err == ""
 
 
-def test_a_constant_film_is_a_film(tmp_path: Path) -> None:
+def test_a_constant_image_is_a_image(tmp_path: Path) -> None:
     """All black is unusual, not broken."""
     assert read_image(put(tmp_path / "a.png", GRAY * 0)).pixels.max() == 0
 

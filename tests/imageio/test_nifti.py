@@ -18,10 +18,10 @@ def test_an_array_by_nibabel_is_rows_by_columns(tmp_path: Path, suffix: str, is_
     array = PIXELS if is_flat else PIXELS[:, :, None]
     path = tmp_path / f"a{suffix}"
     nibabel.save(nibabel.Nifti1Image(array, np.diag([0.2, 0.15, 1, 1])), path)
-    film = read_image(path)
-    np.testing.assert_array_equal(film.pixels[0], PIXELS)
-    assert film.pixels.dtype == np.uint16
-    assert (film.spacing_mm, film.spacing_source) == ((0.2, 0.15), "NIfTI header")
+    image = read_image(path)
+    np.testing.assert_array_equal(image.pixels[0], PIXELS)
+    assert image.pixels.dtype == np.uint16
+    assert (image.spacing_mm, image.spacing_source) == ((0.2, 0.15), "NIfTI header")
 
 
 def test_an_image_by_simpleitk_is_upright(tmp_path: Path) -> None:
@@ -29,9 +29,9 @@ def test_an_image_by_simpleitk_is_upright(tmp_path: Path) -> None:
     image = SimpleITK.GetImageFromArray(PIXELS[np.newaxis])
     image.SetSpacing((0.15, 0.2, 1.0))
     SimpleITK.WriteImage(image, str(tmp_path / "a.nii.gz"))
-    film = read_image(tmp_path / "a.nii.gz")
-    np.testing.assert_array_equal(film.pixels[0], PIXELS)
-    assert film.spacing_mm == (0.2, 0.15)
+    pixels = read_image(tmp_path / "a.nii.gz")
+    np.testing.assert_array_equal(pixels.pixels[0], PIXELS)
+    assert pixels.spacing_mm == (0.2, 0.15)
 
 
 def test_one_by_one_is_no_spacing(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_mask_of_floats_is_labels_if_they_are_whole(tmp_path: Path) -> None:
 
 
 def test_volumes_and_cut_files_are_refused(tmp_path: Path) -> None:
-    """Three slices are no film; half a file is damaged."""
+    """Three slices are no image; half a file is damaged."""
     nibabel.save(nibabel.Nifti1Image(np.stack([PIXELS] * 3, axis=2), np.eye(4)), tmp_path / "a.nii.gz")
     with pytest.raises(ImageError, match="volume of shape"):
         read_image(tmp_path / "a.nii.gz")

@@ -1,4 +1,4 @@
-"""The predictor's weights: rounded once, as autocast would round them for every film."""
+"""The predictor's weights: rounded once, as autocast would round them for every image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cervseg.core.types import Augmentation, Configuration, DatasetDescription, 
 from cervseg.inference.predictor import Predictor
 from cervseg.networks.base import build_network
 from cervseg.networks.weights import FORMAT
-from tests.shapes import disc_film
+from tests.shapes import disc_image
 
 FRAME = (64, 64)
 VIT = {"embed_dim": 16, "depth": 2, "num_heads": 2, "global_attn_indexes": [1], "window_size": 3}
@@ -58,8 +58,8 @@ def test_rounding_weights_once_changes_nothing(name, tmp_path):
     loaded = Predictor.from_files([tmp_path / "checkpoint_best.pt"], device="cpu", precision="bfloat16")
     as_made = copy.deepcopy(network).eval().to(memory_format=torch.channels_last)
     plain = Predictor([as_made], content=content, device=torch.device("cpu"), precision="bfloat16")
-    film, _ = disc_film((80, 60), [(30.0, 40.0, 1)])
-    np.testing.assert_array_equal(loaded.predict(film).probabilities, plain.predict(film).probabilities)
+    image, _ = disc_image((80, 60), [(30.0, 40.0, 1)])
+    np.testing.assert_array_equal(loaded.predict(image).probabilities, plain.predict(image).probabilities)
     sizes = [sum(p.nbytes for p in predictor.networks[0].parameters()) for predictor in (loaded, plain)]
     assert sizes[0] < 0.75 * sizes[1]
 

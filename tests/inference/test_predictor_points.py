@@ -1,4 +1,4 @@
-"""Points of a film through the predictor: into the network's frame, through its views, and back."""
+"""Points of an image through the predictor: into the network's frame, through its views, and back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cervseg.core.geometry import place
 from cervseg.core.jsonio import to_json
 from cervseg.core.types import Augmentation, Configuration, DatasetDescription, Hyperparameters
 from cervseg.inference.predictor import Predictor
-from tests.shapes import disc_film
+from tests.shapes import disc_image
 
 FRAME = (96, 128)
 RADIUS_PX = 6.0  # in the frame
@@ -73,7 +73,7 @@ def centre(mask: np.ndarray) -> list[float]:
 @pytest.mark.parametrize("size", [(301, 233), (77, 141), (1501, 1203)])
 @pytest.mark.parametrize("tta", [False, True])
 def test_a_mark_appears_where_the_point_was(resize: str, size: tuple[int, int], tta: bool) -> None:
-    """Odd films, padded or stretched, turned views too: the mask lies around the film's own point."""
+    """Odd images, padded or stretched, turned views too: the mask lies around the image's own point."""
     predictor = predictor_of(MarksPoints(), resize=resize)
     x, y = 0.6 * size[1], 0.3 * size[0]
     prediction = predictor.predict(np.zeros(size, np.uint8), points=np.array([[x, y]]), tta=tta)
@@ -84,7 +84,7 @@ def test_a_mark_appears_where_the_point_was(resize: str, size: tuple[int, int], 
     assert prediction.mask.sum() == pytest.approx(area, rel=0.15)
 
 
-def test_views_move_the_points_with_the_film() -> None:
+def test_views_move_the_points_with_the_image() -> None:
     """Five views see five different points; each stays within the frame."""
     network = MarksPoints()
     predictor_of(network).predict(
@@ -100,11 +100,11 @@ def test_views_move_the_points_with_the_film() -> None:
 def test_a_point_stays_on_what_it_marks_in_every_view(flips: float, num_views: int) -> None:
     """A bright disc far from the centre, and a point on it: both turn and grow alike, within half a px.
 
-    A network that learnt from flipped films sees one mirrored view more.
+    A network that learnt from flipped images sees one mirrored view more.
     """
     network = MarksPoints()
-    film, _ = disc_film((300, 400), [(350, 60, 1)], radius=20)
-    prediction = predictor_of(network, flips=flips).predict(film, points=[[350, 60]], tta=True)
+    pixels, _ = disc_image((300, 400), [(350, 60, 1)], radius=20)
+    prediction = predictor_of(network, flips=flips).predict(pixels, points=[[350, 60]], tta=True)
     assert centre(prediction.mask) == pytest.approx([350, 60], abs=2)
     assert len(network.seen) == num_views
     assert (min(seen[0, 0] for seen in network.seen) < FRAME[1] / 2) == bool(flips)
@@ -128,36 +128,36 @@ def test_several_labels_by_value() -> None:
 
 def test_several_networks_are_averaged() -> None:
     """Every network gets the points; one that is surer of its mark than the other of nothing wins."""
-    film, points = np.zeros(FRAME, np.uint8), [[20, 30]]
-    sure = predictor_of(MarksPoints(), MarksPoints()).predict(film, points=points)
-    unsure = predictor_of(MarksPoints(), MarksPoints(strength=0.0)).predict(film, points=points)
+    image, points = np.zeros(FRAME, np.uint8), [[20, 30]]
+    sure = predictor_of(MarksPoints(), MarksPoints()).predict(image, points=points)
+    unsure = predictor_of(MarksPoints(), MarksPoints(strength=0.0)).predict(image, points=points)
     assert sure.probabilities.max() == pytest.approx(1.0, abs=1e-4)
     assert unsure.probabilities.max() == pytest.approx(0.75, abs=1e-4)
 
 
 @pytest.mark.parametrize("given", [[], np.zeros((0, 2)), np.zeros((0, 3))])
 def test_no_point_at_all_is_an_empty_mask(given: object) -> None:
-    """A film with nothing to segment is one that has been looked at."""
+    """An image with nothing to segment is one that has been looked at."""
     prediction = predictor_of(MarksPoints()).predict(np.zeros(FRAME, np.uint8), points=given)
     assert not prediction.mask.any()
 
 
 @pytest.mark.parametrize("point", [(-0.6, 5), (128, 5), (5, 95.6), (float("nan"), 5)])
-def test_points_outside_of_the_film_are_refused(point: tuple[float, float]) -> None:
-    """A film of 128 x 96 px ends half a pixel beyond its last pixel's centre."""
+def test_points_outside_of_the_image_are_refused(point: tuple[float, float]) -> None:
+    """An image of 128 x 96 px ends half a pixel beyond its last pixel's centre."""
     predictor = predictor_of(MarksPoints())
     predictor.predict(np.zeros(FRAME, np.uint8), points=[[-0.5, -0.5], [127.5, 95.5]])
-    with pytest.raises(ValueError, match="outside of the film of 128 x 96 px"):
+    with pytest.raises(ValueError, match="outside of the image of 128 x 96 px"):
         predictor.predict(np.zeros(FRAME, np.uint8), points=[[5, 5], point])
 
 
 def test_points_where_they_are_wanted_and_nowhere_else() -> None:
     """Leaving them out, giving them to another network, and arrays of another shape."""
-    film = np.zeros(FRAME, np.uint8)
+    image = np.zeros(FRAME, np.uint8)
     with pytest.raises(ValueError, match="points="):
-        predictor_of(MarksPoints()).predict(film)
+        predictor_of(MarksPoints()).predict(image)
     with pytest.raises(ValueError, match="takes no points"):
-        predictor_of(nn.Conv2d(1, 1, 1)).predict(film, points=[[1, 2]])
+        predictor_of(nn.Conv2d(1, 1, 1)).predict(image, points=[[1, 2]])
     for wrong in ([1, 2], [[1]], np.zeros((1, 1, 2))):
         with pytest.raises(ValueError, match="label value"):
-            predictor_of(MarksPoints()).predict(film, points=wrong)
+            predictor_of(MarksPoints()).predict(image, points=wrong)

@@ -13,16 +13,16 @@ import pytest
 from cervseg.core.errors import CervsegError, DatasetError, ImageError
 from cervseg.inference.prompts import ORACLE, MaskFolder, PointsFile, prompts_of, read_prompts
 from cervseg.inference.run_record import RunRecord
-from cervseg.inference.stream import FilmJob
-from tests.shapes import disc_film
+from cervseg.inference.stream import ImageJob
+from tests.shapes import disc_image
 
 ONE, TWO = {"process": 1}, {"c7": 7, "c3": 3}
 SIZE = (80, 120)
 
 
-def job(film: str = "a.png", mask: str | None = None) -> FilmJob:
-    """A film and the name of its mask."""
-    return FilmJob(images=(Path("films") / film,), mask=Path("out") / (mask or film))
+def job(image: str = "a.png", mask: str | None = None) -> ImageJob:
+    """An image and the name of its mask."""
+    return ImageJob(images=(Path("images") / image,), mask=Path("out") / (mask or image))
 
 
 def written(path: Path, content: object) -> Path:
@@ -34,32 +34,32 @@ def written(path: Path, content: object) -> Path:
 @pytest.mark.parametrize(
     "text",
     [
-        "film,x,y\na.png,10,20\nb.png,5,6\na.png,30.5,40\n",
-        "Film;X;Y;label\na.png;10;20;\nb.png;5;6;process\na.png;30.5;40;1\n",
-        "\ufefffilm, x, y\r\na, 10, 20\r\na, 30.5, 40\r\nb, 5, 6\r\n",
-        "y\tx\tfilm\n20\t10\ta\n40\t30.5\ta\n6\t5\tb\n",
+        "image,x,y\na.png,10,20\nb.png,5,6\na.png,30.5,40\n",
+        "Image;X;Y;label\na.png;10;20;\nb.png;5;6;process\na.png;30.5;40;1\n",
+        "\ufeffimage, x, y\r\na, 10, 20\r\na, 30.5, 40\r\nb, 5, 6\r\n",
+        "y\tx\timage\n20\t10\ta\n40\t30.5\ta\n6\t5\tb\n",
     ],
     ids=["commas", "semicolons and labels", "a spreadsheet's marks and stems", "tabs in another order"],
 )
 def test_tables(tmp_path: Path, text: str) -> None:
-    """The columns film, x and y, whatever parts them; names with and without ending."""
+    """The columns image, x and y, whatever parts them; names with and without ending."""
     prompts = PointsFile.read(written(tmp_path / "p.csv", text), labels=ONE)
     assert prompts(job("a.png"), SIZE).tolist() == [[10, 20, 1], [30.5, 40, 1]]
     assert prompts(job("b.png"), SIZE).tolist() == [[5, 6, 1]]
 
 
-def test_json_with_labels_and_films_without_any(tmp_path: Path) -> None:
-    """Labels by name or value; an empty list is a film with nothing to segment."""
+def test_json_with_labels_and_images_without_any(tmp_path: Path) -> None:
+    """Labels by name or value; an empty list is an image with nothing to segment."""
     content = {"a": [[1, 2, "c7"], [3, 4, 3]], "b.png": []}
     prompts = PointsFile.read(written(tmp_path / "p.json", content), labels=TWO)
     assert prompts(job("a.png"), SIZE).tolist() == [[1, 2, 7], [3, 4, 3]]
     assert prompts(job("b.png"), SIZE).shape == (0, 3)
-    with pytest.raises(ImageError, match=r"films/c\.png: no points for this film.*'c\.png'"):
+    with pytest.raises(ImageError, match=r"images/c\.png: no points for this image.*'c\.png'"):
         prompts(job("c.png"), SIZE)
 
 
-def test_names_of_films(tmp_path: Path) -> None:
-    """By file, by mask, by channel; films that differ only in their ending are never mixed up."""
+def test_names_of_images(tmp_path: Path) -> None:
+    """By file, by mask, by channel; images that differ only in their ending are never mixed up."""
     content = {"a.png": [[1, 1]], "b": [[2, 2]], "c_0000": [[3, 3]], "d": [[4, 4]]}
     prompts = PointsFile.read(written(tmp_path / "p.json", content), labels=ONE)
     for found in (
@@ -77,16 +77,16 @@ def test_names_of_films(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("p.json", "{", "not valid JSON"),
-        ("p.json", [[1, 2]], "no list of points for each film"),
+        ("p.json", [[1, 2]], "no list of points for each image"),
         ("p.json", {"a": [1, 2]}, r"a: \[1\] is no point"),
         ("p.json", {"a": [[1, 2, 3, 4]]}, "is no point"),
         ("p.json", {"a": [[1, "left"]]}, "is no point"),
         ("p.json", '{"a": [[1, NaN]]}', "is no point"),
         ("p.json", {"a": [[1, 2, "c9"]]}, r"'c9' is no label. The labels are process \(1\)"),
-        ("p.csv", "film,x\na,1\n", "no columns film, x and y"),
-        ("p.csv", "film,x,y\na,1,2\nb,one,2\n", r"line 3: .* is no point"),
-        ("p.csv", "film,x,y\na,1\n", r"line 2: .* is no point"),
-        ("p.csv", "", "no columns film, x and y"),
+        ("p.csv", "image,x\na,1\n", "no columns image, x and y"),
+        ("p.csv", "image,x,y\na,1,2\nb,one,2\n", r"line 3: .* is no point"),
+        ("p.csv", "image,x,y\na,1\n", r"line 2: .* is no point"),
+        ("p.csv", "", "no columns image, x and y"),
     ],
 )
 def test_mistakes_name_their_place(tmp_path: Path, name: str, content: object, message: str) -> None:
@@ -107,10 +107,10 @@ def test_a_missing_file_and_a_missing_label(tmp_path: Path) -> None:
         PointsFile.read(path, labels=TWO)
 
 
-def masks(folder: Path, **films: np.ndarray) -> Path:
+def masks(folder: Path, **images: np.ndarray) -> Path:
     """A folder of PNG masks."""
     folder.mkdir(exist_ok=True)
-    for name, mask in films.items():
+    for name, mask in images.items():
         cv2.imwrite(str(folder / f"{name}.png"), mask)
     return folder
 
@@ -118,26 +118,26 @@ def masks(folder: Path, **films: np.ndarray) -> Path:
 def test_centroids_of_masks(tmp_path: Path) -> None:
     """A point a component: of {0, 1}, of {0, 255}, of another model's labels; none of an empty mask."""
     discs = [(20, 20, 1), (60, 40, 1), (100, 60, 1)]
-    _, mask = disc_film(SIZE, discs)
-    many = disc_film(SIZE, [(x, y, 4 + index) for index, (x, y, _) in enumerate(discs)])[1]
+    _, mask = disc_image(SIZE, discs)
+    many = disc_image(SIZE, [(x, y, 4 + index) for index, (x, y, _) in enumerate(discs)])[1]
     folder = masks(tmp_path / "m", a=mask, b=mask * 255, c=many, d=mask * 0)
     prompts = MaskFolder.read(folder, labels={"process": 2})
     for name in "abc":
         assert sorted(prompts(job(f"{name}.png"), SIZE).tolist()) == [[20, 20, 2], [60, 40, 2], [100, 60, 2]]
     assert prompts(job("d.png"), SIZE).shape == (0, 3)
     several = MaskFolder.read(
-        masks(tmp_path / "n", a=disc_film(SIZE, [(20, 20, 7), (60, 40, 3)])[1]), labels=TWO
+        masks(tmp_path / "n", a=disc_image(SIZE, [(20, 20, 7), (60, 40, 3)])[1]), labels=TWO
     )
     assert sorted(several(job("a.jpg", "a.png"), SIZE).tolist()) == [[20, 20, 7], [60, 40, 3]]
 
 
 def test_masks_that_give_no_points(tmp_path: Path) -> None:
-    """No mask for a film, one of another size, one with a value that is no label."""
+    """No mask for an image, one of another size, one with a value that is no label."""
     folder = masks(tmp_path / "m", a=np.ones((10, 20), np.uint8), b=np.full(SIZE, 5, np.uint8))
     prompts = MaskFolder.read(folder, labels=TWO)
-    with pytest.raises(ImageError, match=r"films/z\.png: no mask of this name"):
+    with pytest.raises(ImageError, match=r"images/z\.png: no mask of this name"):
         prompts(job("z.png"), SIZE)
-    with pytest.raises(ImageError, match="is 20 x 10 px, its film 120 x 80"):
+    with pytest.raises(ImageError, match="is 20 x 10 px, its image 120 x 80"):
         prompts(job("a.png"), SIZE)
     with pytest.raises(ImageError, match="holds the value 5, which is no label"):
         prompts(job("b.png"), SIZE)

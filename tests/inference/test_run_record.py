@@ -23,7 +23,7 @@ def test_a_killed_run_goes_on_and_a_finished_one_starts_anew(tmp_path: Path) -> 
     assert output / "a.png" in run.finished_masks(output, any_run=False)
     assert output / ".b.0123.tmp.png" not in run.finished_masks(output, any_run=False)
     assert finished_run(output, [tmp_path / "model" / "fold_0" / "checkpoint_best.pt"]) is None
-    run.end(output, failed=[], film_s=0.5)
+    run.end(output, failed=[], image_s=0.5)
     assert run.finished_masks(output, any_run=False) == set()
     assert output / "a.png" in run.finished_masks(output, any_run=True)
 
@@ -43,9 +43,9 @@ def test_a_finished_run_is_known_by_its_checkpoints(tmp_path: Path) -> None:
     output, checkpoint = tmp_path / "out", tmp_path / "model" / "fold_0" / "checkpoint_best.pt"
     run = record(tmp_path)
     run.begin(output)
-    run.end(output, failed=["b: no film"], film_s=None)
+    run.end(output, failed=["b: no image"], image_s=None)
     found = finished_run(output, [checkpoint])
     assert found is not None
-    assert (found.failed, found.film_s, found.device) == (["b: no film"], None, "cpu")
+    assert (found.failed, found.image_s, found.device) == (["b: no image"], None, "cpu")
     os.utime(checkpoint, (1, 1))
     assert finished_run(output, [checkpoint]) is None

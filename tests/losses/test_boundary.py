@@ -14,7 +14,7 @@ from cervseg.losses.boundary import HausdorffSurrogate, boundary_distance, dista
 
 
 def ellipses(side, *, shift=0.0):
-    """Six processes down a film of ``side`` px, 1 x 1 x side x side; ``shift`` in shares of the side."""
+    """Six processes down an image of ``side`` px, 1 x 1 x side x side; ``shift`` in shares of the side."""
     mask, scale = np.zeros((side, side), np.uint8), 16 * side
     for level in range(6):
         centre = (round((0.6 + shift) * scale), round((0.15 + 0.13 * level) * scale))

@@ -85,7 +85,7 @@ def test_perfect_prediction_has_a_finite_gradient():
 
 @pytest.mark.parametrize("term", [SoftDice(), FocalTversky()])
 def test_empty_target(term):
-    """No process on the film: 0 for nothing predicted, and a pull towards nothing."""
+    """No process on the image: 0 for nothing predicted, and a pull towards nothing."""
     y = torch.zeros(1, 1, 8, 8)
     assert float(term(y, y)) == pytest.approx(0, abs=1e-4)
     p = torch.full_like(y, 0.5).requires_grad_()

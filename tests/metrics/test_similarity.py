@@ -66,7 +66,7 @@ def test_mean_absolute_errors_by_hand():
 
 
 def test_half_precision_is_summed_in_double():
-    """float16 maps of a large film neither overflow nor stall in their sum."""
+    """float16 maps of a large image neither overflow nor stall in their sum."""
     probabilities = np.full((1024, 1024), 0.25, np.float16)
     reference = np.zeros((1024, 1024), bool)
     assert mean_absolute_error(probabilities, reference) == 0.25
@@ -81,8 +81,8 @@ def test_foreground_error_is_undefined_without_foreground():
     assert mean_absolute_error(probabilities, reference) == 0.5
 
 
-@pytest.mark.parametrize("measure", [ssim, mean_absolute_error, mean_absolute_error_foreground])
-def test_shapes_must_agree(measure):
+@pytest.mark.parametrize("metric", [ssim, mean_absolute_error, mean_absolute_error_foreground])
+def test_shapes_must_agree(metric):
     """Two sizes are refused, not broadcast."""
     with pytest.raises(ValueError, match="shapes differ"):
-        measure(np.zeros((12, 12), bool), np.zeros((12, 13), bool))
+        metric(np.zeros((12, 12), bool), np.zeros((12, 13), bool))

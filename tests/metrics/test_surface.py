@@ -149,7 +149,7 @@ def test_same_mask_is_zero():
 
 
 def test_far_outliers():
-    """One false pixel in the far corner of a film of 3000 px: exact, in float64, both ways."""
+    """One false pixel in the far corner of an image of 3000 px: exact, in float64, both ways."""
     prediction, reference = np.zeros((2, 3000, 3000), bool)
     prediction[10:20, 10:20] = reference[10:20, 11:21] = True
     prediction[2999, 2998] = True

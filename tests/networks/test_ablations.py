@@ -76,7 +76,7 @@ def test_shapes_and_gradients(network, more, patch_size, in_channels, num_labels
 
 @pytest.mark.parametrize(("network", "more"), ABLATIONS)
 def test_forward_is_decode_of_encode(network, more):
-    """As training with kept features needs it; grey gives what the same film gives as RGB."""
+    """As training with kept features needs it; grey gives what the same image gives as RGB."""
     built = network(input_size=(64, 96), **more, **SIZES).eval()
     assert isinstance(built, Splittable)
     image = torch.randn(2, 1, 64, 96)

@@ -81,8 +81,8 @@ def test_wrong_inputs_tell_the_mend():
         CervSpineNet(input_size=(60, 60), patch_size=12, **TINY)
 
 
-def test_it_can_learn_one_film():
-    """A few steps on one film halve the error: forward, backward and initialization work together."""
+def test_it_can_learn_one_image():
+    """A few steps on one image halve the error: forward, backward and initialization work together."""
     torch.manual_seed(0)
     network = CervSpineNet(input_size=(32, 32), patch_size=8, **TINY)
     target = torch.zeros(1, 1, 32, 32)

@@ -42,8 +42,8 @@ def test_smallest_frame_at_batch_1():
     assert logits.isfinite().all()
 
 
-def test_pooled_branch_sees_each_film_alone():
-    """Its output for a film does not depend on the other films, nor on training or prediction."""
+def test_pooled_branch_sees_each_image_alone():
+    """Its output for an image does not depend on the other images, nor on training or prediction."""
     pooling = tiny().decoder.aspp[0].convs[-1]
     feature = torch.randn(3, 512, 4, 6)
     together, alone = pooling.train()(feature), pooling(feature[1:2])
@@ -52,7 +52,7 @@ def test_pooled_branch_sees_each_film_alone():
 
 
 def test_grey_is_repeated():
-    """A grey film gives what the same film gives as RGB."""
+    """A grey image gives what the same image gives as RGB."""
     grey, colour = tiny().eval(), tiny(in_channels=3).eval()
     colour.load_state_dict(grey.state_dict())
     image = torch.randn(2, 1, 64, 96)

@@ -1,4 +1,4 @@
-"""All of SAM: equal to segment-anything's, many films and points at once, trainable."""
+"""All of SAM: equal to segment-anything's, many images and points at once, trainable."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def small_sam(side: int = 96) -> Sam:
 
 
 def points_of(*rows: tuple[float, float, int]) -> torch.Tensor:
-    """A film's points."""
+    """An image's points."""
     return torch.tensor(rows, dtype=torch.float32).reshape(-1, 3)
 
 
@@ -58,7 +58,7 @@ def relative_difference(actual: torch.Tensor, expected: torch.Tensor) -> float:
     return float((actual - expected).abs().max() / expected.abs().max())
 
 
-# Three films with three, no and two points.
+# Three images with three, no and two points.
 POINTS = [
     points_of((10, 20, 0), (70.5, 33.25, 1), (95, 0, 0)),
     points_of(),
@@ -93,15 +93,15 @@ def test_published_size_and_layout(vit_b: Sam) -> None:
     assert num_parameters(vit_b) == 93_735_472
 
 
-def test_all_films_and_points_at_once_are_sam_one_by_one(pair: tuple[Sam, PromptableSAM]) -> None:
-    """One pass over films with three, no and two points equals Sam.forward film by film."""
+def test_all_images_and_points_at_once_are_sam_one_by_one(pair: tuple[Sam, PromptableSAM]) -> None:
+    """One pass over images with three, no and two points equals Sam.forward image by image."""
     sam, ours = pair
     image_BCHW = torch.rand(3, 3, 96, 96)
     expected = []
-    for image, film in zip(image_BCHW, POINTS):
-        if len(film):
-            record = {"image": image, "original_size": (96, 96), "point_coords": film[:, None, :2]}
-            record["point_labels"] = torch.ones(len(film), 1)
+    for image, one_image in zip(image_BCHW, POINTS):
+        if len(one_image):
+            record = {"image": image, "original_size": (96, 96), "point_coords": one_image[:, None, :2]}
+            record["point_labels"] = torch.ones(len(one_image), 1)
             expected.append(sam([record], multimask_output=False)[0]["low_res_logits"])
     expected_NHW = functional.interpolate(
         torch.cat(expected), size=(96, 96), mode="bilinear", align_corners=False
@@ -114,7 +114,7 @@ def test_all_films_and_points_at_once_are_sam_one_by_one(pair: tuple[Sam, Prompt
 
 
 def test_one_point_is_what_sam_predictor_says(pair: tuple[Sam, PromptableSAM]) -> None:
-    """SamPredictor, a film and a point at a time, gives each of the batch's masks."""
+    """SamPredictor, an image and a point at a time, gives each of the batch's masks."""
     sam, ours = pair
     image_BCHW = torch.rand(2, 3, 96, 96)
     points = [POINTS[0], POINTS[2]]
@@ -122,9 +122,9 @@ def test_one_point_is_what_sam_predictor_says(pair: tuple[Sam, PromptableSAM]) -
         found = ours.prompt_logits(image_BCHW, points)
     expected = []
     predictor = SamPredictor(sam)
-    for image_CHW, film in zip(image_BCHW, points):
+    for image_CHW, image in zip(image_BCHW, points):
         predictor.set_torch_image(image_CHW[None], (96, 96))
-        for x, y, _ in film:
+        for x, y, _ in image:
             point = torch.tensor([[[x, y]]])
             mask, _, _ = predictor.predict_torch(
                 point, torch.ones(1, 1), multimask_output=False, return_logits=True
@@ -134,7 +134,7 @@ def test_one_point_is_what_sam_predictor_says(pair: tuple[Sam, PromptableSAM]) -
 
 
 def test_published_decoder_is_sams(vit_b: Sam) -> None:
-    """At ViT-B's size the masks of three films' features are those of SAM's own decoder, point by point."""
+    """At ViT-B's size the masks of three images' features are those of SAM's own decoder, point by point."""
     with torch.device("meta"):
         ours = PromptableSAM(in_channels=3)
     ours.prompt_encoder, ours.mask_decoder = vit_b.prompt_encoder, vit_b.mask_decoder
@@ -143,8 +143,8 @@ def test_published_decoder_is_sams(vit_b: Sam) -> None:
     with torch.no_grad():
         found = ours.decode(feature_BCHW, points)
         expected = []
-        for feature_CHW, film in zip(feature_BCHW, points):
-            for row in film:
+        for feature_CHW, image in zip(feature_BCHW, points):
+            for row in image:
                 prompt = (row[None, None, :2], torch.ones(1, 1))
                 sparse, dense = vit_b.prompt_encoder(points=prompt, boxes=None, masks=None)
                 place = vit_b.prompt_encoder.get_dense_pe()
@@ -178,7 +178,7 @@ def test_a_plane_is_the_maximum_over_its_points(pair: tuple[Sam, PromptableSAM])
 
 
 def test_rectangles_of_one_channel() -> None:
-    """Grey 96 x 64 films give masks of 96 x 64; where a point lies changes its mask."""
+    """Grey 96 x 64 images give masks of 96 x 64; where a point lies changes its mask."""
     torch.manual_seed(0)
     network = PromptableSAM(in_channels=1, num_labels=1, input_size=(96, 64), **SIZES).eval()
     image_BCHW = torch.rand(1, 1, 96, 64)
@@ -228,12 +228,12 @@ def test_every_trainable_parameter_gets_a_gradient(num_points: tuple[int, int]) 
 
 
 def test_what_does_not_fit_is_refused_with_the_mend() -> None:
-    """No points, points of another shape or for another number of films, a label that is not there."""
+    """No points, points of another shape or for another number of images, a label that is not there."""
     network = PromptableSAM(in_channels=1, num_labels=2, input_size=(64, 64), **SIZES)
     image_BCHW = torch.rand(1, 1, 64, 64)
     with pytest.raises(ValueError, match="points="):
         network(image_BCHW)
-    with pytest.raises(ValueError, match=r"2 film\(s\), but 1"):
+    with pytest.raises(ValueError, match=r"2 image\(s\), but 1"):
         network(image_BCHW, points=[points_of(), points_of()])
     with pytest.raises(ValueError, match="N x 3"):
         network(image_BCHW, points=[torch.zeros(1, 2)])
@@ -256,7 +256,7 @@ def test_a_published_file_fills_every_part(vit_b: Sam, tmp_path) -> None:
     path.unlink()
     given, state = vit_b.state_dict(), ours.state_dict()
     assert (report.num_loaded, report.left_out) == (len(given), ())
-    # Positions of the film, and on both axes of the four global blocks.
+    # Positions of the image, and on both axes of the four global blocks.
     assert len(report.resized) == 1 + 2 * 4
     assert all(torch.equal(state[name], given[name]) for name in given if name not in report.resized)
 

@@ -64,7 +64,7 @@ def test_shapes_and_gradients(norm):
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("num", [1, 3])
 def test_instance_norm_is_torchs(num, layout):
-    """Values and gradients of one film and of several, in the layout that came in."""
+    """Values and gradients of one image and of several, in the layout that came in."""
     given = [torch.randn(num, 5, 6, 7).to(memory_format=layout).requires_grad_() for _ in range(2)]
     given[1].data.copy_(given[0].data)
     norms = [InstanceNorm(5, affine=True), torch.nn.InstanceNorm2d(5, affine=True)]

@@ -90,7 +90,7 @@ def test_sam_encoder_loads_key_by_key(sam_file):
 
 
 def test_sam_positions_are_interpolated_for_another_size(sam_file):
-    """A rectangular film: positions of the global block and of the film change shape, windows stay."""
+    """A rectangular image: positions of the global block and of the image change shape, windows stay."""
     path, reference = sam_file
     network = small_network(input_size=(48, 32))
     report = load_pretrained(network, path)

@@ -25,28 +25,28 @@ def _write(folder: Path, *, workers: int) -> None:
 
 
 def test_raw_format_and_truth(tmp_path: Path) -> None:
-    """Films, masks and dataset.json as nnU-Net has them; the side folder holds the exact truth."""
+    """Images, masks and dataset.json as nnU-Net has them; the side folder holds the exact truth."""
     folder = tmp_path / "Dataset001_Phantom"
     _write(folder, workers=1)
     names = {p.relative_to(folder).as_posix() for p in folder.rglob("*.*")}
     assert {f"imagesTr/phantom_000{n}_0000.png" for n in (1, 2, 3)} <= names
     assert {"imagesTs/phantom_0004_0000.png", "labelsTs/phantom_0004.png", "dataset.json"} <= names
-    film = make_phantom(seed=5, index=3, long_side_px=160)
+    image = make_phantom(seed=5, index=3, long_side_px=160)
     truth = json.loads((folder / "phantoms/phantom_0004.json").read_text(encoding="utf-8"))
-    assert truth["mm_per_pixel"] == film.mm_per_pixel
-    assert {name: tuple(point) for name, point in truth["landmarks"].items()} == film.landmarks
-    assert truth["attributes"] == film.attributes
+    assert truth["mm_per_pixel"] == image.mm_per_pixel
+    assert {name: tuple(point) for name, point in truth["landmarks"].items()} == image.landmarks
+    assert truth["attributes"] == image.attributes
     pixels = cv2.imread(str(folder / "imagesTs/phantom_0004_0000.png"), cv2.IMREAD_UNCHANGED)
     mask = cv2.imread(str(folder / "labelsTs/phantom_0004.png"), cv2.IMREAD_UNCHANGED)
     levels = np.array(cv2.imread(str(folder / "phantoms/phantom_0004_levels.png"), -1), dtype=np.uint8)
-    np.testing.assert_array_equal(pixels, film.pixels)
-    np.testing.assert_array_equal(mask, film.mask)
+    np.testing.assert_array_equal(pixels, image.pixels)
+    np.testing.assert_array_equal(mask, image.mask)
     for bit, level in enumerate(LEVELS):
-        np.testing.assert_array_equal((levels >> bit) & 1, film.level_masks[level])
+        np.testing.assert_array_equal((levels >> bit) & 1, image.level_masks[level])
     described = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
     assert described["numTraining"] == 3
     assert described["labels"] == {"background": 0, "spinous_process": 1}
-    assert described["spacing_mm"]["phantom_0004"] == [film.mm_per_pixel] * 2
+    assert described["spacing_mm"]["phantom_0004"] == [image.mm_per_pixel] * 2
 
 
 def test_number_of_processes_changes_nothing(tmp_path: Path) -> None:

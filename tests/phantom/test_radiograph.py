@@ -6,16 +6,16 @@ import pytest
 
 from cervseg.core.errors import DatasetError
 from cervseg.phantom.anatomy import LEVELS, draw_anatomy
-from cervseg.phantom.radiograph import PhantomFilm, View, attenuation_map, draw_view, make_phantom
+from cervseg.phantom.radiograph import PhantomImage, View, attenuation_map, draw_view, make_phantom
 
 
 @pytest.fixture(scope="module")
-def films() -> list[PhantomFilm]:
+def images() -> list[PhantomImage]:
     return [make_phantom(seed=11, index=i, long_side_px=320) for i in range(8)]
 
 
 def test_same_seed_and_index_same_bits() -> None:
-    """A film depends on nothing but its numbers."""
+    """An image depends on nothing but its numbers."""
     one, two, other = (make_phantom(seed=4, index=i, long_side_px=240) for i in (2, 2, 3))
     np.testing.assert_array_equal(one.pixels, two.pixels)
     np.testing.assert_array_equal(one.mask, two.mask)
@@ -23,50 +23,50 @@ def test_same_seed_and_index_same_bits() -> None:
     assert not np.array_equal(one.pixels[:200, :150], other.pixels[:200, :150])
 
 
-def test_arrays_are_what_the_docstring_says(films: list[PhantomFilm]) -> None:
-    """uint8 throughout, masks of 0 and 1 in the film's shape, the mask is the union of the levels."""
-    for film in films:
-        assert film.pixels.dtype == film.mask.dtype == np.uint8
-        assert film.pixels.shape == film.mask.shape
-        assert tuple(film.level_masks) == LEVELS
-        assert set(np.unique(film.mask)) == {0, 1}
-        np.testing.assert_array_equal(film.mask, np.maximum.reduce(list(film.level_masks.values())))
+def test_arrays_are_what_the_docstring_says(images: list[PhantomImage]) -> None:
+    """uint8 throughout, masks of 0 and 1 in the image's shape, the mask is the union of the levels."""
+    for image in images:
+        assert image.pixels.dtype == image.mask.dtype == np.uint8
+        assert image.pixels.shape == image.mask.shape
+        assert tuple(image.level_masks) == LEVELS
+        assert set(np.unique(image.mask)) == {0, 1}
+        np.testing.assert_array_equal(image.mask, np.maximum.reduce(list(image.level_masks.values())))
 
 
-def test_landmarks_are_csxa_names_and_tips(films: list[PhantomFilm]) -> None:
+def test_landmarks_are_csxa_names_and_tips(images: list[PhantomImage]) -> None:
     """23 points of the bodies by CSXA's labels and two of each spinous process."""
     expected = {"C2 centroid", "C2 bottom left", "C2 bottom right"}
     expected |= {f"{n} {v} {h}" for n in LEVELS[1:] for v in ("top", "bottom") for h in ("left", "right")}
     assert len(expected) == 23
     expected |= {f"{n} {what}" for n in LEVELS for what in ("spinous tip", "spinolaminar")}
-    for film in films:
-        assert set(film.landmarks) == expected
+    for image in images:
+        assert set(image.landmarks) == expected
         for level in LEVELS[1:]:
             anterior, posterior = (
-                film.landmarks[f"{level} top left"][0],
-                film.landmarks[f"{level} top right"][0],
+                image.landmarks[f"{level} top left"][0],
+                image.landmarks[f"{level} top right"][0],
             )
-            assert (anterior < posterior) == (film.attributes["facing"] == "left")
+            assert (anterior < posterior) == (image.attributes["facing"] == "left")
 
 
-def test_most_of_the_spine_is_on_the_film(films: list[PhantomFilm]) -> None:
-    """Bodies C3..C6 lie inside of every film."""
-    for film in films:
-        height, width = film.pixels.shape
+def test_most_of_the_spine_is_on_the_image(images: list[PhantomImage]) -> None:
+    """Bodies C3..C6 lie inside of every image."""
+    for image in images:
+        height, width = image.pixels.shape
         for level in LEVELS[1:5]:
-            x, y = film.landmarks[f"{level} top left"]
+            x, y = image.landmarks[f"{level} top left"]
             assert 0 < x < width
             assert 0 < y < height
 
 
-def test_tips_and_canal_sides_lie_on_the_masks_border(films: list[PhantomFilm]) -> None:
-    """Within 1.5 px of the border of the level's mask, where they are on the film."""
-    for film in films:
-        for level, mask in film.level_masks.items():
+def test_tips_and_canal_sides_lie_on_the_masks_border(images: list[PhantomImage]) -> None:
+    """Within 1.5 px of the border of the level's mask, where they are on the image."""
+    for image in images:
+        for level, mask in image.level_masks.items():
             contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
             border = np.concatenate(contours)[:, 0].astype(float)
             for name in (f"{level} spinous tip", f"{level} spinolaminar"):
-                point = np.array(film.landmarks[name])
+                point = np.array(image.landmarks[name])
                 if np.all((point > 3) & (point < np.array(mask.shape[::-1]) - 3)):
                     assert np.linalg.norm(border - point, axis=1).min() < 1.5, name
 
@@ -74,10 +74,10 @@ def test_tips_and_canal_sides_lie_on_the_masks_border(films: list[PhantomFilm]) 
 def test_mask_area_is_the_outlines_area() -> None:
     """Thresholding coverage at half neither grows nor shrinks a process."""
     anatomy = draw_anatomy(np.random.default_rng(0), posture="neutral", fracture=False)
-    film = make_phantom(seed=2, index=0, long_side_px=900, fracture=False, posture="neutral")
-    tip, base = (np.array(film.landmarks[f"C5 {n}"]) for n in ("spinous tip", "spinolaminar"))
-    length_mm = np.linalg.norm(tip - base) * film.mm_per_pixel
-    area_mm2 = film.level_masks["C5"].sum() * film.mm_per_pixel**2
+    image = make_phantom(seed=2, index=0, long_side_px=900, fracture=False, posture="neutral")
+    tip, base = (np.array(image.landmarks[f"C5 {n}"]) for n in ("spinous tip", "spinolaminar"))
+    length_mm = np.linalg.norm(tip - base) * image.mm_per_pixel
+    area_mm2 = image.level_masks["C5"].sum() * image.mm_per_pixel**2
     x, y = anatomy["C5"].process_outline_local_mm().T
     outline_mm2 = abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
     mean_height_mm = outline_mm2 / anatomy["C5"].process_length_mm
@@ -104,14 +104,14 @@ def test_attenuation_adds_over_solids() -> None:
 
 
 def test_view_keeps_the_place_of_a_point_under_scaling() -> None:
-    """Film and resized copy agree: (x + 0.5) scales, as image resizing has it."""
+    """Image and resized copy agree: (x + 0.5) scales, as image resizing has it."""
     view = View(size_px=(400, 300), mm_per_pixel=0.5, centre=(0.5, 0.5), rotation_deg=10, faces_right=True)
     point = np.array([12.0, -7.0, 1.0])
     np.testing.assert_allclose(view.mm_to_px(scale=2.0) @ point + 0.5, 2.0 * (view.mm_to_px() @ point + 0.5))
 
 
 def test_drawn_sizes_and_scales() -> None:
-    """Films are 480 to 2500 px high, portrait, 0.08 to 0.55 mm a pixel."""
+    """Images are 480 to 2500 px high, portrait, 0.08 to 0.55 mm a pixel."""
     views = [draw_view(np.random.default_rng(i), long_side_px=None, facing=None) for i in range(200)]
     for view in views:
         height, width = view.size_px
@@ -124,32 +124,34 @@ def test_drawn_sizes_and_scales() -> None:
 
 def test_special_cases_can_be_asked_for() -> None:
     """Hardware is bright metal, a fracture is told by its level, overlapping processes by their pair."""
-    film = make_phantom(seed=1, index=0, long_side_px=256, hardware=True, fracture=True, posture="neutral")
+    image = make_phantom(seed=1, index=0, long_side_px=256, hardware=True, fracture=True, posture="neutral")
     plain = make_phantom(seed=1, index=0, long_side_px=256, hardware=False, fracture=False, posture="neutral")
-    assert film.attributes["hardware"] is True
-    assert film.attributes["fracture"] in ("C6", "C7")
+    assert image.attributes["hardware"] is True
+    assert image.attributes["fracture"] in ("C6", "C7")
     assert (plain.attributes["hardware"], plain.attributes["fracture"]) == (False, "")
     close = [
         make_phantom(seed=1, index=i, long_side_px=256, overlap=True, posture="neutral") for i in range(4)
     ]
-    assert any(film.attributes["overlap"] for film in close)
+    assert any(image.attributes["overlap"] for image in close)
 
 
-def test_too_small_a_film_is_refused() -> None:
+def test_too_small_a_image_is_refused() -> None:
     """The error tells the mend."""
     with pytest.raises(DatasetError, match="64 px"):
         make_phantom(seed=0, index=0, long_side_px=10)
 
 
-def test_grey_values_look_like_a_film() -> None:
+def test_grey_values_look_like_a_image() -> None:
     """Air is dark, shoulders are bright, and a process is brighter than the flesh behind its tip."""
-    films = [make_phantom(seed=11, index=i, long_side_px=320, posture="neutral") for i in range(8)]
+    images = [make_phantom(seed=11, index=i, long_side_px=320, posture="neutral") for i in range(8)]
     steps = []
-    for film in films:
-        assert np.percentile(film.pixels, 2) < 60
-        assert np.percentile(film.pixels, 98) > 180
+    for image in images:
+        assert np.percentile(image.pixels, 2) < 60
+        assert np.percentile(image.pixels, 98) > 180
         for level in ("C3", "C4"):
-            base, tip = (np.array(film.landmarks[f"{level} {n}"]) for n in ("spinolaminar", "spinous tip"))
+            base, tip = (np.array(image.landmarks[f"{level} {n}"]) for n in ("spinolaminar", "spinous tip"))
             inside, behind = (np.round(base + share * (tip - base)).astype(int) for share in (0.6, 1.5))
-            steps.append(float(film.pixels[inside[1], inside[0]]) - float(film.pixels[behind[1], behind[0]]))
+            steps.append(
+                float(image.pixels[inside[1], inside[0]]) - float(image.pixels[behind[1], behind[0]])
+            )
     assert np.mean(steps) > 15

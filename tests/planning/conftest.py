@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from cervseg.core.types import Fingerprint, Hardware, Plan
-from cervseg.planning import sizes
+from cervseg.planning import constants
 from cervseg.planning.planner import make_plan
-from tests.planning.invented import DESCRIPTION, films, processor
+from tests.planning.invented import DESCRIPTION, images, processor
 
 
 @pytest.fixture(autouse=True)
 def pinned_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests are about the rules: tuning a budget in ``sizes`` shall not break them."""
-    monkeypatch.setattr(sizes, "PIXELS_A_CORE", dict.fromkeys(sizes.SIZES, 56_000))
-    monkeypatch.setattr(sizes, "FOLD_TIME_S", 1800.0)
+    """The tests are about the rules: tuning a budget in ``constants`` shall not break them."""
+    monkeypatch.setattr(constants, "PIXELS_A_CORE", dict.fromkeys(constants.SIZES, 56_000))
+    monkeypatch.setattr(constants, "FOLD_TIME_S", 1800.0)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def plan() -> Callable[..., Plan]:
     ) -> Plan:
         return make_plan(
             description=DESCRIPTION,
-            fingerprint=fingerprint or films(),
+            fingerprint=fingerprint or images(),
             hardware=hardware or processor(2),
             **options,
         )

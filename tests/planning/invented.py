@@ -11,7 +11,7 @@ def spread(median: float, *, low: float | None = None, high: float | None = None
     return Distribution(minimum=low, median=median, mean=median, maximum=high, standard_deviation=0.0)
 
 
-def films(
+def images(
     *,
     height: float = 1200,
     width: float = 1000,
@@ -20,7 +20,7 @@ def films(
     area: float = 0.02,
     aspects: tuple[float, float] | None = None,
 ) -> Fingerprint:
-    """A fingerprint of films with one label."""
+    """A fingerprint of images with one label."""
     aspect = height / width
     low, high = aspects or (aspect, aspect)
     label = LabelFingerprint(

@@ -11,17 +11,17 @@ from cervseg.core.types import Fingerprint, Hardware, Plan
 from cervseg.losses.recipes import LOSSES
 from cervseg.planning.checks import check_configuration, check_plan
 from cervseg.planning.settings import change, configure
-from tests.planning.invented import films, gpu, processor
+from tests.planning.invented import gpu, images, processor
 
 MakePlan = Callable[..., Plan]
 
 
-def random_films(rng: np.random.Generator) -> Fingerprint:
-    """Films of 64 to 4000 px a side, of all shapes, numbers and thicknesses."""
+def random_images(rng: np.random.Generator) -> Fingerprint:
+    """Images of 64 to 4000 px a side, of all shapes, numbers and thicknesses."""
     height, width = np.exp(rng.uniform(np.log(64), np.log(4000), 2))
     aspect = height / width
     low, high = aspect * rng.uniform(0.4, 1.0), aspect * rng.uniform(1.0, 2.5)
-    return films(
+    return images(
         height=float(height),
         width=float(width),
         num_cases=int(np.exp(rng.uniform(0, np.log(5000)))),
@@ -43,9 +43,9 @@ def random_machine(rng: np.random.Generator) -> Hardware:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_the_planner_never_plans_what_is_refused(plan: MakePlan, seed: int) -> None:
-    """Whatever the films and the machine: the plan passes, and nnU-Net's network ends at 4 to 7 px."""
+    """Whatever the images and the machine: the plan passes, and nnU-Net's network ends at 4 to 7 px."""
     rng = np.random.default_rng(seed)
-    seen, machine = random_films(rng), random_machine(rng)
+    seen, machine = random_images(rng), random_machine(rng)
     for preset in ("default", "paper"):
         made = plan(seen, machine, preset=preset, sam_checkpoint=bool(rng.integers(2)))
         check_plan(made)
@@ -87,7 +87,7 @@ def test_what_cannot_be_carried_out_is_refused(
     plan: MakePlan, family: str, settings: dict[str, str], expected: str
 ) -> None:
     """Each refusal names the field and the mend."""
-    seen = films(height=400, width=336)  # a frame that nnU-Net halves six times
+    seen = images(height=400, width=336)  # a frame that nnU-Net halves six times
     configuration = plan(seen, processor(64)).configurations[family]
     with pytest.raises(PlanError, match=expected):
         configure(configuration, settings)
@@ -102,11 +102,11 @@ def test_every_loss_may_be_planned(plan: MakePlan, name: str) -> None:
 
 def test_a_suggested_frame_is_accepted(plan: MakePlan) -> None:
     """The mend of a refused frame mends it."""
-    configuration = plan(films(height=400, width=336), processor(64)).configurations["2d_nnunet"]
+    configuration = plan(images(height=400, width=336), processor(64)).configurations["2d_nnunet"]
     settings: dict[str, Any] = {"input_size": "384x288"}
     with pytest.raises(PlanError) as caught:
         configure(configuration, settings)
-    assert "num_levels=5" in caught.value.mend
+    assert "num_levels=5" in caught.value.hint
     configure(configuration, {**settings, "num_levels": "5"})
     configure(configuration, {"input_size": "384x320"})
 

@@ -8,12 +8,12 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cervseg.networks.unet import UNet
+from cervseg.planning.constants import COUNTED_DECODER_CHANNELS, ENCODERS, VIT_SIZES
 from cervseg.planning.cost import forward_gflop, pass_seconds
-from cervseg.planning.sizes import COUNTED_DECODER_CHANNELS, ENCODERS, VIT_SIZES
 
 
 def counted_gflop(network: nn.Module, *, channels: int, input_size: tuple[int, int]) -> float:
-    """What torch counts in a forward pass of one film; nothing is computed."""
+    """What torch counts in a forward pass of one image; nothing is computed."""
     network = network.eval().to("meta")
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(torch.empty(1, channels, *input_size, device="meta"))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cervseg.losses.recipes import LOSSES
-from cervseg.planning import sizes
+from cervseg.planning import constants
 from cervseg.planning.families import (
     FAMILIES,
     Family,
@@ -13,7 +13,7 @@ from cervseg.planning.families import (
     whole_halvings_px,
 )
 from cervseg.planning.rules import DEFAULT_RULES
-from tests.planning.invented import films
+from tests.planning.invented import images
 
 
 def halved_by_hand(side: int) -> int:
@@ -27,7 +27,7 @@ def halved_by_hand(side: int) -> int:
 def test_the_tables_name_the_same_families() -> None:
     """Every family has sizes, a pixel budget and a published learning rate."""
     names = {"2d_vit", "2d_cnn", "2d_deeplab", "2d_segformer", "2d_nnunet"}
-    for table in (FAMILIES, sizes.SIZES, sizes.PIXELS_A_CORE, sizes.PAPER_LEARNING_RATES):
+    for table in (FAMILIES, constants.SIZES, constants.PIXELS_A_CORE, constants.PAPER_LEARNING_RATES):
         assert set(table) == names
 
 
@@ -38,7 +38,7 @@ def test_a_family_is_whole(family: Family) -> None:
     assert {family.loss, family.paper_loss} <= set(LOSSES)
     assert set(family.protocol) == set(DEFAULT_RULES) - {"num_workers"}
     for size in family.sizes.values():
-        network = {**size.network, **family.fit((512, 512), films()).value}
+        network = {**size.network, **family.fit((512, 512), images()).value}
         assert "{" not in family.words.format_map(network)
 
 
@@ -59,15 +59,15 @@ def test_depth_is_nnunets(short: int) -> None:
 def test_depth_by_hand(frame: tuple[int, int], levels: int) -> None:
     """512 gives 7 halvings, as in nnU-Net; 288 divides by 32 only; the shorter side decides."""
     assert num_halvings(frame) == levels
-    assert fit_depth(frame, films()).value == {"num_levels": levels}
+    assert fit_depth(frame, images()).value == {"num_levels": levels}
 
 
 def test_the_reason_of_a_depth() -> None:
     """It says how many px are left."""
-    assert fit_depth((384, 320), films()).reason == "halved 6 times, to 5 px on the shorter side"
+    assert fit_depth((384, 320), images()).reason == "halved 6 times, to 5 px on the shorter side"
 
 
 def test_prompts_are_the_labels() -> None:
     """Labels become words, parted by semicolons."""
     expected = "spinous process; spinous process on a radiograph"
-    assert fit_prompts((512, 512), films()).value == {"prompts": expected}
+    assert fit_prompts((512, 512), images()).value == {"prompts": expected}

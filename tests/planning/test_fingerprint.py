@@ -16,10 +16,10 @@ from cervseg.planning.histogram import Histogram
 LABELS = {"process": 1, "body": 2}
 
 
-def store(folder: Path, name: str, film: np.ndarray, mask: np.ndarray | None) -> Case:
-    """Write a film and its mask as PNG."""
+def store(folder: Path, name: str, pixels: np.ndarray, mask: np.ndarray | None) -> Case:
+    """Write an image and its mask as PNG."""
     image = folder / f"{name}_0000.png"
-    cv2.imwrite(str(image), film)
+    cv2.imwrite(str(image), pixels)
     target = folder / f"{name}.png" if mask is not None else None
     if target is not None and mask is not None:
         cv2.imwrite(str(target), mask)
@@ -62,12 +62,12 @@ def test_every_number_against_brute_force(tmp_path: Path) -> None:
     """Sizes, intensities, shares, components and thickness of small PNGs equal a plain recount."""
     rng = np.random.default_rng(3)
     sizes = [(40, 30), (50, 60), (33, 47)]
-    films = [rng.integers(0, 256, size).astype(np.uint8) for size in sizes]
+    images = [rng.integers(0, 256, size).astype(np.uint8) for size in sizes]
     masks = [random_mask(rng, size) for size in sizes]
-    cases = [store(tmp_path, f"case{i}", f, m) for i, (f, m) in enumerate(zip(films, masks, strict=True))]
+    cases = [store(tmp_path, f"case{i}", f, m) for i, (f, m) in enumerate(zip(images, masks, strict=True))]
     found = compute_fingerprint(cases, labels=LABELS, workers=1, progress=False)
 
-    every = np.concatenate([film.ravel() for film in films])
+    every = np.concatenate([image.ravel() for image in images])
     assert (found.num_cases, found.num_channels, found.bit_depth) == (3, 1, 8)
     assert (found.height_px.median, found.width_px.maximum) == (40, 60)
     assert found.aspect.mean == pytest.approx(np.mean([h / w for h, w in sizes]))
@@ -76,19 +76,19 @@ def test_every_number_against_brute_force(tmp_path: Path) -> None:
     for name, value in LABELS.items():
         parts = [brute_components(mask == value) for mask in masks]
         label = found.labels[name]
-        areas = sorted(len(part) for film in parts for part in film)
-        assert label.num_cases == sum(bool(film) for film in parts)
-        assert label.num_components.mean == pytest.approx(np.mean([len(film) for film in parts if film]))
+        areas = sorted(len(part) for image in parts for part in image)
+        assert label.num_cases == sum(bool(image) for image in parts)
+        assert label.num_components.mean == pytest.approx(np.mean([len(image) for image in parts if image]))
         assert label.component_area_px.median == np.median(areas)
         shares = [(mask == value).mean() for mask in masks if (mask == value).any()]
         assert label.area_fraction.mean == pytest.approx(np.mean(shares))
-        thickness = [brute_thickness(part) for film in parts for part in film]
+        thickness = [brute_thickness(part) for image in parts for part in image]
         assert label.thickness_px.mean == pytest.approx(np.mean(thickness), rel=1e-5)
         assert label.thickness_px.maximum == pytest.approx(max(thickness), rel=1e-5)
 
 
 def test_thickness_by_hand() -> None:
-    """A bar 6 px wide is 6 px thick, also at the film's edge; diagonal neighbours are one part."""
+    """A bar 6 px wide is 6 px thick, also at the image's edge; diagonal neighbours are one part."""
     mask = np.zeros((20, 40), np.uint8)
     mask[0:6, 5:35] = 1
     mask[10, 10] = mask[11, 11] = 2
@@ -98,15 +98,15 @@ def test_thickness_by_hand() -> None:
 
 
 def test_mirror_overlap_by_hand(tmp_path: Path) -> None:
-    """On one side 0, on both 1, a third of it mirrored 2/3; films that face both ways together 1."""
-    film, left = np.full((64, 80), 9, np.uint8), np.zeros((64, 80), np.uint8)
+    """On one side 0, on both 1, a third of it mirrored 2/3; images that face both ways together 1."""
+    image, left = np.full((64, 80), 9, np.uint8), np.zeros((64, 80), np.uint8)
     left[16:32, 10:20] = 1
     both = left | left[:, ::-1]
     third = both.copy()
     third[32:40, 10:20] = third[48:56, 10:20] = 1
 
     def overlap(*masks: np.ndarray) -> float:
-        cases = [store(tmp_path, f"m{index}", film, mask) for index, mask in enumerate(masks)]
+        cases = [store(tmp_path, f"m{index}", image, mask) for index, mask in enumerate(masks)]
         found = compute_fingerprint(cases, labels={"process": 1}, workers=1, progress=False)
         return found.labels["process"].mirror_overlap
 
@@ -120,8 +120,8 @@ def test_mirror_overlap_by_hand(tmp_path: Path) -> None:
 def test_processes_and_one_process_agree(tmp_path: Path) -> None:
     """The number of workers does not change a number, and a fingerprint survives JSON."""
     rng = np.random.default_rng(4)
-    films = [rng.integers(0, 4096, (30, 20 + i)).astype(np.uint16) for i in range(6)]
-    cases = [store(tmp_path, f"c{i}", film, random_mask(rng, film.shape)) for i, film in enumerate(films)]
+    images = [rng.integers(0, 4096, (30, 20 + i)).astype(np.uint16) for i in range(6)]
+    cases = [store(tmp_path, f"c{i}", image, random_mask(rng, image.shape)) for i, image in enumerate(images)]
     one = compute_fingerprint(cases, labels=LABELS, workers=1, progress=False)
     two = compute_fingerprint(cases, labels=LABELS, workers=2, progress=False)
     assert one == two
@@ -132,12 +132,12 @@ def test_processes_and_one_process_agree(tmp_path: Path) -> None:
 
 def test_empty_and_missing_masks(tmp_path: Path) -> None:
     """Empty masks are counted, cases without a mask measured; a label that nobody shows is zero."""
-    film, mask = np.full((20, 30), 9, np.uint8), np.zeros((20, 30), np.uint8)
+    image, mask = np.full((20, 30), 9, np.uint8), np.zeros((20, 30), np.uint8)
     mask[5:9, 5:9] = 1
     cases = [
-        store(tmp_path, "drawn", film, mask),
-        store(tmp_path, "empty", film, np.zeros_like(mask)),
-        store(tmp_path, "unlabelled", film, None),
+        store(tmp_path, "drawn", image, mask),
+        store(tmp_path, "empty", image, np.zeros_like(mask)),
+        store(tmp_path, "unlabelled", image, None),
     ]
     found = compute_fingerprint(cases, labels=LABELS, workers=1, progress=False)
     assert (found.num_cases, found.num_empty_masks) == (3, 1)
@@ -149,8 +149,8 @@ def test_empty_and_missing_masks(tmp_path: Path) -> None:
 
 def test_spacing_comes_from_the_description(tmp_path: Path) -> None:
     """The (row) spacing that the description names is used; cases without any are not invented."""
-    film = np.full((20, 30), 9, np.uint8)
-    cases = [store(tmp_path, name, film, None) for name in ("a", "b", "c")]
+    image = np.full((20, 30), 9, np.uint8)
+    cases = [store(tmp_path, name, image, None) for name in ("a", "b", "c")]
     known = {"a": (0.1, 0.2), "b": (0.3, 0.2)}
     found = compute_fingerprint(cases, labels={}, workers=1, spacing_mm=known, progress=False)
     assert found.num_with_spacing == 2
@@ -161,11 +161,11 @@ def test_spacing_comes_from_the_description(tmp_path: Path) -> None:
 
 def test_every_bad_case_is_named(tmp_path: Path) -> None:
     """A broken file and a mask of another size are both named in one error; good cases are not."""
-    film = np.full((20, 30), 9, np.uint8)
+    image = np.full((20, 30), 9, np.uint8)
     cases = [
-        store(tmp_path, "good", film, np.zeros_like(film)),
-        store(tmp_path, "torn", film, None),
-        store(tmp_path, "misfit", film, np.zeros((20, 31), np.uint8)),
+        store(tmp_path, "good", image, np.zeros_like(image)),
+        store(tmp_path, "torn", image, None),
+        store(tmp_path, "misfit", image, np.zeros((20, 31), np.uint8)),
     ]
     cases[1].images[0].write_bytes(cases[1].images[0].read_bytes()[:40])
     with pytest.raises(DatasetError) as caught:
@@ -185,16 +185,16 @@ def test_no_cases_are_an_error() -> None:
 
 
 def test_measuring_is_fast() -> None:
-    """A film of 1200 x 1000 with six processes takes far less than 33 ms beside its decoding."""
+    """An image of 1200 x 1000 with six processes takes far less than 33 ms beside its decoding."""
     rng = np.random.default_rng(0)
-    film = rng.integers(0, 256, (1, 1200, 1000)).astype(np.uint8)
+    image = rng.integers(0, 256, (1, 1200, 1000)).astype(np.uint8)
     mask = np.zeros((1200, 1000), np.uint8)
     for i in range(6):
         cv2.ellipse(mask, (600, 200 + 150 * i), (90, 30), 20, 0, 360, 1, -1)
     times = []
     for _ in range(5):
         start = time.perf_counter()
-        Histogram.of(film)
+        Histogram.of(image)
         measure_labels(mask, labels={"process": 1})
         times.append(time.perf_counter() - start)
     assert min(times) < 0.033

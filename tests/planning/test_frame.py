@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from cervseg.core.types import Plan
-from tests.planning.invented import films
+from tests.planning.invented import images
 
 MakePlan = Callable[..., Plan]
 
@@ -14,26 +14,26 @@ MakePlan = Callable[..., Plan]
     ("height", "width", "expected"),
     [(1600, 1200, (384, 288)), (1200, 1600, (288, 384)), (1000, 1000, (320, 320)), (200, 150, (192, 128))],
 )
-def test_frame_is_shaped_like_the_films(
+def test_frame_is_shaped_like_the_images(
     plan: MakePlan, height: int, width: int, expected: tuple[int, int]
 ) -> None:
-    """Portrait, landscape and square films get such frames; small films are never enlarged."""
-    assert plan(films(height=height, width=width)).configurations["2d_cnn"].input_size == expected
+    """Portrait, landscape and square images get such frames; small images are never enlarged."""
+    assert plan(images(height=height, width=width)).configurations["2d_cnn"].input_size == expected
 
 
 def test_frame_is_square_where_aspects_vary(plan: MakePlan) -> None:
-    """Portrait and landscape films together get a square frame."""
-    made = plan(films(height=1600, width=1200, aspects=(0.6, 1.5)))
+    """Portrait and landscape images together get a square frame."""
+    made = plan(images(height=1600, width=1200, aspects=(0.6, 1.5)))
     assert made.configurations["2d_cnn"].input_size == (320, 320)
     reason = made.decisions["2d_cnn.input_size"].reason
-    assert "square, as the films' height/width goes from 0.60 to 1.50" in reason
+    assert "square, as the images' height/width goes from 0.60 to 1.50" in reason
 
 
 def test_frame_grows_for_thin_structures(plan: MakePlan) -> None:
     """Thin structures enlarge the frame, within bounds; what stays too thin is said."""
-    reason = plan(films(thickness=9)).decisions["2d_cnn.input_size"].reason
+    reason = plan(images(thickness=9)).decisions["2d_cnn.input_size"].reason
     assert "enlarged from 384 x 320" in reason
     assert "wanted" not in reason
-    thinnest = plan(films(thickness=2))
+    thinnest = plan(images(thickness=2))
     assert max(thinnest.configurations["2d_cnn"].input_size) <= 512
     assert "less than the 3.5 wanted" in thinnest.decisions["2d_cnn.input_size"].reason

@@ -6,14 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cervseg.planning.hardware import (
-    Accelerator,
-    SystemFiles,
-    detect_hardware,
-    memory_bytes,
-    num_cores,
-    torch_accelerator,
-)
+from cervseg.core.machine import SystemFiles, memory_bytes, num_cores
+from cervseg.planning.hardware import Accelerator, detect_hardware, torch_accelerator
 
 GIB = 1 << 30
 

@@ -9,11 +9,11 @@ import pytest
 
 from cervseg.core.errors import PlanError
 from cervseg.core.types import Hardware, Plan
-from cervseg.planning import sizes
+from cervseg.planning import constants
+from cervseg.planning.constants import UNET_SIZES, VIT_SIZES
 from cervseg.planning.families import FAMILIES
 from cervseg.planning.rules import DEFAULT_RULES
-from cervseg.planning.sizes import UNET_SIZES, VIT_SIZES
-from tests.planning.invented import films, gpu, processor
+from tests.planning.invented import gpu, images, processor
 
 MakePlan = Callable[..., Plan]
 MACHINES = [
@@ -56,8 +56,8 @@ def test_default_decisions_name_what_differs_from_the_paper(plan: MakePlan, hard
 
 
 def test_two_cores(plan: MakePlan) -> None:
-    """2 cores get a small ViT and U-Net, a frame like the films, bfloat16 and one loader."""
-    made = plan(films(height=1600, width=1200))
+    """2 cores get a small ViT and U-Net, a frame like the images, bfloat16 and one loader."""
+    made = plan(images(height=1600, width=1200))
     vit, cnn = made.configurations["2d_vit"], made.configurations["2d_cnn"]
     assert vit.network == VIT_SIZES["small"].network
     assert cnn.network == UNET_SIZES["small"].network
@@ -88,7 +88,7 @@ def test_large_gpu(plan: MakePlan, memory_gib: float, batch_size: int) -> None:
 
 
 def test_gpu_cnn(plan: MakePlan) -> None:
-    """The U-Net on a GPU is the published one, in a frame of 512 x 512 px shaped like the films."""
+    """The U-Net on a GPU is the published one, in a frame of 512 x 512 px shaped like the images."""
     cnn = plan(hardware=gpu(80)).configurations["2d_cnn"]
     assert cnn.network == UNET_SIZES["published"].network
     assert (cnn.network["features"], cnn.network["num_levels"]) == (64, 4)
@@ -116,29 +116,29 @@ def test_precision_follows_the_gpu(plan: MakePlan) -> None:
 
 
 @pytest.mark.parametrize(("num_cases", "epochs"), [(10, 1000), (40, 500), (200, 100), (400, 50), (5000, 50)])
-def test_epochs_keep_the_number_of_film_passes(plan: MakePlan, num_cases: int, epochs: int) -> None:
-    """About the paper's 20,000 film passes, between 50 and 1000 epochs, where time is no limit."""
-    made = plan(films(num_cases=num_cases), gpu(80))
+def test_epochs_keep_the_number_of_image_passes(plan: MakePlan, num_cases: int, epochs: int) -> None:
+    """About the paper's 20,000 image passes, between 50 and 1000 epochs, where time is no limit."""
+    made = plan(images(num_cases=num_cases), gpu(80))
     assert made.configurations["2d_vit"].hyperparameters.epochs == epochs
 
 
 def test_time_bounds_the_epochs_on_a_processor(plan: MakePlan, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fold takes no longer than planned, but for a few epochs that there always are; a GPU is not bound."""
-    monkeypatch.setattr(sizes, "FOLD_TIME_S", 1.0)
+    monkeypatch.setattr(constants, "FOLD_TIME_S", 1.0)
     made = plan()
-    assert made.configurations["2d_cnn"].hyperparameters.epochs == sizes.FEWEST_EPOCHS
+    assert made.configurations["2d_cnn"].hyperparameters.epochs == constants.FEWEST_EPOCHS
     assert "50 epochs would take about" in made.decisions["2d_cnn.epochs"].reason
     assert plan(hardware=gpu(80)).configurations["2d_cnn"].hyperparameters.epochs == 50
 
 
 def test_small_datasets_get_small_batches(plan: MakePlan) -> None:
-    """A fold of 16 films is not stepped through in two steps."""
-    made = plan(films(num_cases=20), gpu(80))
+    """A fold of 16 images is not stepped through in two steps."""
+    made = plan(images(num_cases=20), gpu(80))
     assert made.configurations["2d_vit"].hyperparameters.batch_size == 2
 
 
 def test_augmentation(plan: MakePlan) -> None:
-    """A small transformer from random weights sees lighter changes; films with a front are not flipped."""
+    """A small transformer from random weights sees lighter changes; images with a front are not flipped."""
     small, large = plan().configurations, plan(hardware=gpu(80)).configurations
     assert (small["2d_vit"].augmentation.rotation_deg, small["2d_cnn"].augmentation.rotation_deg) == (8, 15)
     assert large["2d_vit"].augmentation.rotation_deg == 15
@@ -150,11 +150,11 @@ def test_augmentation(plan: MakePlan) -> None:
 @pytest.mark.parametrize(
     ("overlap", "num_cases", "flips"), [(0.74, 400, 0.0), (0.76, 400, 0.5), (0.95, 19, 0.0)]
 )
-def test_films_that_could_be_their_mirror_image_are_flipped(
+def test_images_that_could_be_their_mirror_image_are_flipped(
     plan: MakePlan, overlap: float, num_cases: int, flips: float
 ) -> None:
-    """Enough of the label lies where its mirror image lies, in enough films; the reason says how much."""
-    found = films(num_cases=num_cases)
+    """Enough of the label lies where its mirror image lies, in enough images; the reason says how much."""
+    found = images(num_cases=num_cases)
     label = dataclasses.replace(found.labels["spinous_process"], mirror_overlap=overlap)
     made = plan(dataclasses.replace(found, labels={"spinous_process": label}))
     ranges = made.configurations["2d_cnn"].augmentation
@@ -185,8 +185,8 @@ def test_paper_preset(plan: MakePlan) -> None:
 
 
 def test_a_dataset_without_masks_or_labels_can_be_planned(plan: MakePlan) -> None:
-    """Labels that no film shows do not stop the planner."""
-    assert plan(films(num_cases=1, thickness=0)).configurations["2d_cnn"].hyperparameters.batch_size == 1
+    """Labels that no image shows do not stop the planner."""
+    assert plan(images(num_cases=1, thickness=0)).configurations["2d_cnn"].hyperparameters.batch_size == 1
 
 
 def test_overrides_for_one_and_for_both(plan: MakePlan) -> None:

@@ -8,7 +8,7 @@ import pytest
 from cervseg.core.types import Plan
 from cervseg.planning.settings import configure
 from cervseg.planning.table import plan_table
-from tests.planning.invented import films, gpu, processor
+from tests.planning.invented import gpu, images, processor
 
 MakePlan = Callable[..., Plan]
 
@@ -29,7 +29,7 @@ def test_table_is_narrow_and_complete(plan: MakePlan, preset: str) -> None:
 
 def test_the_other_families_get_a_line_each(plan: MakePlan) -> None:
     """CervSpineNet and the U-Net in full; of the others network, frame, batch and epochs."""
-    table = plan_table(plan(films(height=1600, width=1200), gpu(80)))
+    table = plan_table(plan(images(height=1600, width=1200), gpu(80)))
     lines = [line.split("  ") for line in table.splitlines()]
     brief = {line[0]: [text.strip() for text in line[1:] if text.strip()] for line in lines if line[0]}
     assert brief["2d_deeplab"] == ["DeepLabV3+ on resnet50", "608 x 448", "batch 8", "50 epochs"]

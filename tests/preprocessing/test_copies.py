@@ -4,11 +4,11 @@ import pytest
 
 from cervseg.core.geometry import about_centre, transform_points
 from cervseg.preprocessing.copies import ROTATIONS_DEG, TRANSLATIONS_PX, turned_copy
-from tests.shapes import blob_film
+from tests.shapes import blob_image
 
 
 def test_a_copy_is_one_of_the_published_turns() -> None:
-    """The middle of a small disc lands where one of the 16 affines takes it; mask and film move alike."""
+    """The middle of a small disc lands where one of the 16 affines takes it; mask and image move alike."""
     pixels, mask = np.zeros((1, 200, 160), np.uint8), np.zeros((200, 160), np.uint8)
     cv2.circle(mask, (95, 70), 9, 1, -1)
     pixels[0] = mask * np.uint8(200)
@@ -26,13 +26,13 @@ def test_a_copy_is_one_of_the_published_turns() -> None:
     ]
     assert min(np.hypot(*(place - found)) for place in places) < 0.3
     assert set(np.unique(copied)) == {0, 1}
-    in_film = np.argwhere(copy[0] > 100)[:, ::-1].mean(axis=0)
-    np.testing.assert_allclose(in_film, found, atol=0.2)
+    in_image = np.argwhere(copy[0] > 100)[:, ::-1].mean(axis=0)
+    np.testing.assert_allclose(in_image, found, atol=0.2)
 
 
 def test_a_copy_depends_on_the_case_alone() -> None:
     """The same case gives the same copy; over many cases every rotation is drawn."""
-    pixels = blob_film((80, 60))[0][None]
+    pixels = blob_image((80, 60))[0][None]
     np.testing.assert_array_equal(
         turned_copy(pixels, None, case="a")[0], turned_copy(pixels, None, case="a")[0]
     )

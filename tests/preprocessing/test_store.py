@@ -8,13 +8,13 @@ from cervseg.core.errors import DatasetError
 from cervseg.core.types import Case
 from cervseg.preprocessing.cache import fill_cache, shrink_mask
 from cervseg.preprocessing.store import CaseStore
-from tests.shapes import blob_film
+from tests.shapes import blob_image
 
 
 def write_cases(folder: Path, num: int = 3) -> list[Case]:
     cases = []
     for index in range(num):
-        pixels, mask = blob_film((80, 60), seed=index)
+        pixels, mask = blob_image((80, 60), seed=index)
         image_file, mask_file = folder / f"c{index}_0000.png", folder / f"c{index}.png"
         cv2.imwrite(str(image_file), pixels)
         cv2.imwrite(str(mask_file), mask)
@@ -36,17 +36,17 @@ def fill(cases: list[Case], store: CaseStore) -> list[bool | None]:
     return [outcome.result for outcome in outcomes]
 
 
-def test_a_second_run_writes_nothing_and_a_changed_film_is_stored_anew(tmp_path: Path) -> None:
+def test_a_second_run_writes_nothing_and_a_changed_image_is_stored_anew(tmp_path: Path) -> None:
     """Only what changed is done again."""
     cases, store = write_cases(tmp_path), CaseStore(folder=tmp_path / "store")
     assert fill(cases, store) == [True, True, True]
     assert fill(cases, store) == [False, False, False]
-    cv2.imwrite(str(cases[1].images[0]), blob_film((90, 60), seed=9)[0])
-    cv2.imwrite(str(cases[1].mask), blob_film((90, 60), seed=9)[1])
+    cv2.imwrite(str(cases[1].images[0]), blob_image((90, 60), seed=9)[0])
+    cv2.imwrite(str(cases[1].mask), blob_image((90, 60), seed=9)[1])
     assert fill(cases, store) == [False, True, False]
 
 
-def test_a_stored_case_is_small_whole_and_knows_its_film(tmp_path: Path) -> None:
+def test_a_stored_case_is_small_whole_and_knows_its_image(tmp_path: Path) -> None:
     """Pixels shrunk to the cache's size, dtype kept, original size and spacing remembered."""
     cases, store = write_cases(tmp_path), CaseStore(folder=tmp_path / "store")
     fill(cases, store)
@@ -59,7 +59,7 @@ def test_a_stored_case_is_small_whole_and_knows_its_film(tmp_path: Path) -> None
 
 
 def test_a_partial_cache_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
-    """One bad film: the others are stored, the cache is not complete and training refuses it."""
+    """One bad image: the others are stored, the cache is not complete and training refuses it."""
     cases, store = write_cases(tmp_path), CaseStore(folder=tmp_path / "store")
     cases[1].images[0].write_text("no image")
     assert fill(cases, store) == [True, None, True]

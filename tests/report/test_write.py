@@ -35,10 +35,10 @@ def model(root: Path) -> Path:
 
 
 def test_a_fold(root: Path) -> None:
-    """Dataset, plan, curves, scores, films, cases and the checklist; no path of this machine."""
+    """Dataset, plan, curves, scores, images, cases and the checklist; no path of this machine."""
     assert report.main([str(model(root) / "fold_0")]) == 0
     text = (model(root) / "fold_0" / "report.html").read_text()
-    for heading in ("Dataset", "Plan, with reasons", "Training", "Scores", "Case by case", "Films", "CLAIM"):
+    for heading in ("Dataset", "Plan, with reasons", "Training", "Scores", "Case by case", "Images", "CLAIM"):
         assert heading in text
     assert text.count("data:image/jpeg") == 2
     assert "data:image/png" in text
@@ -46,13 +46,13 @@ def test_a_fold(root: Path) -> None:
 
 
 def test_a_model_and_its_masks(root: Path, tmp_path: Path) -> None:
-    """The model's folder, and a prediction run with the films' pictures."""
+    """The model's folder, and a prediction run with the images' pictures."""
     assert report.main([str(model(root)), "-o", str(tmp_path / "model.html")]) == 0
     assert "UNetTrainer on Dataset001_Blobs" in (tmp_path / "model.html").read_text()
-    films = root / "raw_data" / "Dataset001_Blobs" / "imagesTr"
-    assert report.main([str(root / "masks"), "-i", str(films), "-o", str(tmp_path / "masks.html")]) == 0
+    images = root / "raw_data" / "Dataset001_Blobs" / "imagesTr"
+    assert report.main([str(root / "masks"), "-i", str(images), "-o", str(tmp_path / "masks.html")]) == 0
     text = (tmp_path / "masks.html").read_text()
-    assert "seconds a film" in text
+    assert "seconds an image" in text
     assert text.count("data:image/jpeg") == 6
     assert str(root) not in text
 

@@ -1,4 +1,4 @@
-"""A study through its command, on films of a disc: two systems, two variants, two seeds."""
+"""A study through its command, on images of a disc: two systems, two variants, two seeds."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ import pytest
 from cervseg.cli import plan_and_preprocess, study
 from cervseg.crossval import fold as crossval_fold
 from cervseg.dataset.writer import DatasetWriter
-from tests.shapes import blob_film
+from tests.shapes import blob_image
 
 SMALL = ["input_size=64x64", "batch_size=2", "precision=float32", "num_workers=1", "epochs=2"]
 SMALL += ["2d_vit.embed_dim=32", "2d_vit.depth=2", "2d_vit.num_heads=2", "2d_vit.out_chans=16"]
@@ -18,11 +18,11 @@ SMALL += ["2d_vit.decoder_widths=16,16,8,8", "2d_cnn.features=8", "2d_cnn.num_le
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten films to train on and six held out, planned small."""
+    """Ten images to train on and six held out, planned small."""
     folder = tmp_path_factory.mktemp("study")
     writer = DatasetWriter(folder=folder / "raw_data" / "Dataset001_Discs")
     for index in range(16):
-        pixels, mask = blob_film((96, 80), seed=index)
+        pixels, mask = blob_image((96, 80), seed=index)
         writer.add_case(f"c{index:03d}", channels=[pixels], mask=mask, test=index >= 10)
     writer.finish(channel_names=["xray"], labels={"background": 0, "disc": 1})
     assert plan_and_preprocess.main(["-d", "1", "--root", str(folder), "--set", *SMALL]) == 0
@@ -47,9 +47,9 @@ def test_the_whole_study_and_again_without_training(
     folder = root / "results" / "Dataset001_Discs" / "study"
     found = json.loads((folder / "study.json").read_text())
     assert len(found["cells"]) == 8
-    assert (found["films"], found["missing"]) == ("test", {})
+    assert (found["scored_on"], found["missing"]) == ("test", {})
     assert {cell["title"] for cell in found["cells"]} == {"U-Net", "SAM (oracle points)"}
-    assert all(cell["film_s"] > 0 and cell["train_s"] > 0 for cell in found["cells"])
+    assert all(cell["image_s"] > 0 and cell["train_s"] > 0 for cell in found["cells"])
     seeds = root / "results" / "Dataset001_Discs"
     assert (seeds / "UNetTrainer__plans__augmented__seed1" / "fold_0" / "finished.json").is_file()
     for name in ("tables.md", "tables.json", "scores.csv", "scores.json", "comparisons.json", "report.html"):
@@ -99,8 +99,8 @@ def test_a_cell_that_fails_is_named_and_the_others_go_on(
 
 
 def test_folds(root: Path) -> None:
-    """Scored on the folds: every training film once, by the fold that held it out."""
-    assert run_it(root, "--variants", "original", "--films", "folds", trainers=("UNetTrainer",)) == 0
+    """Scored on the folds: every training image once, by the fold that held it out."""
+    assert run_it(root, "--variants", "original", "--score-on", "folds", trainers=("UNetTrainer",)) == 0
     found = json.loads((root / "results" / "Dataset001_Discs" / "study" / "study.json").read_text())
     assert found["cells"][0]["folds"] == ["0", "1", "2", "3", "4"]
     assert len(found["cells"][0]["predictions"]) == 5
@@ -109,7 +109,7 @@ def test_folds(root: Path) -> None:
 
 
 def test_what_a_new_user_does_wrong(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """No plan, no test films, another preset, a wrong trainer: one line and exit code 2."""
+    """No plan, no test images, another preset, a wrong trainer: one line and exit code 2."""
     assert run_it(root, trainers=("UNetTrainr",)) == 2
     assert "UNetTrainer" in capsys.readouterr().err
     assert run_it(root, "--preset", "paper") == 2

@@ -1,4 +1,6 @@
-from cervseg.core.study import MEASURES, Cell, CellResult, Estimate, Study
+from cervseg.core.comparison import Estimate
+from cervseg.core.study import Cell, CellResult, Study
+from cervseg.metrics.table import PAPER_METRICS
 from cervseg.study.tables import make_tables
 
 
@@ -12,7 +14,7 @@ def result(trainer: str, title: str, variant: str = "original") -> CellResult:
         prompts="",
         num_parameters=1 << 20,
         train_s=90.0,
-        film_s=None,
+        image_s=None,
         device="cpu",
         folds=("0",),
     )
@@ -23,13 +25,13 @@ def estimates(mean: float | None, *, std: float | None = None, undefined: int = 
     one = Estimate(
         mean=mean, low=low, high=high, seed_std=std, num_cases=10 - undefined, num_undefined=undefined
     )
-    return dict.fromkeys(MEASURES, one)
+    return dict.fromkeys(PAPER_METRICS, one)
 
 
 def study(*results: CellResult) -> Study:
     return Study(
         dataset="Dataset001_Neck",
-        films="test",
+        scored_on="test",
         images="imagesTs",
         references="labelsTs",
         labels={"process": 1},
@@ -73,7 +75,7 @@ def test_ablations_have_tables_of_their_own() -> None:
 
 
 def test_undefined_is_said() -> None:
-    """A measure without any value is neither zero nor best."""
+    """A metric without any value is neither zero nor best."""
     made = study(result("UNetTrainer", "U-Net"))
     table = make_tables(made, {("UNetTrainer", "original"): estimates(None, undefined=10)})[0]
     assert table.rows[0][1] == "undefined (10 u)"

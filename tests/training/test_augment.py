@@ -54,7 +54,7 @@ def test_nothing_drawn_changes_nothing() -> None:
 
 
 def test_noise_is_white_and_repeats_by_seed() -> None:
-    """Grey film, noise of 0.1: mean and deviation as drawn, nothing correlated, the film untouched."""
+    """Grey image, noise of 0.1: mean and deviation as drawn, nothing correlated, the image untouched."""
     grey = np.full((2, 200, 600), 0.5, dtype=np.float32)
     first, again, other = (
         apply_intensity(grey, AugmentationDraw(matrix=None, noise=0.1, noise_seed=seed)) for seed in (5, 5, 6)
@@ -68,7 +68,7 @@ def test_noise_is_white_and_repeats_by_seed() -> None:
         assert abs(np.corrcoef(one.ravel(), another.ravel())[0, 1]) < 0.015
 
 
-def test_contrast_brightness_and_noise_of_wide_films() -> None:
+def test_contrast_brightness_and_noise_of_wide_images() -> None:
     """Three planes, wider than OpenCV's 512 channels: every step as its formula says."""
     image = np.random.default_rng(2).random((3, 20, 700)).astype(np.float32)
     draw = AugmentationDraw(matrix=None, contrast=0.8, brightness=0.05, gamma=1.3)

@@ -9,7 +9,7 @@ from torch import nn
 from cervseg.core.errors import CheckpointError
 from cervseg.networks.lora import add_lora
 from cervseg.networks.weights import read_checkpoint
-from cervseg.training.checkpoint import resume, save_best, save_latest
+from cervseg.training.checkpoint import restore, save_best, save_latest
 from tests.training.tiny import hyper, model_of, tiny_network
 
 MODEL = model_of(hyper(epochs=5, learning_rate=0.1))
@@ -35,7 +35,7 @@ def test_going_on_restores_weights_optimizer_and_progress(tmp_path: Path) -> Non
     """Everything that the loop needs comes back bit-equal."""
     before = saved(tmp_path / "c.pt")
     network, optimizer = parts(1)
-    progress = resume(tmp_path / "c.pt", MODEL, network=network, optimizer=optimizer)
+    progress = restore(tmp_path / "c.pt", MODEL, network=network, optimizer=optimizer)
     assert torch.equal(network.weight, before.weight)  # type: ignore[arg-type]
     assert progress["batch"] == 1
     assert progress["sums"] == {"dice": 0.2}
@@ -50,7 +50,7 @@ def test_what_may_change(tmp_path: Path, change: dict[str, Any]) -> None:
     """A longer run, other threads and less memory go on."""
     saved(tmp_path / "c.pt")
     network, optimizer = parts(1)
-    resume(tmp_path / "c.pt", changed(**change), network=network, optimizer=optimizer)
+    restore(tmp_path / "c.pt", changed(**change), network=network, optimizer=optimizer)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_what_may_not_change(tmp_path: Path, model: dict[str, Any], difference: 
     network, optimizer = parts(1)
     before = network.weight.clone()  # type: ignore[operator]
     with pytest.raises(CheckpointError, match=difference) as caught:
-        resume(tmp_path / "c.pt", model, network=network, optimizer=optimizer)
+        restore(tmp_path / "c.pt", model, network=network, optimizer=optimizer)
     assert "--restart" in str(caught.value)
     assert torch.equal(network.weight, before)  # type: ignore[arg-type]
 
@@ -85,9 +85,9 @@ def test_what_an_older_checkpoint_does_not_know_stood_at_its_default(tmp_path: P
         del content["configuration"]["hyperparameters"][name]
     torch.save(content, tmp_path / "older.pt")
     network, optimizer = parts(1)
-    resume(tmp_path / "older.pt", MODEL, network=network, optimizer=optimizer)
+    restore(tmp_path / "older.pt", MODEL, network=network, optimizer=optimizer)
     with pytest.raises(CheckpointError, match=r"layer_decay: 1\.0 before, 0\.8 now"):
-        resume(tmp_path / "older.pt", changed(layer_decay=0.8), network=network, optimizer=optimizer)
+        restore(tmp_path / "older.pt", changed(layer_decay=0.8), network=network, optimizer=optimizer)
 
 
 def test_the_best_checkpoint_holds_merged_weights_the_latest_their_updates(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_the_best_checkpoint_holds_merged_weights_the_latest_their_updates(tmp_p
         torch.testing.assert_close(plain(image), network(image), atol=1e-5, rtol=1e-5)
     again = tiny_network(seed=2)
     add_lora(again.encoder, rank=2)
-    resume(tmp_path / "latest.pt", MODEL, network=again, optimizer=optimizer)
+    restore(tmp_path / "latest.pt", MODEL, network=again, optimizer=optimizer)
     for name, value in network.state_dict().items():
         assert torch.equal(again.state_dict()[name], value), name
 
@@ -124,5 +124,5 @@ def test_a_checkpoint_that_holds_code_is_not_run(tmp_path: Path) -> None:
     (tmp_path / "c.pt").write_bytes(pickle.dumps(Evil()))
     network, optimizer = parts(1)
     with pytest.raises(CheckpointError):
-        resume(tmp_path / "c.pt", MODEL, network=network, optimizer=optimizer)
+        restore(tmp_path / "c.pt", MODEL, network=network, optimizer=optimizer)
     assert not (tmp_path / "executed").exists()

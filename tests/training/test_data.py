@@ -8,7 +8,7 @@ import torch
 from cervseg.core.types import Augmentation, Configuration, Hyperparameters
 from cervseg.preprocessing.store import FORMAT, CaseRecord, CaseStore
 from cervseg.training.data import BatchPlan, FrameSource
-from tests.shapes import blob_film
+from tests.shapes import blob_image
 
 CASES = tuple(f"c{index}" for index in range(7))
 
@@ -18,7 +18,7 @@ def batches(tmp_path: Path) -> BatchPlan:
     """Seven discs, batches of three, shuffled and augmented."""
     store = CaseStore(folder=tmp_path)
     for index, case in enumerate(CASES):
-        pixels, mask = blob_film((80, 60), seed=index)
+        pixels, mask = blob_image((80, 60), seed=index)
         record = CaseRecord(
             format=FORMAT,
             id=case,
@@ -102,7 +102,7 @@ def test_share_of_a_step_by_hand(batches: BatchPlan) -> None:
     assert shares[9] == [2 / 7, 2 / 7, 2 / 7, 1 / 7]
 
 
-def test_films_that_never_change(batches: BatchPlan) -> None:
+def test_images_that_never_change(batches: BatchPlan) -> None:
     """Without augmentation, or with a probability of none, every epoch shows the same."""
     assert not batches.is_fixed
     for ranges in (None, Augmentation(probability=0.0, flip_horizontal=1.0)):

@@ -81,7 +81,7 @@ def teacher_of(*networks: nn.Module, weight: float = 0.5) -> Teacher:
 
 
 def shown_to(teacher: Any, folder: Path, *, ranges: Augmentation = STILL) -> BatchPlan:
-    """Four films, 60 x 48 px, as a student in a padded frame and a teacher of that configuration see them."""
+    """Four images, 60 x 48 px, as a student in a padded frame and a teacher of that configuration see them."""
     store = blob_store(folder, num=4)
     student = FrameSource(store, configuration=configuration(normalization="unit"), labels={"disc": 1})
     view = FrameSource(store, configuration=teacher, labels={"disc": 1})
@@ -102,10 +102,10 @@ def test_planes_of_an_equal_frame_come_back_as_they_are() -> None:
 )
 def test_planes_come_back_through_the_geometry(size: tuple[int, int], resize: str) -> None:
     """As OpenCV's affine warp has it, wherever the student's pixels lie in the teacher's frame."""
-    film = (60, 48)
+    image = (60, 48)
     to_teacher = (
-        place(image_size=film, network_size=size, resize=resize).matrix_to_network
-        @ place(image_size=film, network_size=(SIDE, SIDE), resize="pad").matrix_to_image
+        place(image_size=image, network_size=size, resize=resize).matrix_to_network
+        @ place(image_size=image, network_size=(SIDE, SIDE), resize="pad").matrix_to_image
     )
     plane = np.random.default_rng(0).random(size, dtype=np.float32)
     expected = cv2.warpAffine(
@@ -136,7 +136,7 @@ def test_a_much_larger_frame_is_averaged() -> None:
 
 
 @pytest.mark.parametrize("ranges", [STILL, MOVED])
-def test_a_teacher_sees_the_same_films_in_its_own_frame(tmp_path: Path, ranges: Augmentation) -> None:
+def test_a_teacher_sees_the_same_images_in_its_own_frame(tmp_path: Path, ranges: Augmentation) -> None:
     """Its view, brought back, is the student's image, however that was turned, scaled and moved."""
     batches, store = shown_to(WIDE, tmp_path, ranges=ranges), CaseStore(folder=tmp_path)
     for case in batches.cases:  # without noise, which the two frames average differently
@@ -156,7 +156,7 @@ def test_a_teacher_sees_the_same_films_in_its_own_frame(tmp_path: Path, ranges: 
 
 
 def test_a_teacher_sees_intensities_as_they_are(tmp_path: Path) -> None:
-    """What makes films harder for the student does not blur what it is taught."""
+    """What makes images harder for the student does not blur what it is taught."""
     harder = replace(STILL, probability=1.0, rotation_deg=0.0, scale=(1.0, 1.0), translation=0.0)
     plain, hard = (
         {
@@ -190,7 +190,7 @@ def test_the_loss_by_hand(tmp_path: Path, weight: float) -> None:
 
 
 def test_what_a_teacher_does_not_see_teaches_nothing(tmp_path: Path) -> None:
-    """A stretched frame ends with the film: a padded student's margins have no soft target."""
+    """A stretched frame ends with the image: a padded student's margins have no soft target."""
     batch = next(iter(shown_to(WIDE, tmp_path).epoch(0)))
     logits = torch.zeros(2, 1, SIDE, SIDE, requires_grad=True)
     teacher = teacher_of(Constant(3.0))
@@ -257,7 +257,7 @@ def test_a_missing_fold_is_not_replaced_by_another(tmp_path: Path) -> None:
 
 
 def test_folds_that_have_changed_are_found_out(tmp_path: Path) -> None:
-    """A teacher that was validated on other films may have learnt the student's."""
+    """A teacher that was validated on other images may have learnt the student's."""
     model = model_folder(tmp_path, "0")
     (model / "fold_0" / "validation").mkdir()
     (model / "fold_0" / "validation" / "c0.png").touch()
@@ -267,7 +267,7 @@ def test_folds_that_have_changed_are_found_out(tmp_path: Path) -> None:
 
 
 def test_every_fold_of_another_dataset_teaches(tmp_path: Path) -> None:
-    """It has seen other films."""
+    """It has seen other images."""
     other = to_json(replace(DATASET, name="Dataset002_Others"))
     model = model_folder(tmp_path, "0", "1", "all", dataset=other)
     assert len(from_folder(model, fold="4").networks) == 2

@@ -9,7 +9,7 @@ from cervseg.core.types import Augmentation
 from cervseg.networks.cervspine import CervSpineNet
 from cervseg.training.data import Batch, BatchPlan
 from cervseg.training.features import keep_features, num_bytes, what_is_kept
-from cervseg.training.trainable import choose_trained
+from cervseg.training.freezing import choose_trained
 from cervseg.training.trainer import Trainer
 from tests.training.tiny import CPU, InterruptedTrainer, blob_batches, hyper, run, tiny_network
 
@@ -43,7 +43,7 @@ def keep(
 
 
 def test_training_on_kept_features_is_the_same(tmp_path: Path) -> None:
-    """The same weights in the end, up to rounding, and the encoder has seen each film once."""
+    """The same weights in the end, up to rounding, and the encoder has seen each image once."""
     batches = blob_batches(tmp_path / "cache", num=5)
     plain = frozen()
     run(plain, batches, tmp_path / "plain", hyperparameters=FROZEN)
@@ -51,7 +51,7 @@ def test_training_on_kept_features_is_the_same(tmp_path: Path) -> None:
     quick, seen = frozen(), []
     quick.encoder.register_forward_hook(lambda _module, inputs, _output: seen.append(len(inputs[0])))
     held_out, said = replace(batches, ranges=None), list[str]()
-    options = {"validation": held_out, "feature_bytes": 2**20, "say": said.append}
+    options = {"validation": held_out, "feature_bytes": 2**20, "log": said.append}
     run(quick, batches, tmp_path / "quick", hyperparameters=FROZEN, **options)
     assert sum(seen) == 5 + 5
     assert said == [what_is_kept(*keep(quick, batches, held_out))]
@@ -90,7 +90,7 @@ def test_forward_is_encode_then_decode() -> None:
 
 
 def test_what_is_kept_and_what_it_takes(tmp_path: Path) -> None:
-    """8 channels on a grid of 4 x 4 in float32, for each film."""
+    """8 channels on a grid of 4 x 4 in float32, for each image."""
     batches = blob_batches(tmp_path, num=5)
     kept, validation = keep(frozen(), batches, memory_bytes=5 * 512)
     assert validation is None
@@ -99,7 +99,7 @@ def test_what_is_kept_and_what_it_takes(tmp_path: Path) -> None:
         f"c{index}": (8, 4, 4) for index in range(5)
     }
     assert num_bytes(kept.features) == 5 * 8 * 4 * 4 * 4
-    assert "5 films kept" in what_is_kept(kept, None)
+    assert "5 images kept" in what_is_kept(kept, None)
     batch = next(iter(kept.epoch(0)))
     assert batch.feature_BCHW is not None
     for case, feature in zip(batch.cases, batch.feature_BCHW, strict=True):
@@ -118,8 +118,8 @@ def test_bfloat16_features_stay_as_the_encoder_made_them(tmp_path: Path) -> None
     assert torch.equal(batch.feature_BCHW, expected)
 
 
-def test_augmented_films_are_not_kept_but_those_of_validation_are(tmp_path: Path) -> None:
-    """A film that changes has no lasting features, and the user is told."""
+def test_augmented_images_are_not_kept_but_those_of_validation_are(tmp_path: Path) -> None:
+    """An image that changes has no lasting features, and the user is told."""
     batches = blob_batches(tmp_path, num=3, ranges=Augmentation())
     kept, validation = keep(frozen(), batches, replace(batches, ranges=None))
     assert kept.features is None
@@ -130,7 +130,7 @@ def test_augmented_films_are_not_kept_but_those_of_validation_are(tmp_path: Path
 
 @pytest.mark.parametrize("memory_bytes", [0, 5 * 512 - 1])
 def test_what_does_not_fit_is_not_kept(tmp_path: Path, memory_bytes: int) -> None:
-    """Either all films of a plan or none."""
+    """Either all images of a plan or none."""
     kept, _ = keep(frozen(), blob_batches(tmp_path, num=5), memory_bytes=memory_bytes)
     assert kept.features is None
     assert "every epoch makes them anew" in what_is_kept(kept, None)

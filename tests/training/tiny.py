@@ -1,4 +1,4 @@
-"""A network, films and runs that are small enough to train in a test."""
+"""A network, images and runs that are small enough to train in a test."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from cervseg.core.paths import FoldFolder
 from cervseg.core.jsonio import to_json
 from cervseg.core.types import Augmentation, Configuration, Hyperparameters
 from cervseg.losses.compound import build_loss
@@ -21,9 +22,9 @@ from cervseg.preprocessing.store import FORMAT as STORE_FORMAT
 from cervseg.preprocessing.store import CaseRecord, CaseStore
 from cervseg.training.data import Batch, BatchPlan, FrameSource
 from cervseg.training.engine import FitResult, fit
-from cervseg.training.trainable import parameter_groups
+from cervseg.training.freezing import parameter_groups
 from cervseg.training.trainer import StepResult, Trainer
-from tests.shapes import blob_film
+from tests.shapes import blob_image
 
 SIDE = 32
 SIZES: dict[str, Any] = {
@@ -70,10 +71,10 @@ def configuration(
 
 
 def blob_store(folder: Path, *, num: int, size: tuple[int, int] = (60, 48)) -> CaseStore:
-    """A complete cache of films of one disc each, named c0, c1, ..."""
+    """A complete cache of images of one disc each, named c0, c1, ..."""
     store = CaseStore(folder=folder)
     for index in range(num):
-        pixels, mask = blob_film(size, seed=index)
+        pixels, mask = blob_image(size, seed=index)
         record = CaseRecord(
             format=STORE_FORMAT,
             id=f"c{index}",
@@ -91,7 +92,7 @@ def blob_store(folder: Path, *, num: int, size: tuple[int, int] = (60, 48)) -> C
 def blob_batches(
     folder: Path, *, num: int, batch_size: int = 2, ranges: Augmentation | None = STILL
 ) -> BatchPlan:
-    """Shuffled batches of such films."""
+    """Shuffled batches of such images."""
     source = FrameSource(blob_store(folder, num=num), configuration=configuration(), labels={"disc": 1})
     cases = [f"c{index}" for index in range(num)]
     return BatchPlan(source=source, cases=cases, batch_size=batch_size, num_workers=1, ranges=ranges)
@@ -128,7 +129,7 @@ def run(
         hyper=hyperparameters,
         training=batches,
         model=model_of(hyperparameters),
-        folder=folder,
+        folder=FoldFolder(folder),
         device=CPU,
         label="test",
         **{"validation": None, **options},

@@ -1,0 +1,274 @@
+"""Masks as files that annotation tools open, for correction by hand: LabelMe's and COCO's JSON."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cervseg.core.errors import CervsegError, DatasetError
+from cervseg.core.jsonio import write_json
+from cervseg.core.workers import map_cases
+from cervseg.exports.outlines import TOLERANCE_PX, Outline, bridged, outlines
+from cervseg.imageio import RASTER_SUFFIXES, list_images, read_image, read_mask, stem_of, write_gray
+
+FORMATS = ("labelme", "coco")
+COCO_FILE = "annotations.json"
+_LABELME_VERSION = "5.5.0"
+_WHITE = 255
+_WINDOW_PERCENTILES = (0.5, 99.5)
+_DIGITS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportReport:
+    """What became of an export; ``left_out`` names masks that could not be read, ``notes`` are remarks."""
+
+    files: tuple[Path, ...]
+    num_images: int
+    num_areas: int
+    left_out: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Image:
+    """One mask, its image where there is one, and the path by which the annotation shall name that."""
+
+    case: str
+    mask: Path
+    image: Path | None
+    image_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Done:
+    """One image's annotation, ready to be written."""
+
+    image: _Image
+    size: tuple[int, int]
+    areas: tuple[tuple[str, Outline], ...]
+    unknown: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Outline:
+    """The work on one mask, as a picklable call."""
+
+    labels: Mapping[str, int]
+    tolerance_px: float
+    copy_to: Path | None
+
+    def __call__(self, image: _Image) -> _Done:
+        mask = read_mask(image.mask)
+        values = {int(value) for value in np.flatnonzero(np.bincount(mask.ravel()))} - {0}
+        known = set(self.labels.values())
+        if values == {_WHITE} and _WHITE not in known and len(known) == 1:
+            mask, values = (mask == _WHITE) * next(iter(known)), known
+        if image.image is not None and self.copy_to is not None:
+            pixels = read_image(image.image).pixels[0]
+            if pixels.shape != mask.shape:
+                raise DatasetError("the image has another size than its mask", where=image.mask)
+            write_gray(self.copy_to / image.image_name, _shown(pixels))
+        areas = [
+            (name, outline)
+            for name, value in self.labels.items()
+            for outline in outlines(mask == value, tolerance_px=self.tolerance_px)
+        ]
+        return _Done(
+            image=image,
+            size=(mask.shape[0], mask.shape[1]),
+            areas=tuple(areas),
+            unknown=tuple(sorted(values - known)),
+        )
+
+
+def export_annotations(
+    masks: Path,
+    output: Path,
+    *,
+    file_format: str,
+    labels: Mapping[str, int],
+    images: Path | None = None,
+    tolerance_px: float = TOLERANCE_PX,
+    copy_images: bool = False,
+    workers: int = 1,
+    progress: bool = True,
+) -> ExportReport:
+    """Write a folder of masks as LabelMe files, one an image, or as one COCO file.
+
+    A hole becomes part of its polygon in LabelMe, by a line that leads there and back; in COCO an area with
+    holes is written in run lengths.
+
+    Args:
+        masks: folder of masks: a dataset's labelsTr, or predictions.
+        output: a folder; it is made. COCO's file is ``annotations.json`` in it.
+        file_format: "labelme" or "coco".
+        labels: foreground names -> values; other values are left out, with a note.
+        images: folder of the images, named like the masks (with or without _0000). Annotations name them
+            relative to ``output``.
+        tolerance_px: how far outlines may stray; see :data:`cervseg.exports.outlines.TOLERANCE_PX`.
+        copy_images: put images beside the annotations, as 8-bit PNG between their 0.5th and 99.5th percentile:
+            annotation tools open neither DICOM nor NIfTI, nor show 16 bits well.
+
+    Raises:
+        DatasetError: a folder is missing, there are no masks, or none can be read; ``output`` is one of them.
+    """
+    if output.resolve() in {masks.resolve(), images.resolve() if images else None}:
+        raise DatasetError(
+            "is where masks or images are read from", where=output, hint="Choose a new folder."
+        )
+    listed, notes = _images(masks, images, output, copy_images=copy_images)
+    output.mkdir(parents=True, exist_ok=True)
+    work = _Outline(labels=labels, tolerance_px=tolerance_px, copy_to=output if copy_images else None)
+    outcomes = map_cases(work, listed, workers=workers, label="outline", progress=progress)
+    done = [outcome.result for outcome in outcomes if outcome.result is not None]
+    left_out = [_reason(outcome.item, outcome.error) for outcome in outcomes if outcome.error is not None]
+    if not done:
+        raise DatasetError("no mask could be read" + "".join(f"\n  {line}" for line in left_out[:20]))
+    if file_format == "coco":
+        files = [output / COCO_FILE]
+        write_json(files[0], _coco(done, list(labels)))
+    else:
+        files = [output / f"{item.image.case}.json" for item in done]
+        for path, item in zip(files, done):
+            write_json(path, _labelme(item))
+    unknown = Counter(value for item in done for value in item.unknown)
+    notes += [
+        f"the value {value} is no label: left out of {num} mask(s)" for value, num in sorted(unknown.items())
+    ]
+    return ExportReport(
+        files=tuple(files),
+        num_images=len(done),
+        num_areas=sum(len(item.areas) for item in done),
+        left_out=tuple(left_out),
+        notes=tuple(notes),
+    )
+
+
+def find_images(masks: Path) -> Path | None:
+    """The folder of images that belongs to a dataset's folder of masks: imagesTr beside labelsTr."""
+    name = masks.resolve().name
+    if name not in ("labelsTr", "labelsTs"):
+        return None
+    folder = masks.resolve().parent / name.replace("labels", "images")
+    return folder if folder.is_dir() else None
+
+
+def _images(
+    masks: Path, images: Path | None, output: Path, *, copy_images: bool
+) -> tuple[list[_Image], list[str]]:
+    for folder in (masks, images):
+        if folder is not None and not folder.is_dir():
+            raise DatasetError("no such folder", where=folder)
+    paths = list_images(masks)
+    if not paths:
+        raise DatasetError("holds no masks", where=masks)
+    known = {stem_of(path): path for path in ([] if images is None else list_images(images))}
+    listed = []
+    for path in paths:
+        case = stem_of(path)
+        image = known.get(case) or known.get(f"{case}_0000")
+        if image is None or copy_images:
+            name = f"{case}.png"
+        else:
+            name = Path(os.path.relpath(image.resolve(), output.resolve())).as_posix()
+        listed.append(_Image(case=case, mask=path, image=image, image_name=name))
+    notes = []
+    if num := sum(listed_image.image is None for listed_image in listed):
+        notes.append(
+            f"{num} image(s) were not found: put them as <case>.png beside the annotations (or say --images)"
+        )
+    strange = [f for f in listed if f.image is not None and f.image.suffix.lower() not in RASTER_SUFFIXES]
+    if strange and not copy_images:
+        notes.append(
+            f"{len(strange)} image(s) are of a kind that annotation tools cannot open; say --copy-images"
+        )
+    return listed, notes
+
+
+def _labelme(item: _Done) -> dict[str, Any]:
+    height, width = item.size
+    shapes = [
+        {
+            "label": label,
+            "points": np.round(bridged(area.outer, area.holes), _DIGITS).tolist(),
+            "group_id": None,
+            "description": "",
+            "shape_type": "polygon",
+            "flags": {},
+            "mask": None,
+        }
+        for label, area in item.areas
+    ]
+    return {
+        "version": _LABELME_VERSION,
+        "flags": {},
+        "shapes": shapes,
+        "imagePath": item.image.image_name,
+        "imageData": None,
+        "imageHeight": height,
+        "imageWidth": width,
+    }
+
+
+def _coco(done: Sequence[_Done], labels: Sequence[str]) -> dict[str, Any]:
+    numbers = {label: number for number, label in enumerate(labels, start=1)}
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number, item in enumerate(done, start=1):
+        height, width = item.size
+        images.append({"id": number, "file_name": item.image.image_name, "height": height, "width": width})
+        for label, area in item.areas:
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": numbers[label],
+                    "segmentation": _segmentation(area, item.size),
+                    "area": area.area_px,
+                    "bbox": list(area.box),
+                    "iscrowd": 0,
+                }
+            )
+    categories = [{"id": number, "name": label, "supercategory": ""} for label, number in numbers.items()]
+    return {
+        "info": {"description": "written by cervseg; research software, not a medical device"},
+        "licenses": [],
+        "images": images,
+        "annotations": annotations,
+        "categories": categories,
+    }
+
+
+def _segmentation(area: Outline, size: tuple[int, int]) -> Any:
+    if not area.holes:
+        return [np.round(area.outer, _DIGITS).ravel().tolist()]
+    whole = np.zeros(size, bool)
+    whole[area.place] = area.inside
+    return {"size": list(size), "counts": run_lengths(whole)}
+
+
+def run_lengths(mask: np.ndarray) -> list[int]:
+    """COCO's plain run lengths of H x W bool: runs of 0 and 1 in turn, down the columns, beginning with 0."""
+    flat = np.concatenate([[False], mask.T.ravel()])
+    changes = np.flatnonzero(flat[1:] != flat[:-1])
+    return [int(run) for run in np.diff(np.concatenate([[0], changes, [mask.size]]))]
+
+
+def _shown(pixels: np.ndarray) -> np.ndarray:
+    """An image as H x W uint8: 8-bit ones as they are, others between two percentiles."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    low, high = np.percentile(pixels, _WINDOW_PERCENTILES)
+    scaled = (pixels.astype(np.float32) - low) * (255 / max(float(high - low), 1e-12))
+    return np.asarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
+
+
+def _reason(image: _Image, error: Exception) -> str:
+    return str(error) if isinstance(error, CervsegError) else f"{image.mask}: {error}"

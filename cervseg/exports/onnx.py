@@ -1,0 +1,173 @@
+"""A model as one ONNX file, checked against the network that it was made from.
+
+The file maps one prepared image (float32, 1 x C x H x W: shrunk, placed in the network frame and normalized
+as its metadata say) to ``probabilities``, the mean over the folds, 1 x L x H x W. A model that segments what
+points mark takes ``points`` too, N x 2 float32 (x, y) in px of the frame, and gives N x H x W: one a point.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from cervseg.core.errors import CervsegError
+from cervseg.core.paths import atomic_path
+from cervseg.networks.weights import network_from_checkpoint, read_checkpoint
+
+METADATA = "cervseg"  # the key under which an ONNX file keeps what prepares an image
+TOLERANCE = 1e-3  # of a probability
+NUM_POINTS = 3  # in the image that an export is checked with
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnnxExport:
+    """What was written: the inputs' shapes by name, and how far its answer is from the network's at most."""
+
+    inputs: dict[str, tuple[int | str, ...]]
+    difference: float
+
+
+def export_onnx(checkpoints: Sequence[Path], target: Path) -> OnnxExport:
+    """Write the networks of one model, averaged, and run the file once beside them.
+
+    Args:
+        checkpoints: ``checkpoint_best.pt`` of one or more folds.
+        target: the file; it appears under its name only once it has been checked.
+
+    Raises:
+        CervsegError: the packages of the extra ``onnx`` are missing, the network cannot be written in ONNX,
+            or ONNX Runtime computes something else from the file. CheckpointError: a checkpoint is broken.
+    """
+    runtime = _runtime()
+    networks, content = [], dict[str, Any]()
+    for path in checkpoints:
+        content = read_checkpoint(path)
+        networks.append(network_from_checkpoint(content))
+    takes_points = any(getattr(network, "takes_points", False) for network in networks)
+    model = (_MeanOfPoints if takes_points else _Mean)(networks)
+    height, width = content["configuration"]["input_size"]
+    channels = len(content["dataset"]["channel_names"])
+    random = torch.Generator().manual_seed(0)
+    inputs = {"image": torch.randn(1, channels, height, width, generator=random)}
+    if takes_points:
+        inputs["points"] = torch.rand(NUM_POINTS, 2, generator=random) * torch.tensor([width, height])
+    with atomic_path(target) as temporary:
+        _write(model, inputs, temporary, metadata=_metadata(content, num_folds=len(networks)))
+        session = runtime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
+        found = session.run(None, {name: value.numpy() for name, value in inputs.items()})[0]
+        with torch.no_grad():
+            difference = float(np.abs(found - model(**inputs).numpy()).max())
+        if not difference <= TOLERANCE:
+            raise CervsegError(
+                f"ONNX Runtime's probabilities differ by {difference:.1g}",
+                where=target,
+                hint="Try other versions of torch and onnxruntime.",
+            )
+    shapes = {entry.name: tuple(entry.shape) for entry in session.get_inputs()}
+    return OnnxExport(inputs=shapes, difference=difference)
+
+
+class _Mean(nn.Module):
+    """The mean probability 1 x L x H x W of some networks."""
+
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        each = [network(image).float().sigmoid() for network in self.networks]
+        return torch.stack(each).mean(0)
+
+
+class _MeanOfPoints(_Mean):
+    """The mean probability N x H x W of some promptable networks: a mask for each point."""
+
+    def forward(self, image: torch.Tensor, points: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        each = []
+        for network in self.networks:
+            feature_NCHW = network.features(image).expand(points.shape[0], -1, -1, -1)  # type: ignore[operator]
+            each.append(network.masks(feature_NCHW, points).float().sigmoid())  # type: ignore[operator]
+        return torch.stack(each).mean(0)
+
+
+def _write(
+    model: nn.Module, inputs: dict[str, torch.Tensor], target: Path, *, metadata: dict[str, str]
+) -> None:
+    dynamic: dict[str, Any] = dict.fromkeys(inputs)
+    if "points" in inputs:
+        dynamic["points"] = {0: torch.export.Dim("num_points", min=1)}
+    try:
+        with _quiet(), torch.no_grad():
+            program = torch.onnx.export(
+                model.eval(),
+                args=(),
+                kwargs=inputs,
+                dynamo=True,
+                dynamic_shapes=dynamic,
+                input_names=list(inputs),
+                output_names=["probabilities"],
+                verbose=False,
+            )
+            assert program is not None
+            program.model.metadata_props.update(metadata)
+            program.save(str(target), external_data=False)
+    except Exception as problem:  # torch's exporter raises whatever its passes stumble over
+        raise CervsegError(
+            f"this network cannot be written in ONNX ({str(problem).strip().splitlines()[0]})",
+            hint="It has to compute with tensors alone, without choices that depend on their values.",
+        ) from problem
+
+
+def _metadata(content: dict[str, Any], *, num_folds: int) -> dict[str, str]:
+    """What a reader of the file has to know, as JSON."""
+    configuration = content["configuration"]
+    about = {
+        "trainer": content["trainer"],
+        "network": content["network"]["name"],
+        "labels": content["dataset"]["labels"],
+        "channel_names": content["dataset"]["channel_names"],
+        "input_size": configuration["input_size"],
+        "resize": configuration["resize"],
+        "normalization": configuration["normalization"],
+        "variant": content["variant"],
+        "num_folds": num_folds,
+        "threshold": 0.5,
+        "notice": "Research software, not a medical device.",
+    }
+    return {METADATA: json.dumps(about)}
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Torch's exporter tells its own developers a good deal."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _runtime() -> Any:
+    try:
+        import onnxruntime
+        import onnxscript  # noqa: F401
+    except ImportError as problem:
+        raise CervsegError(
+            f"ONNX needs {problem.name}, which is not installed", hint="pip install 'cervseg[onnx]'"
+        ) from problem
+    return onnxruntime

@@ -1,0 +1,49 @@
+"""From masks to scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from cervseg.core.machine import num_cores
+from cervseg.evaluation.evaluate import Evaluation, evaluate_folders
+from cervseg.evaluation.summary import write_summary
+from cervseg.inference.prompts import prompts_of
+
+
+def evaluate(
+    predictions: str | Path,
+    references: str | Path,
+    *,
+    output: str | Path | None = None,
+    labels: Mapping[str, int] | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Evaluation:
+    """Score a folder of masks against reference masks.
+
+    Args:
+        predictions: folder of predicted masks.
+        references: folder of reference masks, named alike.
+        output: summary.json to write; by default nothing is written.
+        labels: foreground names -> values; by default those of a dataset.json, else the values found.
+        workers: processes; by default one per core.
+        progress: show a progress bar.
+
+    Raises:
+        DatasetError: a folder is missing, or there is nothing to compare.
+    """
+    predictions, references = Path(predictions), Path(references)
+    evaluation = evaluate_folders(
+        predictions=predictions,
+        references=references,
+        labels=labels,
+        workers=workers if workers is not None else num_cores(),
+        probabilities=predictions,
+        spacing_mm=None,
+        prompts=prompts_of(predictions, references=references),
+        progress=progress,
+    )
+    if output is not None:
+        write_summary(Path(output), evaluation.summary)
+    return evaluation

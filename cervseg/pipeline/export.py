@@ -1,0 +1,43 @@
+"""From a model to one file that needs no cervseg."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cervseg.core.log import Log, quiet
+from cervseg.core.paths import Workspace
+from cervseg.exports.onnx import OnnxExport, export_onnx
+from cervseg.inference.find_model import find_model
+from cervseg.inference.predictor import checkpoint_files
+
+
+def export(
+    output: str | Path,
+    *,
+    model: str | Path | None = None,
+    workspace: Workspace | None = None,
+    folds: Sequence[str | int] | None = None,
+    log: Log = quiet,
+) -> OnnxExport:
+    """Write the networks of a model, averaged, as one ONNX file, and check it against them.
+
+    Args:
+        output: the file to write.
+        model: a model folder; by default the one that the workspace trained last.
+        workspace: by default ``$CERVSEG_ROOT``, else the current folder.
+        folds: folds to average; by default all that are trained.
+        log: called with each message.
+
+    Raises:
+        CheckpointError: the model has no such fold.
+        CervsegError: the network cannot be written as ONNX.
+    """
+    folder = find_model(workspace or Workspace.find(), model=None if model is None else Path(model))
+    files = checkpoint_files(folder, folds=folds)
+    written = export_onnx(files, Path(output))
+    for name, shape in written.inputs.items():
+        log(f"input {name}: {' x '.join(map(str, shape))}")
+    log(f"{len(files)} network(s); ONNX Runtime agrees with them within {written.difference:.0e}")
+    log(f"written: {output}")
+    return written

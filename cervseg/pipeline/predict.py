@@ -1,0 +1,133 @@
+"""From images to masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cervseg.core.log import Log, quiet
+from cervseg.core.paths import ModelFolder, PredictionFolder, Workspace
+from cervseg.core.types import Prediction
+from cervseg.figures.overlays import write_overlay
+from cervseg.inference.find_model import find_model
+from cervseg.inference.inputs import list_jobs
+from cervseg.inference.predictor import Predictor, checkpoint_files
+from cervseg.inference.prompts import read_prompts
+from cervseg.inference.run_record import RunRecord
+from cervseg.inference.stream import StreamOptions, StreamReport, predict_stream
+
+
+def predict(
+    images: str | Path,
+    output: str | Path,
+    *,
+    model: str | Path | None = None,
+    workspace: Workspace | None = None,
+    folds: Sequence[str | int] | None = None,
+    device: str | None = None,
+    precision: str | None = None,
+    tta: bool = False,
+    save_probabilities: bool = False,
+    overlay: bool = False,
+    points: str | Path | None = None,
+    prompts_from: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    log: Log = quiet,
+) -> StreamReport:
+    """Segment an image or a folder of images into a folder of masks.
+
+    An interrupted run is resumed when it is repeated: masks that exist are whole.
+
+    Args:
+        images: a folder of images, or one image.
+        output: folder for the masks: label values, with the images' sizes and names.
+        model: a model folder; by default the one that the workspace trained last.
+        workspace: by default ``$CERVSEG_ROOT``, else the current folder.
+        folds: folds to average; by default all that are trained.
+        device: "cpu", "cuda", "cuda:1", "mps"; by default the best there is.
+        precision: "float32", "bfloat16", "float16"; by default the fastest that the device has.
+        tta: average several slightly changed views (slower).
+        save_probabilities: write ``<image>.npz`` beside each mask: L x H x W float16 in [0, 1].
+        overlay: draw each mask over its image, into ``overlays/``.
+        points: a file with points, for a model that segments what points mark (SAM).
+        prompts_from: a folder of masks whose components give the points.
+        resume: keep every mask that exists, whatever made it.
+        progress: show a progress bar.
+        log: called with each message.
+
+    Returns:
+        The masks that were written, and the images that failed with the reason.
+
+    Raises:
+        ImageError: there is no image.
+        CheckpointError: the model cannot be loaded.
+        CervsegError: the model needs points and there are none, or they cannot be read.
+    """
+    images, output = Path(images), Path(output)
+    folder = find_model(workspace or Workspace.find(), model=None if model is None else Path(model))
+    files = checkpoint_files(folder, folds=folds)
+    predictor = Predictor.from_files(files, device=device, precision=precision)
+    jobs = list_jobs(images, output, num_channels=len(predictor.dataset.channel_names))
+    prompts = read_prompts(
+        points=None if points is None else Path(points),
+        masks=None if prompts_from is None else Path(prompts_from),
+        labels=predictor.dataset.foreground,
+        wanted=predictor.takes_points,
+        output=output,
+    )
+    record = RunRecord.make(
+        files,
+        tta=tta,
+        precision=predictor.precision,
+        device=str(predictor.device),
+        save_probabilities=save_probabilities,
+        prompts=prompts,
+    )
+    finished = {job.mask for job in jobs} & record.finished_masks(output, any_run=resume)
+    jobs = [job for job in jobs if job.mask not in finished]
+    log(f"{len(files)} network(s), {predictor.precision} on {predictor.device}, {len(jobs)} image(s)")
+    if prompts is not None:
+        log(f"prompts: {prompts.source}")
+    if finished:
+        log(f"{len(finished)} image(s) are finished; skipped")
+
+    def draw(pixels: np.ndarray, prediction: Prediction, mask: Path) -> None:
+        names = {value: label for label, value in predictor.dataset.foreground.items()}
+        write_overlay(target.overlays / f"{mask.stem}.png", pixels, prediction.mask, names=names)
+
+    target = PredictionFolder(output)
+    stream = StreamOptions(
+        tta=tta, probabilities=save_probabilities, draw=draw if overlay else None, prompts=prompts
+    )
+    record.begin(output)
+    report = predict_stream(predictor, jobs, options=stream, progress=progress)
+    record.end(output, failed=[reason for _, reason in report.failed], image_s=report.image_s)
+    return report
+
+
+def load_model(
+    model: str | Path | ModelFolder | None = None,
+    *,
+    workspace: Workspace | None = None,
+    folds: Sequence[str | int] | None = None,
+    device: str | None = None,
+    precision: str | None = None,
+) -> Predictor:
+    """Load a trained model as an object that segments arrays, without files.
+
+    Args:
+        model: a model folder; by default the one that the workspace trained last.
+        workspace: by default ``$CERVSEG_ROOT``, else the current folder.
+        folds: folds to average; by default all that are trained.
+        device: "cpu", "cuda", "cuda:1", "mps"; by default the best there is.
+        precision: "float32", "bfloat16", "float16"; by default the fastest that the device has.
+
+    Raises:
+        CheckpointError: there is no such model, or it cannot be loaded.
+    """
+    path = model.path if isinstance(model, ModelFolder) else model
+    folder = find_model(workspace or Workspace.find(), model=None if path is None else Path(path))
+    return Predictor.from_folder(folder, folds=folds, device=device, precision=precision)

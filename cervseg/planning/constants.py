@@ -1,0 +1,261 @@
+"""Every number the planner chooses from: network sizes, pixel budgets, speeds. Tune here and nowhere else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cervseg.core.types import Augmentation
+
+VIT = "2d_vit"
+CNN = "2d_cnn"
+DEEPLAB = "2d_deeplab"
+SEGFORMER = "2d_segformer"
+NNUNET = "2d_nnunet"
+
+MULTIPLE_PX = 32  # every side of a network frame is a multiple of this
+BOTTLENECK_PX = 4  # nnU-Net halves a side until halving it once more would leave less
+CACHE_LONG_SIDE_PX = 1024  # preprocessing keeps images no longer than this
+LARGE_GPU_GIB = 7.5  # cards sold with 8 GB report a little less
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """One size of a network family.
+
+    Args:
+        network: the arguments of the family's network.
+        learning_rate: what this size trains with.
+        batch_size: where memory is no limit.
+        memory_gib: activations of one image of ``frame_px`` in bfloat16 training, about twice what the
+            backward pass keeps; 0 = not limited by it.
+        frame_px: the side of the square frame this size was published with.
+        light_augmentation: does it see lightly changed images only?
+    """
+
+    network: Mapping[str, Any]
+    learning_rate: float
+    batch_size: int
+    memory_gib: float = 0.0
+    frame_px: int = 512
+    light_augmentation: bool = False
+
+
+# SAM's ViT-B encoder with the paper's decoder: 90,457,984 parameters (paper, 2.4).
+# "small" trains from scratch on a processor within an hour or two; "medium" is for 8 cores and more.
+VIT_SIZES: Mapping[str, Size] = {
+    "published": Size(
+        network={
+            "embed_dim": 768,
+            "depth": 12,
+            "num_heads": 12,
+            "global_attn_indexes": [2, 5, 8, 11],
+            "window_size": 14,
+            "patch_size": 16,
+            "out_chans": 256,
+            "decoder_widths": [128, 64, 32, 16],
+        },
+        learning_rate=1e-4,
+        batch_size=8,
+        memory_gib=5.1,
+        frame_px=1024,
+    ),
+    "medium": Size(
+        network={
+            "embed_dim": 384,
+            "depth": 8,
+            "num_heads": 6,
+            "global_attn_indexes": [],
+            "window_size": 0,  # every block attends to the whole frame
+            "patch_size": 16,
+            "out_chans": 192,
+            "decoder_widths": [128, 64, 32, 16],
+        },
+        learning_rate=3e-4,
+        batch_size=2,
+        light_augmentation=True,
+    ),
+    "small": Size(
+        network={
+            "embed_dim": 192,
+            "depth": 6,
+            "num_heads": 6,
+            "global_attn_indexes": [],
+            "window_size": 0,
+            "patch_size": 16,
+            "out_chans": 128,
+            "decoder_widths": [96, 48, 24, 16],
+        },
+        learning_rate=6e-4,
+        batch_size=2,
+        light_augmentation=True,
+    ),
+}
+
+# "published": 4 levels, 64 initial filters (paper, 2.5.2).
+UNET_SIZES: Mapping[str, Size] = {
+    "published": Size(
+        network={"features": 64, "num_levels": 4, "norm": "instance"},
+        learning_rate=1e-3,
+        batch_size=8,
+        memory_gib=1.6,
+        frame_px=512,
+    ),
+    "medium": Size(
+        network={"features": 32, "num_levels": 5, "max_features": 512, "norm": "batch"},
+        learning_rate=2e-3,
+        batch_size=4,
+    ),
+    "small": Size(
+        network={"features": 16, "num_levels": 5, "max_features": 256, "norm": "batch"},
+        learning_rate=2e-3,
+        batch_size=4,
+    ),
+}
+
+# "published": ResNet-50 with ImageNet weights (paper, 2.5.1). Fine-tuning takes smaller steps than training
+# from random weights: for AdamW 1e-4 to 3e-4 is usual.
+DEEPLAB_SIZES: Mapping[str, Size] = {
+    "published": Size(
+        network={"encoder": "resnet50", "decoder_channels": 256},
+        learning_rate=3e-4,
+        batch_size=8,
+        memory_gib=0.8,
+    ),
+    "medium": Size(
+        network={"encoder": "resnet34", "decoder_channels": 256}, learning_rate=3e-4, batch_size=4
+    ),
+    "small": Size(network={"encoder": "resnet18", "decoder_channels": 256}, learning_rate=3e-4, batch_size=4),
+}
+
+# The paper (2.5.4) gives neither the size of its MiT encoder nor its prompts. The rule ``network`` adds them.
+SEGFORMER_SIZES: Mapping[str, Size] = {
+    "published": Size(
+        network={"encoder": "mit_b2", "decoder_channels": 256, "text_encoder": "minilm"},
+        learning_rate=2e-4,
+        batch_size=8,
+        memory_gib=1.0,
+    ),
+    "medium": Size(
+        network={"encoder": "mit_b1", "decoder_channels": 256, "text_encoder": "minilm"},
+        learning_rate=2e-4,
+        batch_size=4,
+    ),
+    "small": Size(
+        network={"encoder": "mit_b0", "decoder_channels": 256, "text_encoder": "minilm"},
+        learning_rate=2e-4,
+        batch_size=4,
+    ),
+}
+
+# nnU-Net (Isensee et al. 2021) in two dimensions: min(512, 32 * 2**level) filters; the rule ``network`` adds
+# how often the frame is halved. Processors get the same network with fewer filters.
+NNUNET_SIZES: Mapping[str, Size] = {
+    "published": Size(
+        network={"features": 32, "max_features": 512, "norm": "instance"},
+        learning_rate=1e-3,
+        batch_size=12,
+        memory_gib=0.7,
+    ),
+    "medium": Size(
+        network={"features": 24, "max_features": 384, "norm": "instance"}, learning_rate=1e-3, batch_size=4
+    ),
+    "small": Size(
+        network={"features": 16, "max_features": 256, "norm": "instance"}, learning_rate=1e-3, batch_size=4
+    ),
+}
+
+SIZES: Mapping[str, Mapping[str, Size]] = {
+    VIT: VIT_SIZES,
+    CNN: UNET_SIZES,
+    DEEPLAB: DEEPLAB_SIZES,
+    SEGFORMER: SEGFORMER_SIZES,
+    NNUNET: NNUNET_SIZES,
+}
+MEDIUM_FROM_CORES = 8
+
+# Not given in the paper; this project's reading.
+PAPER_LEARNING_RATES: Mapping[str, float] = {
+    VIT: 1e-4,
+    CNN: 1e-3,
+    DEEPLAB: 1e-3,
+    SEGFORMER: 1e-3,
+    NNUNET: 1e-3,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderCost:
+    """GFLOP of a forward pass a megapixel (10**6 px): the encoder's, and its decoder's of 256 channels."""
+
+    encoder: float
+    decoder: float
+
+
+# The encoders that a plan may name, by family, as torch counts them at 512 x 512. MiT's attention makes its
+# share grow with the frame: up to a quarter less at 256 x 256, up to twice as much at 1024 x 1024.
+ENCODERS: Mapping[str, Mapping[str, EncoderCost]] = {
+    DEEPLAB: {
+        "resnet18": EncoderCost(encoder=121.4, decoder=17.8),
+        "resnet34": EncoderCost(encoder=222.8, decoder=17.8),
+        "resnet50": EncoderCost(encoder=247.4, decoder=31.6),
+    },
+    SEGFORMER: {
+        "mit_b0": EncoderCost(encoder=24.4, decoder=34.8),
+        "mit_b1": EncoderCost(encoder=79.6, decoder=36.8),
+        "mit_b2": EncoderCost(encoder=154.4, decoder=36.8),
+    },
+}
+COUNTED_DECODER_CHANNELS = 256
+
+# Without a large GPU: px of the network frame that each core pays for, the longest side, and how far
+# the budget may be exceeded to fit the images' shape, or to keep thin structures visible.
+PIXELS_A_CORE: Mapping[str, int] = {
+    VIT: 50_000,
+    CNN: 33_000,
+    DEEPLAB: 33_000,
+    SEGFORMER: 33_000,
+    NNUNET: 33_000,
+}
+ACCELERATOR_AS_CORES = 16  # a small GPU or Apple's, for the pixel budget and the size of the network
+SMALL_LONG_SIDE_PX = 512
+BUDGET_TOLERANCE = 1.1
+THIN_STRUCTURE_PX = 3.5
+THIN_STRUCTURE_OVERDRAFT = 2.0
+
+# Optimizer state, weights and gradients of AdamW in float32, and what the driver takes.
+GPU_FIXED_GIB = 2.0
+GPU_USABLE = 0.9
+
+# Training speed, measured on 2 cores of an AVX512-BF16 server processor (forward and backward, convolutions
+# and attention alike within a factor of two). Only processors are timed: on a GPU time bounds nothing.
+GFLOP_PER_S_A_CORE: Mapping[str, float] = {"bfloat16": 100.0, "float16": 50.0, "float32": 50.0}
+CORES_THAT_SCALE = 32
+BACKWARD_FACTOR = 3.0  # forward + backward against forward
+
+IMAGE_PASSES = 20_000  # the paper's: 50 epochs of 400 images
+EPOCHS_BOUNDS = (50, 1000)
+LIGHT_AUGMENTATION = Augmentation(
+    rotation_deg=8.0,
+    scale=(0.9, 1.12),
+    translation=0.04,
+    gamma=(0.8, 1.25),
+    contrast=(0.85, 1.15),
+    brightness=0.05,
+    noise=0.02,
+    blur_px=0.7,
+    probability=0.5,
+)
+# Images are flipped where so many, at least, show a label, and so much of it lies where its mirror image lies.
+MIRROR_CASES, MIRROR_OVERLAP = 20, 0.75
+FOLD_TIME_S = 3600.0  # what a fold may take on a processor
+FEWEST_EPOCHS = 20  # whatever the time
+TRAINING_SHARE = 0.8  # of the cases, in each of 5 folds
+
+
+def whole_multiple(side: float, *, of_px: int = MULTIPLE_PX, down: bool = False) -> int:
+    """The multiple of 32 (or of another side) nearest to ``side``, or below it; one at least."""
+    count = math.floor(side / of_px) if down else math.floor(side / of_px + 0.5)
+    return of_px * max(1, count)

@@ -1,0 +1,87 @@
+"""Small phantoms: a few images that a trainer can be tried on in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cervseg.core.types import Configuration, DatasetDescription
+from cervseg.dataset.writer import DatasetWriter
+from cervseg.phantom.radiograph import make_phantom
+from cervseg.preprocessing.centroids import find_components
+from cervseg.preprocessing.prepare import label_coverage, make_frame, normalize, warp_image, warp_target
+from cervseg.training.data import Batch
+
+IMAGE_PX = 157  # the height of an image: odd, and no multiple of anything
+LABELS = {
+    1: {"background": 0, "spinous_process": 1},
+    2: {"background": 0, "upper_processes": 1, "lower_processes": 2},
+}
+LOWER = ("C5", "C6", "C7")
+
+
+def tiny_dataset(folder: Path, *, num: int = 10, labels: int = 1, height_px: int = IMAGE_PX) -> Path:
+    """Write ``num`` small phantoms as a dataset: enough to try a plug-in from the command line.
+
+    Args:
+        folder: the dataset's folder, ``.../raw_data/Dataset001_Tiny``; it is returned.
+        labels: 1 (spinous processes) or 2 (C2 to C4, and C5 to C7).
+        height_px: of every image, at least 64; their widths differ.
+
+    Raises:
+        DatasetError: the images are too small, or the folder's name is no dataset's.
+    """
+    writer = DatasetWriter(folder=folder)
+    for index in range(num):
+        pixels, mask = small_image(index, num_labels=labels, height_px=height_px)
+        writer.add_case(f"tiny_{index:03d}", channels=[pixels], mask=mask)
+    writer.finish(channel_names=["xray"], labels=LABELS[labels])
+    return folder
+
+
+def small_image(
+    index: int, *, num_labels: int = 1, height_px: int = IMAGE_PX
+) -> tuple[np.ndarray, np.ndarray]:
+    """The processes of phantom number ``index``: pixels and mask, H x W uint8."""
+    image = make_phantom(seed=0, index=index, long_side_px=2 * height_px)
+    mask = image.mask.copy()
+    if num_labels == 2:
+        for level in LOWER:
+            mask[image.level_masks[level] > 0] = 2
+    # The middle of the processes, so that they are large enough for a small frame.
+    height, width = height_px, mask.shape[1] // 2
+    row, column = (int(places.mean()) for places in np.nonzero(mask))
+    top, left = (max(0, row - height // 2), max(0, column - width // 2))
+    part = np.s_[top : top + height, left : left + width]
+    return image.pixels[part], mask[part]
+
+
+def points_in(mask: np.ndarray) -> np.ndarray:
+    """A point in every structure, for networks that take points: N x 3 (x, y, label value)."""
+    rows = [np.zeros((0, 3))]
+    for value in range(1, int(mask.max()) + 1):
+        rows.append(np.insert(find_components(mask == value)[1], 2, value, axis=1))
+    return np.concatenate(rows)
+
+
+def two_images(description: DatasetDescription, configuration: Configuration) -> Batch:
+    """A batch of two images in the frame of ``configuration``, not augmented."""
+    labels, images, targets = description.foreground, [], []
+    for index in range(2):
+        pixels, mask = small_image(index, num_labels=len(labels))
+        frame = make_frame(
+            pixels[None],
+            configuration=configuration,
+            image_size=(pixels.shape[0], pixels.shape[1]),
+            coverage=label_coverage(mask, labels=labels, size=mask.shape),
+        )
+        images.append(normalize(warp_image(frame), frame.normalization))
+        targets.append(warp_target(frame))
+    return Batch(image_BCHW=_stacked(images), target_BLHW=_stacked(targets), cases=("image_0", "image_1"))
+
+
+def _stacked(planes: Sequence[np.ndarray]) -> torch.Tensor:
+    return torch.from_numpy(np.stack(planes))

@@ -1,0 +1,195 @@
+"""The trainers that are installed, each with what it makes of a plan."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import EntryPoint
+from types import MappingProxyType
+
+import torch
+from torch import nn
+
+from cervseg.core.errors import CervsegError, PlanError, PluginError
+from cervseg.core.registry import TRAINERS, find, load, source_of
+from cervseg.core.types import (
+    Configuration,
+    DatasetDescription,
+    Distribution,
+    Fingerprint,
+    Hardware,
+    LabelFingerprint,
+    NetworkSpec,
+    Plan,
+)
+from cervseg.networks.base import build_network, num_parameters
+from cervseg.planning.planner import make_plan
+from cervseg.planning.settings import configure
+from cervseg.training.trainer import Trainer
+
+IMAGE_PX = (1200, 1000)  # height and width of the images of an invented dataset
+LARGE_GPU = Hardware(
+    num_cores=16,
+    ram_gib=64.0,
+    accelerator="cuda",
+    accelerator_name="GPU",
+    accelerator_memory_gib=80.0,
+    bfloat16=True,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainerCard:
+    """One trainer, described.
+
+    Args:
+        name: what it is registered under.
+        source: the package that it comes from, with its version.
+        error: why it cannot be used, in one line; then the rest is empty.
+        documentation: its docstring.
+        configuration: what it trains in, its own settings included.
+        settings: what it changes of the plan.
+        network: the name of its network.
+        num_parameters: of that, frozen ones included.
+        loss: a recipe's name, or its own loss in words.
+        starts_from: its first weights in words.
+    """
+
+    name: str
+    source: str
+    error: str = ""
+    documentation: str = ""
+    configuration: Configuration | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    network: str = ""
+    num_parameters: int = 0
+    loss: str = ""
+    starts_from: str = ""
+
+
+def describe_trainers(names: Sequence[str], plan: Plan) -> list[TrainerCard]:
+    """A card for each of these registered trainers; one that fails says why, the others go on."""
+    cards = []
+    for name in names:
+        point = find(TRAINERS, name)
+        try:
+            cards.append(_describe(point, plan))
+        except Exception as problem:  # a plug-in may fail in any way; it must not hide the others
+            cards.append(TrainerCard(name=name, source=source_of(point), error=_one_line(problem)))
+    return cards
+
+
+def set_up(
+    trainer: str | type[Trainer], plan: Plan, *, settings: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Trainer, Plan]:
+    """A trainer and the plan as it sees it: its own settings, then ``settings``, in its configuration.
+
+    Raises:
+        PluginError: it is missing, cannot be imported or is no Trainer.
+        PlanError: the plan lacks its configuration, or a setting is unknown or impossible.
+    """
+    made = load(TRAINERS, trainer) if isinstance(trainer, str) else trainer
+    if not (isinstance(made, type) and issubclass(made, Trainer)):
+        raise PluginError("is not a Trainer", where=made, hint="It must subclass cervseg's Trainer.")
+    name = made.configuration
+    if name not in plan.configurations:
+        raise PlanError(
+            f"the plan has no configuration {name!r}, which {made.__name__} wants",
+            hint=f"It has {', '.join(plan.configurations)}; cervseg_plan_and_preprocess --replan plans all.",
+        )
+    configuration = configure(plan.configurations[name], {**made.settings, **settings})
+    return made(), replace(plan, configurations={**plan.configurations, name: configuration})
+
+
+def published_plan() -> Plan:
+    """The published sizes: the preset "paper" for invented images on a large GPU."""
+    description = DatasetDescription(
+        name="Dataset001_Invented",
+        channel_names=("xray",),
+        labels={"background": 0, "spinous_process": 1},
+        num_training=400,
+        file_ending=".png",
+    )
+    return make_plan(
+        description=description,
+        fingerprint=invented_fingerprint(description),
+        hardware=LARGE_GPU,
+        preset="paper",
+        sam_checkpoint=True,
+    )
+
+
+def invented_fingerprint(description: DatasetDescription) -> Fingerprint:
+    """What 8-bit images of one size would look like, a fiftieth of their area labelled."""
+    height, width = IMAGE_PX
+    label = LabelFingerprint(
+        num_cases=description.num_training,
+        area_fraction=_always(0.02),
+        num_components=_always(6),
+        component_area_px=_always(0.02 / 6 * height * width),
+        thickness_px=_always(height / 30),
+    )
+    return Fingerprint(
+        num_cases=description.num_training,
+        num_channels=len(description.channel_names),
+        height_px=_always(height),
+        width_px=_always(width),
+        aspect=_always(height / width),
+        spacing_mm=None,
+        num_with_spacing=0,
+        bit_depth=8,
+        intensity=_always(90),
+        intensity_percentile_0_5=0.0,
+        intensity_percentile_99_5=255.0,
+        labels=dict.fromkeys(description.foreground, label),
+        num_empty_masks=0,
+    )
+
+
+def _describe(point: EntryPoint, plan: Plan) -> TrainerCard:
+    trainer, plan = set_up(point.name, plan)
+    configuration, spec = trainer.configured(plan), trainer.network_spec(plan)
+    return TrainerCard(
+        name=point.name,
+        source=source_of(point),
+        documentation=inspect.getdoc(type(trainer)) or "",
+        configuration=configuration,
+        settings=trainer.settings,
+        network=spec.name,
+        num_parameters=num_parameters(_outline(spec)),
+        loss=_in_words(trainer, "loss") or configuration.loss,
+        starts_from=_first_weights(trainer, plan),
+    )
+
+
+def _outline(spec: NetworkSpec) -> nn.Module:
+    """A network without its numbers, where its library can make one."""
+    try:
+        with torch.device("meta"):
+            return build_network(spec)
+    except PluginError:  # some read a number while they build
+        return build_network(spec)
+
+
+def _first_weights(trainer: Trainer, plan: Plan) -> str:
+    published = trainer.pretrained(plan)
+    at_hand = "" if published is None else f"{published.filename} where it is at hand, else random weights"
+    return "; ".join(filter(None, (at_hand, _in_words(trainer, "start")))) or "random weights"
+
+
+def _in_words(trainer: Trainer, hook: str) -> str:
+    """The first line of what a trainer's own hook says of itself; empty where it is the base's."""
+    own = getattr(type(trainer), hook)
+    if own is getattr(Trainer, hook):
+        return ""
+    return (inspect.getdoc(own) or f"its own {hook}()").splitlines()[0].rstrip(".")
+
+
+def _one_line(problem: Exception) -> str:
+    text = next(iter(str(problem).strip().splitlines()), "")
+    return text if isinstance(problem, CervsegError) else f"{type(problem).__name__}: {text}"
+
+
+def _always(value: float) -> Distribution:
+    return Distribution(minimum=value, median=value, mean=value, maximum=value, standard_deviation=0.0)

@@ -1,0 +1,40 @@
+"""A trainer out of a file, for a first try; what is meant to stay becomes a package (docs/PLUGINS.md)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cervseg.core.errors import PluginError
+from cervseg.core.registry import TRAINERS, import_file, register
+from cervseg.training.trainer import Trainer
+
+
+def register_trainer_file(path: Path, *, name: str | None = None) -> str:
+    """Make the trainer that a file defines available under its class name, which is returned.
+
+    Args:
+        name: which one, where it defines several.
+
+    Raises:
+        PluginError: the file fails, defines no such trainer or several, or the name is taken.
+    """
+    module = import_file(path)
+    found = {
+        value.__name__: value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Trainer) and value.__module__ == module.__name__
+    }
+    if not found:
+        raise PluginError(
+            "defines no trainer", where=path, hint="Subclass cervseg.training.trainer.Trainer in it."
+        )
+    names = " and ".join(found)
+    if name is None and len(found) > 1:
+        raise PluginError(
+            f"defines {names}", where=path, hint="Say which: its name comes after the dataset's."
+        )
+    name = name or next(iter(found))
+    if name not in found:
+        raise PluginError(f"defines no trainer {name!r}", where=path, hint=f"It defines {names}.")
+    register(TRAINERS, name, found[name])
+    return name
