@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from cervseg.cli.command_parser import CommandParser
 from cervseg.cli.convert_annotated import add_coco, add_csxa, add_labelme, add_stylus
 from cervseg.cli.convert_options import (
     add_common,
@@ -36,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     return made
 
 
-def _add_paired(sources: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_paired(sources: argparse._SubParsersAction[CommandParser]) -> None:
     summary = "a folder of images and a folder of masks, paired by name"
     made = sub_command(
         sources,

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cervseg.cli.command_parser import CommandParser
 from cervseg.cli.convert_options import (
     add_common,
     add_mask_labels,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _Sources = argparse._SubParsersAction
 
 
-def add_stylus(sources: _Sources[argparse.ArgumentParser]) -> None:
+def add_stylus(sources: _Sources[CommandParser]) -> None:
     """Red tracings."""
     made = sub_command(
         sources,
@@ -59,15 +60,15 @@ def add_stylus(sources: _Sources[argparse.ArgumentParser]) -> None:
     add_common(made)
 
 
-def add_csxa(sources: _Sources[argparse.ArgumentParser]) -> None:
+def add_csxa(sources: _Sources[CommandParser]) -> None:
     """The Cervical Spine X-ray Atlas."""
     made = sub_command(
         sources,
         "csxa",
         _convert_csxa,
         summary="the Cervical Spine X-ray Atlas: images and key points",
-        description="Convert the Cervical Spine X-ray Atlas: images with their 23 key points, which are kept\n"
-        "in landmarks/. The atlas has no masks: images that have one in --masks are for training, all others\n"
+        description="Convert the Cervical Spine X-ray Atlas: images with their 23 key points, which are kept "
+        "in landmarks/. The atlas has no masks: images that have one in --masks are for training, all others "
         "become imagesTs. Pixel sizes, sex and age come from a table whose columns you name.",
         example="cervseg_convert csxa --images datasets-PNG --keypoints datasets-JSON --masks masks -d 104 "
         "--name CSXA\n    --table atlas.csv --id-column No --spacing-column 'pixel size'",
@@ -101,7 +102,7 @@ def add_csxa(sources: _Sources[argparse.ArgumentParser]) -> None:
     add_common(made)
 
 
-def add_labelme(sources: _Sources[argparse.ArgumentParser]) -> None:
+def add_labelme(sources: _Sources[CommandParser]) -> None:
     """LabelMe."""
     made = sub_command(
         sources,
@@ -124,7 +125,7 @@ def add_labelme(sources: _Sources[argparse.ArgumentParser]) -> None:
     _add_drawn(made)
 
 
-def add_coco(sources: _Sources[argparse.ArgumentParser]) -> None:
+def add_coco(sources: _Sources[CommandParser]) -> None:
     """COCO."""
     made = sub_command(
         sources,
@@ -143,7 +144,7 @@ def add_coco(sources: _Sources[argparse.ArgumentParser]) -> None:
     _add_drawn(made)
 
 
-def _add_drawn(made: argparse.ArgumentParser) -> None:
+def _add_drawn(made: CommandParser) -> None:
     made.add_argument("--test-images", type=Path, metavar="DIR", help="folder of the held-out images")
     made.add_argument(
         "--labels",

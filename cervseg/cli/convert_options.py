@@ -6,28 +6,27 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cervseg.cli.run import add_root
+from cervseg.cli.arguments import add_root
+from cervseg.cli.command_parser import CommandParser
 from cervseg.core.errors import CervsegError
 from cervseg.core.machine import num_cores
 
 
 def sub_command(
-    sources: argparse._SubParsersAction[argparse.ArgumentParser],
+    sources: argparse._SubParsersAction[CommandParser],
     name: str,
     convert: Callable[[argparse.Namespace], object],
     *,
     summary: str,
     description: str,
     example: str,
-) -> argparse.ArgumentParser:
+) -> CommandParser:
     """A sub-command with the look that every one has; ``convert`` makes its report."""
     made = sources.add_parser(
         name,
         help=summary,
         description=description,
-        epilog=f"example:\n  {example}\n\nResearch software, not a medical device.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        example=example,
     )
     made.set_defaults(convert=convert)
     made.add_argument(
@@ -37,11 +36,10 @@ def sub_command(
     return made
 
 
-def add_common(made: argparse.ArgumentParser) -> None:
+def add_common(made: CommandParser) -> None:
     """The options that come last."""
     made.add_argument("--workers", type=int, help="processes (default: one a core)")
     made.add_argument("--overwrite", action="store_true", help="replace a dataset of this number and name")
-    made.add_argument("--verbose", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     add_root(made)
 
 

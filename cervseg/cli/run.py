@@ -10,56 +10,23 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cervseg import __version__
+from cervseg.cli.arguments import add_root, add_settings, read_settings
+from cervseg.cli.command_parser import CommandParser
 from cervseg.core.errors import CervsegError
+
+__all__ = ["add_root", "add_settings", "parser", "run", "settings"]
 
 Action = Callable[[argparse.Namespace], int]
 
 
-def parser(description: str, *, example: str) -> argparse.ArgumentParser:
+def parser(description: str, *, example: str) -> CommandParser:
     """An argument parser with the options and the look that every command has."""
-    made = argparse.ArgumentParser(
-        description=description,
-        epilog=f"example:\n  {example}\n\nResearch software, not a medical device.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    made.add_argument("--version", action="version", version=f"cervseg {__version__}")
-    made.add_argument(
-        "--verbose", action="store_true", help="show details and, after an error, the traceback"
-    )
-    return made
-
-
-def add_root(made: argparse.ArgumentParser) -> None:
-    """The option that moves the workspace."""
-    made.add_argument("--root", help="workspace folder (default: $CERVSEG_ROOT, else the current folder)")
-
-
-def add_settings(made: argparse.ArgumentParser) -> None:
-    """The option that overrules the plan."""
-    made.add_argument(
-        "--set",
-        nargs="+",
-        default=[],
-        metavar="NAME=VALUE",
-        help="overrule the plan: epochs=5 input_size=384x288",
-    )
+    return CommandParser(description=description, example=example)
 
 
 def settings(options: argparse.Namespace) -> dict[str, str]:
-    """What ``--set`` was given, as a mapping.
-
-    Raises:
-        CervsegError: an item is not NAME=VALUE.
-    """
-    found = {}
-    for item in options.set:
-        name, equals, value = item.partition("=")
-        if not equals or not name or not value:
-            raise CervsegError(f"{item!r} is not NAME=VALUE", where="--set", hint="Write --set epochs=5.")
-        found[name.strip()] = value.strip()
-    return found
+    """The items of ``--set`` as a mapping; see :func:`cervseg.cli.arguments.read_settings`."""
+    return read_settings(options.set)
 
 
 def run(made: argparse.ArgumentParser, action: Action, argv: Sequence[str] | None = None) -> int:
@@ -68,7 +35,11 @@ def run(made: argparse.ArgumentParser, action: Action, argv: Sequence[str] | Non
     0 = done; 1 = done, but some cases failed and were named; 2 = an error the user can mend;
     130 = stopped by Ctrl-C or SIGTERM (what was finished is kept).
     """
-    options = made.parse_args(argv)
+    try:
+        options = made.parse_args(argv)
+    except CervsegError as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 2
     logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(message)s")
     previous = signal.signal(signal.SIGTERM, _stop)
     try:

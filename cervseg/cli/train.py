@@ -71,8 +71,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_settings(made)
     add_root(made)
-    # An optional name may follow an option; before Python 3.12 plain parse_args does not find it there.
-    made.parse_args = made.parse_intermixed_args  # type: ignore[method-assign]
     return made
 
 
