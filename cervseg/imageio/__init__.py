@@ -1,5 +1,6 @@
 """Images and masks in files: one door a library."""
 
+from cervseg.imageio.channels import read_channels
 from cervseg.imageio.image import read_image, read_mask
 from cervseg.imageio.listing import RASTER_SUFFIXES, SUFFIXES, list_images, stem_of
 from cervseg.imageio.raster import read_colors, write_gray, write_mask
@@ -8,6 +9,7 @@ __all__ = [
     "RASTER_SUFFIXES",
     "SUFFIXES",
     "list_images",
+    "read_channels",
     "read_colors",
     "read_image",
     "read_mask",

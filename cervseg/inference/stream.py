@@ -1,4 +1,4 @@
-"""Images through a predictor: reading, computing and writing overlap; a bad image is named, the rest go on."""
+"""A stream of images through a predictor: reading, inference and writing overlap."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cervseg.core.errors import CervsegError, ImageError
+from cervseg.core.errors import CervsegError
 from cervseg.core.paths import atomic_path
 from cervseg.core.progress import progress_bar
 from cervseg.core.types import Prediction, PreparedCase, RawImage
-from cervseg.imageio import read_image, write_mask
+from cervseg.imageio import read_channels, write_mask
 from cervseg.inference.predictor import Predictor
 from cervseg.inference.prompts import Prompts
 
@@ -93,16 +93,16 @@ def predict_stream(
                 _fail(report, job, loaded)
                 bar.update()
                 continue
-            images, prepared = loaded
+            image, prepared = loaded
             inferred = predictor.infer(prepared, tta=options.tta)
-            writing.append((job, writer.submit(_write, predictor, job, images, inferred, options)))
+            writing.append((job, writer.submit(_write, predictor, job, image, inferred, options)))
             settle(2)
         settle(0)
     report.elapsed_s = time.monotonic() - started
     return report
 
 
-Loaded = tuple[list[RawImage], PreparedCase]
+Loaded = tuple[RawImage, PreparedCase]
 
 
 def _read_ahead(
@@ -127,18 +127,15 @@ def _read_ahead(
 
 
 def _load(predictor: Predictor, job: ImageJob, prompts: Prompts | None) -> Loaded:
-    images = [read_image(path) for path in job.images]
-    if len({image.pixels.shape[1:] for image in images}) > 1:
-        raise ImageError("the channels have different sizes", where=job.images[0])
-    pixels = np.concatenate([image.pixels for image in images])
-    points = None if prompts is None else prompts(job, pixels.shape[1:])
-    return images, predictor.prepare(pixels, images[0].spacing_mm, points=points)
+    image = read_channels(job.images)
+    points = None if prompts is None else prompts(job, image.pixels.shape[1:])
+    return image, predictor.prepare(image.pixels, image.spacing_mm, points=points)
 
 
 def _write(
     predictor: Predictor,
     job: ImageJob,
-    images: list[RawImage],
+    image: RawImage,
     inferred: tuple[PreparedCase, np.ndarray],
     options: StreamOptions,
 ) -> None:
@@ -147,7 +144,7 @@ def _write(
         with atomic_path(probabilities_path(job.mask)) as temporary:
             np.savez_compressed(temporary, probabilities=prediction.probabilities.astype(np.float16))
     if options.draw is not None:
-        options.draw(images[0].pixels[0], prediction, job.mask)
+        options.draw(image.pixels[0], prediction, job.mask)
     write_mask(job.mask, prediction.mask)  # last: a mask that is there is whole, and so is all beside it
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from cervseg.core.errors import CervsegError
 from cervseg.core.log import Log, quiet
 from cervseg.core.paths import Workspace
 from cervseg.core.progress import progress_bar
 from cervseg.explanation.image import Explainer
 from cervseg.figures.explanations import explanation_panel
-from cervseg.imageio import read_image
+from cervseg.imageio import read_channels
 from cervseg.inference.find_model import find_model
 from cervseg.inference.inputs import list_jobs
 from cervseg.inference.predictor import Predictor, checkpoint_files
@@ -50,7 +48,8 @@ def explain(
         label: what Grad-CAM explains; by default the first label.
         folds: the first of them is explained; by default fold 0.
         device: "cpu", "cuda", "cuda:1", "mps"; by default the best there is.
-        points, prompts_from: as in :func:`cervseg.predict`.
+        points: a file of points; see :func:`cervseg.predict`.
+        prompts_from: a folder of masks to take points from; see :func:`cervseg.predict`.
         progress: show a progress bar.
         log: called with each message.
 
@@ -82,14 +81,13 @@ def explain(
     with progress_bar(total=len(jobs), label="explain", unit="image", show=progress) as bar:
         for job in jobs:
             try:
-                channels = [read_image(path) for path in job.images]
-                pixels = np.concatenate([channel.pixels for channel in channels])
-                given = None if prompts is None else prompts(job, pixels.shape[1:])
-                case = predictor.prepare(pixels, channels[0].spacing_mm, points=given)
+                image = read_channels(job.images)
+                given = None if prompts is None else prompts(job, image.pixels.shape[1:])
+                case = predictor.prepare(image.pixels, image.spacing_mm, points=given)
                 mask = predictor.finish(predictor.infer(case)).mask
                 found = explainer.explain(case, mask, point=point)
                 explanation_panel(
-                    pixels[0], mask, found.maps, output / job.mask.stem, point=found.point, note=note
+                    image.pixels[0], mask, found.maps, output / job.mask.stem, point=found.point, note=note
                 )
             except (CervsegError, OSError, ValueError) as problem:
                 failed.append((job.images[0], str(problem)))

@@ -13,7 +13,7 @@ import numpy as np
 from cervseg.core.errors import CervsegError, DatasetError
 from cervseg.core.types import Case, Fingerprint, LabelFingerprint, SpacingMm
 from cervseg.core.workers import Outcome, map_cases
-from cervseg.imageio import read_image, read_mask
+from cervseg.imageio import read_channels, read_mask
 from cervseg.planning.histogram import Histogram, distribution
 
 # Results of this many cases are held at a time; a full 16-bit histogram takes 0.5 MB.
@@ -87,6 +87,7 @@ def compute_fingerprint(
         labels: foreground label names and their values in the masks.
         workers: processes; fewer than 2 measure in this one.
         spacing_mm: case id -> (row, column) spacing; it goes before what an image's own file says.
+        progress: show a progress bar.
 
     Returns:
         intensities in the files' own units (floating-point images binned to 16 bit over their range), sizes
@@ -121,28 +122,24 @@ def measure_case(
     """Read and measure one case.
 
     Raises:
-        ImageError: a file cannot be read.
-        DatasetError: its channels or its mask have different sizes.
+        ImageError: a file cannot be read, or the channels differ in size.
+        DatasetError: the mask differs in size from the image.
     """
-    images = [read_image(path) for path in case.images]
-    sizes = {image.pixels.shape[1:] for image in images}
+    image = read_channels(case.images)
+    num_channels, height, width = image.pixels.shape
     mask = read_mask(case.mask) if case.mask is not None else None
-    if mask is not None:
-        sizes.add(mask.shape)
-    if len(sizes) > 1:
-        found = " and ".join(f"{height} x {width}" for height, width in sorted(sizes))
-        raise DatasetError(f"image and mask (or two channels) differ in size: {found}", where=case.id)
-    histogram = Histogram.of(images[0].pixels)
-    for image in images[1:]:
-        histogram = histogram + Histogram.of(image.pixels)
-    spacing = spacing_mm.get(case.id) or images[0].spacing_mm
-    height, width = next(iter(sizes))
+    if mask is not None and mask.shape != (height, width):
+        raise DatasetError(
+            f"the image has {width} x {height} pixels, its mask {mask.shape[1]} x {mask.shape[0]}",
+            where=case.id,
+        )
+    spacing = spacing_mm.get(case.id) or image.spacing_mm
     return CaseMeasure(
-        size=(int(height), int(width)),
-        num_channels=sum(image.pixels.shape[0] for image in images),
-        bit_depth=max(_bit_depth(image.pixels) for image in images),
+        size=(height, width),
+        num_channels=num_channels,
+        bit_depth=_bit_depth(image.pixels),
         row_spacing_mm=spacing[0] if spacing else None,
-        histogram=histogram,
+        histogram=Histogram.of(image.pixels),
         labels=None if mask is None else measure_labels(mask, labels=labels),
     )
 
@@ -205,7 +202,7 @@ def _fingerprint(totals: _Totals, *, labels: Mapping[str, int]) -> Fingerprint:
 
 
 def _label_fingerprint(measures: list[LabelMeasure]) -> LabelFingerprint:
-    """``num_cases`` counts the images that show the label; the shares and numbers are of those images alone."""
+    """Pool one label over the images that show it; ``num_cases`` counts these."""
     present = [measure for measure in measures if measure.area_fraction > 0]
     return LabelFingerprint(
         num_cases=len(present),

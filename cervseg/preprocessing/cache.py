@@ -31,22 +31,22 @@ class StoreCase:
 
     def __call__(self, case: Case) -> bool:
         """Store ``case`` unless it is there already; True where something was written."""
-        from cervseg.imageio import read_image, read_mask
+        from cervseg.imageio import read_channels, read_mask
 
         source = self._source(case)
         ids = [copy_id(case.id), case.id] if self.variant == AUGMENTED else [case.id]
         if all(self.store.has(name, source=source) for name in ids):
             return False
-        images = [read_image(path) for path in case.images]
-        pixels = np.concatenate([image.pixels for image in images])
+        image = read_channels(case.images)
+        pixels = image.pixels
         by_hand = self.spacing_mm.get(case.id)
         record = CaseRecord(
             format=FORMAT,
             id=case.id,
             group=case.group,
             image_size=(pixels.shape[1], pixels.shape[2]),
-            spacing_mm=by_hand or images[0].spacing_mm,
-            spacing_source="dataset.json" if by_hand else images[0].spacing_source,
+            spacing_mm=by_hand or image.spacing_mm,
+            spacing_source="dataset.json" if by_hand else image.spacing_source,
             source=source,
         )
         pixels = apply_variant(pixels, self.variant)

@@ -174,7 +174,7 @@ def test_every_bad_case_is_named(tmp_path: Path) -> None:
     assert "2 of 3 cases" in text
     assert "torn" in text
     assert "misfit" in text
-    assert "20 x 31" in text
+    assert "31 x 20" in text
     assert "good" not in text
 
 
