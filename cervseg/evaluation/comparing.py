@@ -11,10 +11,8 @@ from cervseg.core.errors import DatasetError
 from cervseg.core.types import Summary
 from cervseg.evaluation.statistics import Values, case_values, compare_systems, estimate
 from cervseg.evaluation.summary import read_summary
-from cervseg.metrics.table import LOWER_IS_BETTER, PAPER_METRICS
+from cervseg.metrics.table import COMPARABLE_METRICS, COMPARED_METRICS
 
-FAIR = "HD95_missed_as_diagonal"  # a missed structure does not drop out of it
-_COMPARABLE = dict.fromkeys((*PAPER_METRICS, *LOWER_IS_BETTER))  # it is known whether more or less is better
 _NAMED = 5
 
 
@@ -147,15 +145,19 @@ def _metrics(read: Mapping[str, Summary], metrics: Sequence[str] | None) -> tupl
     has = {name: {m for found in summary.mean.values() for m in found} for name, summary in read.items()}
     lacking = {
         metric: [name for name in read if metric not in has[name]]
-        for metric in dict.fromkeys(metrics or (*PAPER_METRICS, FAIR))
+        for metric in dict.fromkeys(metrics or COMPARED_METRICS)
     }
     for metric, names in lacking.items():
-        if metrics and metric not in _COMPARABLE:
+        if metrics and metric not in COMPARABLE_METRICS:
             raise DatasetError(
-                f"{metric!r} cannot be compared", where="--metrics", hint=f"Use {', '.join(_COMPARABLE)}."
+                f"{metric!r} cannot be compared",
+                where="--metrics",
+                hint=f"Use {', '.join(COMPARABLE_METRICS)}.",
             )
         if metrics and names:
-            there = ", ".join(m for m in _COMPARABLE if m in has[names[0]]) or "none that can be compared"
+            there = (
+                ", ".join(m for m in COMPARABLE_METRICS if m in has[names[0]]) or "none that can be compared"
+            )
             raise DatasetError(f"has no {metric}", where=names[0], hint=f"It has: {there}.")
     wanted = tuple(metric for metric, names in lacking.items() if not names)
     if not wanted:
@@ -185,7 +187,7 @@ def _label_notes(read: Mapping[str, Summary], label: str | None) -> list[str]:
         return []
     return [
         "Values are means over the labels defined in a case: a missed label drops out of HD95, not out of "
-        f"{FAIR}."
+        "HD95_missed_as_diagonal."
     ]
 
 

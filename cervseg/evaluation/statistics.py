@@ -20,7 +20,7 @@ from scipy import stats
 from cervseg.core.comparison import Comparison, Estimate, PairTest
 from cervseg.core.errors import DatasetError
 from cervseg.core.types import Summary
-from cervseg.metrics.table import LOWER_IS_BETTER
+from cervseg.metrics.table import METRICS
 
 Values = Mapping[str, float | None]  # case -> value, None where it is undefined
 
@@ -101,6 +101,8 @@ def compare_systems(systems: Mapping[str, Values], *, metric: str, variant: str 
 
     Args:
         systems: name -> case -> value.
+        metric: name in ``METRICS``, which knows the better direction.
+        variant: of the dataset; empty where there is none.
 
     Raises:
         ValueError: there are fewer than two systems.
@@ -113,7 +115,7 @@ def compare_systems(systems: Mapping[str, Values], *, metric: str, variant: str 
     table = np.array([[systems[name][case] for name in names] for case in shared], dtype=np.float64)
     table = np.round(table, _ROUNDING).reshape(len(shared), len(names))
     statistic, p, note = _friedman(table)
-    sign = 1.0 if metric in LOWER_IS_BETTER else -1.0
+    sign = 1.0 if METRICS[metric].lower_is_better else -1.0
     ranks = stats.rankdata(sign * table, axis=1).mean(axis=0) if len(shared) else np.full(len(names), np.nan)
     return Comparison(
         metric=metric,

@@ -11,14 +11,7 @@ from typing import Any
 from cervseg.core.errors import DatasetError
 from cervseg.core.jsonio import read_json, write_json
 from cervseg.core.types import CaseScore, FoldMeans, MetricValues, Summary
-from cervseg.evaluation.definitions import DEFINITIONS, NOTICE, THRESHOLD
-
-
-def definitions(summary: Summary) -> dict[str, str]:
-    """What the metrics of this summary mean, one sentence each."""
-    used = {metric for means in summary.mean.values() for metric in means}
-    always = {"mean", "std", "foreground_mean", "missed", "invented"}
-    return {name: text for name, text in DEFINITIONS.items() if name in used | always}
+from cervseg.evaluation.definitions import NOTICE, THRESHOLD, definitions
 
 
 def summarize(

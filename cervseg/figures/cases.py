@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +14,14 @@ import numpy as np
 from cervseg.core.types import CaseScore, MetricValues, Summary
 from cervseg.figures.overlays import to_grey
 from cervseg.figures.style import new_figure, save_figure, styled
+from cervseg.metrics.table import METRICS
 
 HIT_RGB, EXTRA_RGB, MISSED_RGB = (0, 158, 115), (213, 94, 0), (86, 180, 233)  # green, vermilion, sky blue
 _FILL = 0.5
 _FAR = 0.02  # of the image's long side
 _MARGIN = 0.2  # of the structures' box, around it
 _CELL_PX = 512
+_CAPTION = ("Dice", "HD95", "MAE", "MAE_foreground", "HD95_mm")  # below an error map, where computed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,14 +196,10 @@ def _show(axis: Any, picture: np.ndarray) -> None:
 
 
 def _in_words(metrics: MetricValues) -> str:
-    def text(name: str, decimals: int) -> str:
-        value = metrics.get(name)
-        return "-" if value is None or not math.isfinite(value) else f"{value:.{decimals}f}"
-
-    lines = f"Dice {text('Dice', 3)}, HD95 {text('HD95', 1)} px"
-    if metrics.get("HD95_mm") is not None:
-        lines += f" ({text('HD95_mm', 1)} mm)"
-    return f"{lines}\nMAE {text('MAE', 4)}, in the foreground {text('MAE_foreground', 3)}"
+    texts = [
+        f"{METRICS[name].title} {METRICS[name].text(metrics[name])}" for name in _CAPTION if name in metrics
+    ]
+    return "\n".join(", ".join(texts[first : first + 2]) for first in range(0, len(texts), 2))
 
 
 def _dice(score: CaseScore) -> float | None:

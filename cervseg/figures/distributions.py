@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 
 from cervseg.figures.style import MARKERS, colour_of, new_figure, save_figure, styled
+from cervseg.metrics.table import METRICS
 
 Scores = Mapping[str, Mapping[str, Sequence[float | None]]]  # variant -> system -> a value a case
-
-_UNITS = dict.fromkeys(("HD95", "HD95_missed_as_diagonal", "HD95_max_directed"), " (px)")
-_UNITS |= {"HD95_mm": " (mm)", "HD95_max_directed_mm": " (mm)"}
 
 
 def distribution_figure(scores: Scores, path: Path, *, metric: str = "Dice", note: str = "") -> list[Path]:
@@ -22,6 +20,8 @@ def distribution_figure(scores: Scores, path: Path, *, metric: str = "Dice", not
     Args:
         scores: variant -> system -> values, None where undefined; those are counted below the column.
         path: without suffix.
+        metric: name in ``METRICS``.
+        note: text below the figure.
 
     Returns:
         The PNG and the SVG.
@@ -40,7 +40,7 @@ def distribution_figure(scores: Scores, path: Path, *, metric: str = "Dice", not
             axis.set_xlim(-0.6, len(systems) - 0.4)
             axis.grid(axis="y", linewidth=0.4, color="#dddddd")
             axis.set_axisbelow(True)
-        axes[0].set_ylabel(f"{metric}{_UNITS.get(metric, '')}")
+        axes[0].set_ylabel(METRICS[metric].title)
         text = "Box: quartiles, line: median, whiskers: 1.5 quartile ranges, points: images; u: undefined."
         return save_figure(figure, path, note=" ".join(filter(None, (text, note))))
 
@@ -51,8 +51,9 @@ def cost_figure(
     """Dice against seconds an image, both from files to files; the area of a mark is the network's size.
 
     Args:
-        points: (system, mean Dice, seconds an image or None, parameters).
+        points: (system, mean Dice, seconds per image or None, parameters).
         path: without suffix.
+        note: text below the figure.
     """
     timed = [point for point in points if point[2] is not None]
     with styled():

@@ -1,1 +1,1 @@
-"""What a mask is worth: the metrics of the paper, on arrays."""
+"""Metrics that compare a predicted mask with its reference, on arrays; see ``table.py``."""

@@ -1,4 +1,4 @@
-"""How much of two masks is shared: confusion counts, Dice, IoU and volume similarity (Eq. 15-17)."""
+"""Overlap of two masks: confusion counts, Dice, IoU and volume similarity (Eq. 15-17)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 class Confusion:
     """Pixel counts of a binary prediction against its reference.
 
-    The three metrics lie in [0, 1], 1 is best; all are None (undefined) where both masks are empty.
+    The three metrics are in [0, 1], 1 is best. They are None (undefined) where both masks are empty.
     """
 
     num_tp: int

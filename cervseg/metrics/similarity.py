@@ -1,4 +1,4 @@
-"""How alike two masks look (SSIM, Eq. 18), and how far probabilities are from a mask (MAE)."""
+"""Structural similarity of two masks (SSIM, Eq. 18) and mean absolute error of probabilities (MAE)."""
 
 from __future__ import annotations
 
@@ -6,29 +6,27 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.metrics import structural_similarity
 
-SSIM_WINDOW_PX = 11  # what scikit-image makes of sigma 1.5, truncated at 3.5 sigma
+SSIM_WINDOW_PX = 11  # the window of scikit-image for sigma 1.5, truncated at 3.5 sigma
 SSIM_SIGMA_PX = 1.5
 _RADIUS_PX = SSIM_WINDOW_PX // 2
-_structural_similarity: Any = structural_similarity  # scikit-image carries no types
 
 
 def ssim(prediction: NDArray[np.bool_], reference: NDArray[np.bool_]) -> float | None:
     """Mean structural similarity of two masks as images of 0 and 1, Eq. 18.
 
-    11 x 11 Gaussian window, sigma 1.5 px, C1 = 0.01^2, C2 = 0.03^2, and, as in scikit-image, the mean over
-    all pixels that are at least 5 px from the image's border. Two empty masks are alike: 1.
+    11 x 11 Gaussian window, sigma 1.5 px, C1 = 0.01^2, C2 = 0.03^2. As in scikit-image, the mean is over all
+    pixels that are at least 5 px from the image's border. The SSIM of two empty masks is 1.
 
-    Only windows in which the masks differ have a similarity other than 1. So only the surroundings of the
-    differing pixels are computed; the result is that of the whole image.
+    A window in which the masks are equal has a similarity of 1. Only the surroundings of the differing pixels
+    are computed; the result is that of the whole image.
 
     Args:
         prediction: H x W bool.
         reference: H x W bool.
 
     Returns:
-        A value in [-1, 1]; None (undefined) where a side of the image is shorter than the window.
+        A value in [-1, 1]; None where a side of the image is shorter than the window.
 
     Raises:
         ValueError: the shapes differ.
@@ -42,8 +40,11 @@ def ssim(prediction: NDArray[np.bool_], reference: NDArray[np.bool_]) -> float |
     rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
     if not rows.size:
         return 1.0
+    from skimage.metrics import structural_similarity  # here, so that --help loads no scikit-image
+
     window = _surroundings(rows, height), _surroundings(columns, width)
-    _, similarities = _structural_similarity(
+    similarity: Any = structural_similarity  # scikit-image carries no types
+    _, similarities = similarity(
         prediction[window].astype(np.float64),
         reference[window].astype(np.float64),
         data_range=1.0,
@@ -54,16 +55,19 @@ def ssim(prediction: NDArray[np.bool_], reference: NDArray[np.bool_]) -> float |
     )
     inner = _inner_part(window[0], height), _inner_part(window[1], width)
     num_pixels = (height - 2 * _RADIUS_PX) * (width - 2 * _RADIUS_PX)
-    lost = float(np.sum(1.0 - similarities[inner]))
-    return 1.0 - lost / float(num_pixels)
+    loss = float(np.sum(1.0 - similarities[inner]))
+    return 1.0 - loss / float(num_pixels)
 
 
 def mean_absolute_error(probabilities: NDArray[Any], reference: NDArray[np.bool_]) -> float:
-    """Mean of |p - y| over the whole image ("global MAE"), in [0, 1], 0 is best.
+    """Mean of |p - y| over the whole image ("global MAE").
 
     Args:
         probabilities: H x W float in [0, 1].
         reference: H x W bool.
+
+    Returns:
+        A value in [0, 1], 0 is best.
 
     Raises:
         ValueError: the shapes differ.
@@ -75,11 +79,14 @@ def mean_absolute_error(probabilities: NDArray[Any], reference: NDArray[np.bool_
 
 
 def mean_absolute_error_foreground(probabilities: NDArray[Any], reference: NDArray[np.bool_]) -> float | None:
-    """Mean of |p - y| inside of the reference mask, in [0, 1]; None where that mask is empty.
+    """Mean of |p - y| inside the reference mask.
 
     Args:
         probabilities: H x W float in [0, 1].
         reference: H x W bool.
+
+    Returns:
+        A value in [0, 1], 0 is best; None where the reference is empty.
 
     Raises:
         ValueError: the shapes differ.
@@ -91,8 +98,8 @@ def mean_absolute_error_foreground(probabilities: NDArray[Any], reference: NDArr
 
 
 def _surroundings(positions: NDArray[np.intp], size: int) -> slice:
-    # One radius for the windows that see a difference, a second one so that they see true neighbours and
-    # what scikit-image mirrors at the crop's edge lies where both masks are equal.
+    # One radius reaches every window that contains a difference. A second radius gives these windows their
+    # true neighbors: scikit-image mirrors pixels at the crop's edge, and there both masks are equal.
     margin = 2 * _RADIUS_PX
     return slice(max(0, int(positions[0]) - margin), min(size, int(positions[-1]) + margin + 1))
 

@@ -1,35 +1,35 @@
-"""How far two outlines lie apart: surface distances and the two HD95 in use (Eq. 19-20).
+"""Surface distances between two masks and the two common definitions of HD95 (Eq. 19-20).
 
 Boundary points are the mask's pixels that a 3 x 3 cross erosion removes: those with one of their four
-neighbours outside of the mask. What lies beyond the image counts as outside.
+neighbors outside the mask. Beyond the image counts as outside. SciPy and OpenCV are imported inside the
+functions, so that ``--help`` does not load them.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
-_CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+_CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class SurfaceDistances:
     """Both directed sets of surface distances, D(A, B) and D(B, A) of Eq. 19.
 
-    Both are 1-D float64, one value a boundary point, in the unit of the spacing (px where none was given),
-    and never empty.
+    Both are 1-D float64, one value per boundary point, in the unit of the spacing (px by default), and never
+    empty.
     """
 
     prediction_to_reference: NDArray[np.float64]
     reference_to_prediction: NDArray[np.float64]
 
-    @property
+    @cached_property
     def hd95(self) -> float:
         """The 95th percentile (linear interpolation) of both sets pooled, Eq. 20."""
         pooled = np.concatenate([self.prediction_to_reference, self.reference_to_prediction])
@@ -37,7 +37,7 @@ class SurfaceDistances:
 
     @property
     def hd95_max_directed(self) -> float:
-        """The larger of the two sets' 95th percentiles, as MONAI has it."""
+        """The larger of the two sets' 95th percentiles, as in MONAI."""
         directed = (self.prediction_to_reference, self.reference_to_prediction)
         return float(max(np.percentile(distances, 95) for distances in directed))
 
@@ -45,15 +45,15 @@ class SurfaceDistances:
 def surface_distances(
     prediction: NDArray[np.bool_], reference: NDArray[np.bool_], *, spacing: tuple[float, float] = (1.0, 1.0)
 ) -> SurfaceDistances | None:
-    """Distance from every boundary point of each mask to the nearest boundary point of the other.
+    """Compute the distance from every boundary point of each mask to the nearest one of the other mask.
 
     Args:
         prediction: H x W bool.
         reference: H x W bool.
-        spacing: (row, column) distance of neighbouring pixels, positive; the result is in its unit.
+        spacing: (row, column) distance of neighboring pixels, positive; the result is in its unit.
 
     Returns:
-        None where one of the masks, or both, are empty: the distance is undefined.
+        Both directed sets; None (undefined) where one or both masks are empty.
 
     Raises:
         ValueError: the shapes differ or a spacing is not a positive number.
@@ -75,7 +75,16 @@ def surface_distances(
 
 
 def boundary(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The boundary points of an H x W bool mask, as H x W bool."""
+    """Mark the boundary points of a mask.
+
+    Args:
+        mask: H x W bool.
+
+    Returns:
+        H x W bool.
+    """
+    import cv2
+
     filled = np.ascontiguousarray(mask).view(np.uint8)
     eroded: Any = cv2.erode(filled, _CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return np.asarray((filled ^ eroded).view(np.bool_), dtype=np.bool_)
@@ -87,14 +96,16 @@ def _points(edge: NDArray[np.bool_], spacing: tuple[float, float]) -> NDArray[np
 
 
 def _nearest(points: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    # Outlines are short: a k-d tree over them takes less time than a distance transform of the box that
-    # holds them (2 against 4 ms at 1024 px), is exact in float64 and knows spacing.
+    # Outlines are short: a k-d tree over their points is faster than a distance transform of their box (2 ms
+    # instead of 4 ms at 1024 px), exact in float64, and works with any spacing.
+    from scipy.spatial import KDTree
+
     distances, _ = KDTree(others, balanced_tree=False).query(points)
     return np.asarray(distances, dtype=np.float64)
 
 
 def _bounding_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
-    # (top, bottom, left, right), ends excluded.
+    # (top, bottom, left, right); bottom and right are excluded.
     rows = np.flatnonzero(mask.any(axis=1))
     if not rows.size:
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cervseg.core.types import Plan
+from cervseg.metrics.table import SHOWN_METRICS, listed
 
 OPEN = "to be written by the authors"
 ITEMS: Mapping[int, str] = {
@@ -88,11 +89,11 @@ def known_of_training(trainer: str, network: str, loss: str, hyper: Mapping[str,
     return {
         22: f"{trainer}: {network}",
         25: f"AdamW, warm-up and cosine; loss {loss}; {settings}",
-        26: "best Dice on the validation images of the fold, in the network's frame; test images are not used",
+        26: "best Dice on the fold's validation images, in the network's frame; test images are not used",
     }
 
 
 KNOWN_OF_SCORES = {
     12: "a case that could not be read or predicted is named; an undefined value is null and counted",
-    28: "Dice, IoU, volume similarity, SSIM, HD95 (pooled and maximum of directed), at the images' own size",
+    28: f"{listed(SHOWN_METRICS)}, at the images' own size; definitions in summary.json",
 }

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from cervseg.core.paths import atomic_path
+from cervseg.metrics.table import METRICS
 from cervseg.report.assets import SCRIPT, STYLE
 from cervseg.tables.table import Table
 
@@ -27,6 +28,8 @@ def write_page(path: Path, *, title: str, lead: str, sections: Sequence[tuple[st
     """Write the page: a heading, a lead, a table of contents, the sections.
 
     Args:
+        path: HTML file to write.
+        title: heading, as text.
         lead: one sentence below the heading, as text.
         sections: (heading as text, content as HTML made by this module).
     """
@@ -95,13 +98,18 @@ def plain_table(
 
 
 def case_table(
-    columns: Sequence[str], rows: Sequence[tuple[str, Sequence[float | None]]], *, threshold_of: str = "Dice"
+    columns: Sequence[str],
+    rows: Sequence[tuple[str, Sequence[float | None]]],
+    *,
+    metrics: Sequence[str],
+    threshold_of: str = "Dice",
 ) -> str:
     """A row a case that sorts by any column and can be filtered by name and by a threshold.
 
     Args:
         columns: of the values.
         rows: (case, values); None is printed as undefined and sorts last.
+        metrics: one per column; each has its own decimals.
         threshold_of: the column that "at most" filters.
     """
     index = columns.index(threshold_of) + 1 if threshold_of in columns else 1
@@ -110,7 +118,7 @@ def case_table(
         for column in ("case", *columns)
     )
     body = "".join(
-        f"<tr><th scope=row>{escape(case)}</th>{''.join(_value_cell(value) for value in values)}</tr>"
+        f"<tr><th scope=row>{escape(case)}</th>{''.join(map(_value_cell, metrics, values))}</tr>"
         for case, values in rows
     )
     name = escape(threshold_of)
@@ -148,11 +156,9 @@ def folded(summary: str, content: str) -> str:
     return f"<details><summary>{escape(summary)}</summary>{content}</details>"
 
 
-def _value_cell(value: float | None) -> str:
-    if value is None:
-        return "<td data-value=''>undefined</td>"
-    text = f"{value:.4f}" if abs(value) < 10 else f"{value:.1f}"
-    return f'<td data-value="{value!r}">{text}</td>'
+def _value_cell(metric: str, value: float | None) -> str:
+    shown = "" if value is None else repr(value)
+    return f'<td data-value="{shown}">{METRICS[metric].text(value)}</td>'
 
 
 def _jpeg(picture: np.ndarray) -> str:

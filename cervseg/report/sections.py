@@ -9,26 +9,16 @@ import numpy as np
 
 from cervseg.core.errors import CervsegError
 from cervseg.core.types import Distribution, Plan, Summary
+from cervseg.evaluation.definitions import definitions
 from cervseg.evaluation.statistics import bootstrap_mean, case_values
-from cervseg.evaluation.summary import definitions
 from cervseg.figures.overlays import overlay
 from cervseg.imageio import read_image, read_mask
+from cervseg.metrics.table import METRICS, SHOWN_METRICS
 from cervseg.planning.planfile import as_words, edited
 from cervseg.planning.planner import value_of
 from cervseg.report.claim import claim_rows
 from cervseg.report.page import case_table, fact_list, folded, gallery, paragraph, plain_table
 
-SHOWN = (
-    "Dice",
-    "IoU",
-    "VS",
-    "SSIM",
-    "HD95",
-    "HD95_max_directed",
-    "HD95_missed_as_diagonal",
-    "HD95_mm",
-    "MAE",
-)
 MAX_PICTURES = 48
 Section = tuple[str, str]
 
@@ -84,16 +74,17 @@ def score_section(summary: Summary) -> Section:
         parts.append(paragraph(f"Prompts: {summary.prompts}.", kind="warning"))
     for name in summary.labels:
         rows = []
-        for metric in [m for m in SHOWN if m in summary.mean[name]]:
+        for metric in [m for m in SHOWN_METRICS if m in summary.mean[name]]:
             values = list(case_values(summary, metric, label=name).values())
             mean, low, high = bootstrap_mean([value for value in values if value is not None])
-            interval = "-" if low is None else f"{low:.4f} to {high:.4f}"
+            text = METRICS[metric].text
+            interval = "-" if low is None else f"{text(low)} to {text(high)}"
             spread = summary.std[name].get(metric)
             rows.append(
                 (
-                    metric,
-                    "undefined" if mean is None else f"{mean:.4f}",
-                    "-" if spread is None else f"{spread:.4f}",
+                    METRICS[metric].title,
+                    text(mean),
+                    "-" if spread is None else text(spread),
                     interval,
                     str(summary.undefined[name][metric]),
                 )
@@ -114,14 +105,14 @@ def score_section(summary: Summary) -> Section:
 
 def cases_section(summary: Summary) -> Section:
     """The table that sorts and filters; of several labels the mean over them."""
-    metrics = [m for m in SHOWN if any(m in found for found in summary.mean.values())]
+    metrics = [m for m in SHOWN_METRICS if any(m in found for found in summary.mean.values())]
     by_metric = {metric: case_values(summary, metric) for metric in metrics}
     rows = [
         (score.case, [by_metric[metric][score.case] for metric in metrics])
         for score in sorted(summary.scores, key=lambda score: score.case)
     ]
     note = "Click a heading to sort." + (" Mean over labels." if len(summary.labels) > 1 else "")
-    return "Case by case", paragraph(note) + case_table(metrics, rows)
+    return "Case by case", paragraph(note) + case_table(metrics, rows, metrics=metrics)
 
 
 def pictures_section(

@@ -143,7 +143,8 @@ def _of_study(folder: StudyFolder) -> tuple[str, str, list[Section]]:
         known |= known_of_plan(plan)
     known |= {
         29: "95 % bootstrap intervals over images; Friedman, Wilcoxon with Bonferroni and Holm, effect sizes",
-        32: f"{len(study.cells)} models on {'held-out test images' if study.scored_on == 'test' else 'the folds'}",
+        32: f"{len(study.cells)} models on "
+        f"{'held-out test images' if study.scored_on == 'test' else 'the folds'}",
     }
     sections.append(claim_section(known))
     lead = f"{len(study.cells)} model(s) on the same images of {study.dataset}."
@@ -164,7 +165,9 @@ def _cases_of_study(study: Study, results: Path) -> list[Section]:
             for case in next(iter(systems.values()))[0]
         ]
         note = paragraph("Click a heading to sort; of several seeds the mean.")
-        table = case_table(list(systems), rows, threshold_of=list(systems)[-1])
+        table = case_table(
+            list(systems), rows, metrics=["Dice"] * len(systems), threshold_of=list(systems)[-1]
+        )
         sections.append((f"Dice, image by image: {variant}", note + table))
     return sections
 

@@ -18,12 +18,10 @@ from cervseg.report.write import write_report
 from cervseg.study.figures import draw_figures
 from cervseg.study.job import StudyJob
 from cervseg.study.paper import PUBLISHED
-from cervseg.study.scores import COMPARED, Scores
+from cervseg.study.scores import Scores
 from cervseg.study.tables import make_tables
 from cervseg.tables.comparisons import overall_table, pair_table
 from cervseg.tables.formats import write_tables
-
-COLUMNS = ("trainer", "variant", "seed", "case", *COMPARED)
 
 
 def write_results(job: StudyJob, study: Study, *, log: Log) -> None:
@@ -63,10 +61,10 @@ def _cases(scores: Scores) -> str:
     """CSV, a row a model and case; what is undefined is empty."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(("trainer", "variant", "seed", "case", *scores.metrics))
     for result in scores.study.cells:
         cell, summary = result.cell, scores.summaries[result.summary]
-        values = [case_values(summary, metric) for metric in COMPARED]
+        values = [case_values(summary, metric) for metric in scores.metrics]
         for case in values[0]:
             row = ("" if (value := found[case]) is None else value for found in values)
             writer.writerow((cell.trainer, cell.variant, cell.seed, case, *row))

@@ -12,9 +12,7 @@ from cervseg.core.study import CellResult, Study
 from cervseg.core.types import Summary
 from cervseg.evaluation.statistics import case_values, compare_systems, estimate
 from cervseg.evaluation.summary import read_summary
-from cervseg.metrics.table import PAPER_METRICS
-
-COMPARED = (*PAPER_METRICS, "HD95_missed_as_diagonal")
+from cervseg.metrics.table import COMPARED_METRICS
 
 Values = Mapping[str, float | None]  # case -> value
 
@@ -34,6 +32,12 @@ class Scores:
             summaries={result.summary: read_summary(folder / result.summary) for result in study.cells},
         )
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The compared metrics that every summary has; a summary of an older version may lack one."""
+        found = [{name for means in s.mean.values() for name in means} for s in self.summaries.values()]
+        return tuple(name for name in COMPARED_METRICS if all(name in names for names in found))
+
     def by_seed(self, trainer: str, variant: str, metric: str) -> list[Values]:
         """Case -> value, one mapping a seed; of several labels the mean over them."""
         return [case_values(self.summaries[result.summary], metric) for result in self._of(trainer, variant)]
@@ -51,7 +55,7 @@ class Scores:
         """(trainer, variant) -> metric -> mean with its interval."""
         return {
             (trainer, variant): {
-                metric: estimate(self.by_seed(trainer, variant, metric)) for metric in COMPARED
+                metric: estimate(self.by_seed(trainer, variant, metric)) for metric in self.metrics
             }
             for trainer, variant in self.pairs
         }
@@ -63,7 +67,7 @@ class Scores:
             names = {self.title(t, v): t for t, v in self.pairs if v == variant}
             if len(names) < 2:
                 continue
-            for metric in COMPARED:
+            for metric in self.metrics:
                 systems = {title: self.over_seeds(t, variant, metric) for title, t in names.items()}
                 found.append(compare_systems(systems, metric=metric, variant=variant))
         return found

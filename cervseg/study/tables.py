@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from cervseg.core.comparison import Estimate
 from cervseg.core.study import TEST, CellResult, Study
-from cervseg.metrics.table import LOWER_IS_BETTER, PAPER_METRICS
+from cervseg.metrics.table import METRICS, PAPER_METRICS
 from cervseg.study.paper import ABLATIONS, ARCHITECTURES, LOSSES, PUBLISHED, title_of
-from cervseg.tables.comparisons import estimate_text, number
+from cervseg.tables.comparisons import estimate_text
 from cervseg.tables.table import Table
 
 Scores = Mapping[tuple[str, str], Mapping[str, Estimate]]  # (trainer, variant) -> metric -> estimate
@@ -63,14 +63,14 @@ def _score_table(
         rows.append((result.title, *(estimate_text(found[metric], metric) for metric in PAPER_METRICS)))
         if paper := PUBLISHED.get(variant, {}).get(trainer):
             published.append(len(rows))
-            values = (number(paper[metric], metric) for metric in PAPER_METRICS)
+            values = (METRICS[metric].text(paper[metric]) for metric in PAPER_METRICS)
             rows.append((f"{title_of(trainer)}, published", *values))
     best = []
     for column, metric in enumerate(PAPER_METRICS, start=1):
         means = {row: found[metric].mean for row, found in ours.items()}
         defined = {row: mean for row, mean in means.items() if mean is not None}
         if len(defined) > 1:
-            choose = min if metric in LOWER_IS_BETTER else max
+            choose = min if METRICS[metric].lower_is_better else max
             best.append((choose(defined, key=lambda row: defined[row]), column))
     return Table(
         name=name,
@@ -84,9 +84,7 @@ def _score_table(
 
 
 def _note(study: Study) -> str:
-    images = (
-        "the held-out test images" if study.scored_on == TEST else "the validation images of the folds"
-    )
+    images = "the held-out test images" if study.scored_on == TEST else "the validation images of the folds"
     note = _HOW.format(images=images)
     if oracles := sorted({r.title for r in study.cells if "oracle" in r.title}):
         note += f" {', '.join(oracles)}: is shown a point in every structure of the reference."
@@ -98,8 +96,8 @@ def _cost_table(study: Study) -> Table:
     return Table(
         name="table_cost",
         title="What the models cost",
-        note="Size in float32. Seconds an image: from its file to its mask's file, the loading of the network "
-        "not counted. The paper: CervSpineNet 345 MB, 5-8 s an image on an H100, 9-10 s on 24 processor cores.",
+        note="Size in float32. Seconds per image: from its file to its mask's file, network loading "
+        "excluded. The paper: CervSpineNet 345 MB, 5-8 s per image on an H100, 9-10 s on 24 CPU cores.",
         columns=("Model", "Variant", "Seed", "Parameters", "MiB", "Training min", "s an image", "On"),
         rows=rows,
     )

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from cervseg.core.comparison import Comparison, Estimate, PairTest
-from cervseg.metrics.table import LOWER_IS_BETTER, PAPER_METRICS
+from cervseg.metrics.table import METRICS, PAPER_METRICS
 from cervseg.tables.table import Table
 
 LEVEL = 0.05
-_DECIMALS = {"HD95": 2, "HD95_max_directed": 2, "HD95_missed_as_diagonal": 2, "HD95_mm": 2}
 _MEAN = "Mean [95 % bootstrap interval over cases]; u: cases in which a metric is undefined, left out."
 FEWEST_CASES = 10  # below, see evaluation.statistics.bootstrap_mean
 _FRIEDMAN = (
@@ -19,15 +18,9 @@ _FRIEDMAN = (
 _PAIRS = (
     "Wilcoxon's signed-rank test, two-sided, cases without a difference (ties) left out; corrected for all "
     "pairs of one metric. Differences are first minus second. Effect: matched-pairs rank-biserial "
-    f"correlation, -1 to 1. * below {LEVEL}; better: by ranks, where Bonferroni's p is below {LEVEL}. "
-    "HD95, MAE: less is better."
+    f"correlation, -1 to 1. * below {LEVEL}; better: by ranks, where Bonferroni's p is below {LEVEL}."
 )
 _FEW = f" An interval from fewer than {FEWEST_CASES} cases is too narrow: with 3 take it for a range."
-
-
-def number(value: float | None, metric: str = "") -> str:
-    """A score with as many decimals as its metric has; "undefined" for None."""
-    return "undefined" if value is None else f"{value:.{_DECIMALS.get(metric, 4)}f}"
 
 
 def p_value(p: float | None) -> str:
@@ -39,11 +32,12 @@ def p_value(p: float | None) -> str:
 
 def estimate_text(estimate: Estimate, metric: str) -> str:
     """Mean, spread over seeds, interval, and in how many cases it is undefined."""
-    text = number(estimate.mean, metric)
+    number = METRICS[metric].text
+    text = number(estimate.mean)
     if estimate.seed_std is not None:
-        text += f" ± {number(estimate.seed_std, metric)}"
+        text += f" ± {number(estimate.seed_std)}"
     if estimate.low is not None:
-        text += f" [{number(estimate.low, metric)}, {number(estimate.high, metric)}]"
+        text += f" [{number(estimate.low)}, {number(estimate.high)}]"
     return f"{text} ({estimate.num_undefined} u)" if estimate.num_undefined else text
 
 
@@ -111,7 +105,7 @@ def pair_table(comparisons: Sequence[Comparison]) -> Table:
             *([found.variant] if has_variants else []),
             found.metric,
             f"{pair.first} - {pair.second}",
-            "-" if pair.median_difference is None else number(pair.median_difference, found.metric),
+            "-" if pair.median_difference is None else METRICS[found.metric].text(pair.median_difference),
             p_value(pair.p),
             _marked(pair.p_bonferroni),
             _marked(pair.p_holm),
@@ -150,7 +144,7 @@ def _better(pair: PairTest, metric: str) -> str:
     """The system that the ranks favour, where Bonferroni's p shows a difference."""
     if pair.p_bonferroni is None or pair.p_bonferroni >= LEVEL or not pair.effect:
         return ""
-    return pair.first if (pair.effect > 0) != (metric in LOWER_IS_BETTER) else pair.second
+    return pair.first if (pair.effect > 0) != bool(METRICS[metric].lower_is_better) else pair.second
 
 
 def _warning(rows: Iterable[Mapping[str, Estimate]]) -> str:
@@ -168,8 +162,8 @@ def agreement_table(rows: Mapping[str, Mapping[str, Estimate]], *, num_images: i
     return Table(
         name="table_agreement",
         title="Agreement",
-        note=f"Mean [95 % bootstrap interval over images] over the {num_images} image(s) that all have. HD95 in "
-        "px, both directed sets of distances pooled. Every metric is symmetric: nobody is the reference. "
+        note=f"Mean [95 % bootstrap interval over images] over the {num_images} image(s) that all have. "
+        "Every metric is symmetric: nobody is the reference. "
         "u: images in which a metric is undefined, as nobody or only one of two has marked anything. "
         f"Minus raters: the model's mean with the raters less the raters' with each other, image by image."
         f"{_warning(rows.values())}",

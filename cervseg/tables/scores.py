@@ -5,21 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cervseg.core.types import MetricValues, Summary
+from cervseg.metrics.table import METRICS, SHOWN_METRICS
 
-# Metric -> decimals. Counts of pixels stay in summary.json.
-_SHOWN = {
-    "Dice": 4,
-    "IoU": 4,
-    "VS": 4,
-    "SSIM": 4,
-    "HD95": 2,
-    "HD95_max_directed": 2,
-    "HD95_missed_as_diagonal": 2,
-    "HD95_mm": 2,
-    "HD95_max_directed_mm": 2,
-    "MAE": 4,
-    "MAE_foreground": 4,
-}
 _LABELS_A_BLOCK = 4
 _NAMES_SHOWN = 10
 _NOTES = (
@@ -56,7 +43,7 @@ def score_table(summary: Summary) -> str:
 def _block(summary: Summary, names: Sequence[str]) -> list[str]:
     header = ["", *(f"{name} ({summary.labels[name]})" for name in names)]
     rows = [header, ["cases", *(str(len(summary.scores)) for _ in names)]]
-    metrics = [key for key in _SHOWN if any(key in summary.mean[name] for name in names)]
+    metrics = [key for key in SHOWN_METRICS if any(key in summary.mean[name] for name in names)]
     rows += [[key, *(_cell(summary, name, key) for name in names)] for key in metrics]
     rows.append(["missed", *(str(summary.missed[name]) for name in names)])
     rows.append(["invented", *(str(summary.invented[name]) for name in names)])
@@ -68,18 +55,16 @@ def _cell(summary: Summary, name: str, key: str) -> str:
     mean, std = summary.mean[name].get(key), summary.std[name].get(key)
     if mean is None:
         return "undefined"
-    text = f"{mean:.{_SHOWN[key]}f}"
+    text = METRICS[key].text(mean)
     if std is not None:
-        text += f" ± {std:.{_SHOWN[key]}f}"
+        text += f" ± {METRICS[key].text(std)}"
     num_undefined = summary.undefined[name][key]
     return f"{text} ({num_undefined})" if num_undefined else text
 
 
 def _in_one_line(means: MetricValues) -> str:
     shown = ((key, means.get(key)) for key in ("Dice", "IoU", "HD95", "HD95_missed_as_diagonal"))
-    return ", ".join(
-        f"{key} {'undefined' if value is None else format(value, f'.{_SHOWN[key]}f')}" for key, value in shown
-    )
+    return ", ".join(f"{key} {METRICS[key].text(value)}" for key, value in shown)
 
 
 def _left_out(what: str, cases: Sequence[str]) -> list[str]:

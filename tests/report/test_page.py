@@ -43,7 +43,7 @@ def test_nothing_leaves_the_page_and_nothing_of_users_is_code(tmp_path: Path) ->
     """Text is escaped everywhere, only our script may run, no address is foreign."""
     table = Table(name="t", title=EVIL, note=EVIL, columns=(EVIL, "b"), rows=((EVIL, "1"),), best=((0, 1),))
     picture = np.zeros((900, 30, 3), np.uint8)
-    content = paragraph(EVIL) + table_html(table) + case_table(["Dice"], [(EVIL, [None])])
+    content = paragraph(EVIL) + table_html(table) + case_table(["Dice"], [(EVIL, [None])], metrics=["Dice"])
     text, seen = page(tmp_path, content + gallery([(picture, EVIL)]))
     assert "alert(1)</script>" not in text.replace(SCRIPT, "")
     scripts = [tag for tag, _ in seen.tags if tag == "script"]
@@ -59,10 +59,12 @@ def test_nothing_leaves_the_page_and_nothing_of_users_is_code(tmp_path: Path) ->
 
 def test_case_table() -> None:
     """Values keep all their digits for sorting; what is undefined says so; the threshold knows its column."""
-    text = case_table(["IoU", "Dice"], [("a", [0.123456, 0.5]), ("b", [None, 12.345])])
+    text = case_table(
+        ["HD95", "Dice"], [("a", [12.345, 0.123456]), ("b", [None, 0.5])], metrics=["HD95", "Dice"]
+    )
+    assert '<td data-value="12.345">12.35</td>' in text
+    assert '<td data-value="">undefined</td>' in text
     assert '<td data-value="0.123456">0.1235</td>' in text
-    assert "<td data-value=''>undefined</td>" in text
-    assert '<td data-value="12.345">12.3</td>' in text
     assert 'data-column="2"' in text
     assert "Dice at most" in text
 
