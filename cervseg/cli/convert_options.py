@@ -1,104 +1,138 @@
-"""What the sub-commands of cervseg_convert share."""
+"""The options that the sub-commands of cervseg_convert share."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cervseg.cli.arguments import add_root
+from cervseg.cli.arguments import (
+    add_labels,
+    add_new_dataset,
+    add_overwrite,
+    add_root,
+    add_workers,
+    read_label_values,
+    read_labels,
+)
 from cervseg.cli.command_parser import CommandParser
-from cervseg.core.errors import CervsegError
-from cervseg.core.machine import num_cores
+from cervseg.core.errors import DatasetError
+
+if TYPE_CHECKING:
+    from cervseg.convert.labelling import Labelling
+    from cervseg.convert.source import Source
+    from cervseg.convert.target import DatasetTarget
+
+SubCommands = argparse._SubParsersAction
 
 
 def sub_command(
-    sources: argparse._SubParsersAction[CommandParser],
+    commands: SubCommands[CommandParser],
     name: str,
-    convert: Callable[[argparse.Namespace], object],
+    make_source: Callable[[argparse.Namespace], Source[Any]],
     *,
     summary: str,
     description: str,
     example: str,
 ) -> CommandParser:
-    """A sub-command with the look that every one has; ``convert`` makes its report."""
-    made = sources.add_parser(
-        name,
-        help=summary,
-        description=description,
-        example=example,
-    )
-    made.set_defaults(convert=convert)
-    made.add_argument(
-        "-d", "--dataset", required=True, metavar="NUMBER", help="number of the dataset, like 101"
-    )
-    made.add_argument("--name", required=True, help="its name: letters, digits, dot, dash and underscore")
+    """Add a sub-command.
+
+    Args:
+        commands: the sub-commands of cervseg_convert.
+        name: its name.
+        make_source: makes the source from the options.
+        summary: one line for the command's --help.
+        description: for the sub-command's --help.
+        example: command lines that work.
+    """
+    made = commands.add_parser(name, help=summary, description=description, example=example)
+    made.set_defaults(make_source=make_source)
+    add_new_dataset(made)
     return made
 
 
 def add_common(made: CommandParser) -> None:
-    """The options that come last."""
-    made.add_argument("--workers", type=int, help="processes (default: one a core)")
-    made.add_argument("--overwrite", action="store_true", help="replace a dataset of this number and name")
+    """Add the options that come last."""
+    add_overwrite(made, "replace a dataset of this number and name")
+    add_workers(made)
     add_root(made)
 
 
-def add_mask_labels(made: argparse.ArgumentParser, *, required: bool) -> None:
-    """What the values in masks mean."""
-    what = made.add_mutually_exclusive_group(required=required)
-    what.add_argument("--label", metavar="NAME", help="what the masks show, if that is one thing")
-    what.add_argument(
-        "--labels",
-        nargs="+",
-        metavar="VALUE=NAME",
-        help="what each value in the masks means: 1=incisor 2=canine",
-    )
+def add_mask_labels(made: CommandParser, *, required: bool) -> None:
+    """Add the options for the values in masks; read them with :func:`labelling`."""
+    group = made.add_mutually_exclusive_group(required=required)
+    group.add_argument("--label", metavar="NAME", help="name of the label, for masks with one label")
+    add_labels(group, "names of the values in the masks: incisor=1 canine=2; several values may share a name")
 
 
-def common(options: argparse.Namespace) -> dict[str, Any]:
-    """The arguments that every conversion takes."""
-    from cervseg.core.paths import Workspace, dataset_folder_name
-
-    return {
-        "folder": Workspace.find(options.root).raw(dataset_folder_name(options.dataset, options.name)),
-        "workers": options.workers if options.workers is not None else num_cores(),
-        "overwrite": options.overwrite,
-    }
-
-
-def value_names(items: Sequence[str] | None) -> dict[int, str]:
-    """``["1=incisor", "2=canine"]`` as {1: "incisor", 2: "canine"}.
+def target(options: argparse.Namespace) -> DatasetTarget:
+    """Return the dataset to write.
 
     Raises:
-        CervsegError: an item is not NUMBER=NAME, or a number occurs twice.
+        DatasetError: number or name are invalid, or another dataset has the number.
     """
-    found: dict[int, str] = {}
-    for item in items or ():
-        value, _, name = (part.strip() for part in item.partition("="))
-        if not value.isdecimal() or not name:
-            raise CervsegError(
-                f"{item!r} is not VALUE=NAME", where="--labels", hint="Write 1=incisor 2=canine."
-            )
-        if int(value) in found:
-            raise CervsegError(f"{value} is named twice", where="--labels")
-        found[int(value)] = name
-    return found
+    from cervseg.convert.target import DatasetTarget
+    from cervseg.core.paths import Workspace
+
+    workspace = Workspace.find(options.root)
+    return DatasetTarget.in_workspace(workspace, options.dataset, options.name, overwrite=options.overwrite)
 
 
-def renamed(items: Sequence[str] | None) -> dict[str, str] | None:
-    """``["canine", "c2=spine"]`` as {"canine": "canine", "c2": "spine"}; None where nothing is said.
+def labelling(options: argparse.Namespace, *, default: str = "foreground") -> Labelling:
+    """Return the meaning of mask values, from ``--label`` or ``--labels``.
+
+    Args:
+        options: the parsed options.
+        default: name of the label if neither is given.
 
     Raises:
-        CervsegError: a name is empty, or one is there twice.
+        DatasetError: the labels are invalid.
+    """
+    from cervseg.convert.labelling import Labelling
+
+    names = read_label_values(options.labels or [])
+    return Labelling(names=names, label=default if options.label is None else options.label)
+
+
+def read_numbered_labels(texts: Sequence[str] | None) -> dict[str, int]:
+    """Read labels that may have numbers: ``["canine", "molar"]`` or ``["canine=1", "molar=2"]``.
+
+    Returns:
+        Name -> number in the dataset; labels without numbers are numbered in the given order.
+
+    Raises:
+        DatasetError: an item is invalid, a name or number is repeated, or only some labels have a number.
+    """
+    texts = [text.strip() for text in texts or ()]
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if equals and name and value and not name.isdecimal() and not value.rpartition("=")[2].isdecimal():
+            raise DatasetError(
+                f"{text!r} is not NAME or NAME=VALUE",
+                where="--labels",
+                hint=f"To rename a label write --rename {text}",
+            )
+    if any("=" in text for text in texts) or not all(texts):
+        return read_labels(texts)
+    if repeated := sorted({text for text in texts if texts.count(text) > 1}):
+        raise DatasetError(f"label {repeated[0]!r} is repeated", where="--labels")
+    return {name: number for number, name in enumerate(texts, start=1)}
+
+
+def read_renamed(texts: Sequence[str] | None) -> dict[str, str]:
+    """Read ``["m1=molar", "m2=molar"]`` as {"m1": "molar", "m2": "molar"}.
+
+    Raises:
+        DatasetError: an item is not ANNOTATED=NAME, or a label is repeated.
     """
     found: dict[str, str] = {}
-    for item in items or ():
-        label, equals, name = (part.strip() for part in item.partition("="))
-        if not label or (equals and not name):
-            raise CervsegError(
-                f"{item!r} is no label", where="--labels", hint="Write NAME, or ANNOTATED=NAME to rename."
+    for text in texts or ():
+        label, _, name = (part.strip() for part in text.partition("="))
+        if not label or not name:
+            raise DatasetError(
+                f"{text!r} is not ANNOTATED=NAME", where="--rename", hint="Write, for instance, molar1=molar"
             )
         if label in found:
-            raise CervsegError(f"{label!r} is named twice", where="--labels")
-        found[label] = name or label
-    return found or None
+            raise DatasetError(f"label {label!r} has two names", where="--rename")
+        found[label] = name
+    return found

@@ -1,4 +1,4 @@
-"""Which mask belongs to which image, judged by their names."""
+"""Pairs of images and masks by their names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHANNEL_ENDING = re.compile(r"_0000$")
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """An image and its mask; ``id`` is their common name. Only held-out images may lack a mask."""
+    """An image and its mask; ``id`` is their common name. ``mask`` is None where only images are listed."""
 
     id: str
     image: Path
@@ -25,9 +25,14 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True)
 class Pairing:
-    """The pairs of two folders, sorted by id, and what found no partner.
+    """The pairs of two folders.
 
-    ``num_renamed`` counts pairs whose names differed by an ending such as _mask or _0000.
+    Args:
+        pairs: the pairs, sorted by id.
+        images_without_mask: images that have no mask.
+        masks_without_image: masks that have no image.
+        doubled: files that share a name, so that they cannot be paired.
+        num_renamed: number of pairs whose names differ by an ending such as _mask or _0000.
     """
 
     pairs: tuple[Pair, ...]
@@ -38,11 +43,15 @@ class Pairing:
 
 
 def pair_folders(images: Path, masks: Path) -> Pairing:
-    """Pair the files of two folders, which may be the same one, by their names without suffix.
+    """Pair the files of two folders, which may be the same, by their names without suffix.
 
-    A mask of exactly an image's name is preferred; else endings _mask, -mask, _seg, _label and the like are
-    taken off the mask's name, and _0000 off both. Images that come out with one name are all given up as
+    A mask with exactly the image's name is preferred; else endings _mask, -mask, _seg, _label and the like
+    are removed from the mask's name, and _0000 from both. Images that end up with the same name are
     ``doubled``, and so are masks.
+
+    Args:
+        images: folder of images.
+        masks: folder of masks.
 
     Raises:
         OSError: a folder cannot be read.
@@ -76,7 +85,7 @@ def pair_folders(images: Path, masks: Path) -> Pairing:
 
 
 def images_alone(images: Path) -> Pairing:
-    """The images of a folder that has no masks; images of one name are given up as ``doubled``."""
+    """List the images of a folder without masks; images with the same name are ``doubled``."""
     image_files = _by(list_images(images), case_id)
     return Pairing(
         pairs=tuple(Pair(id=c, image=p[0], mask=None) for c, p in sorted(image_files.items()) if len(p) == 1),
@@ -88,7 +97,7 @@ def images_alone(images: Path) -> Pairing:
 
 
 def case_id(path: Path) -> str:
-    """An image's case: its file's name without suffix and without the channel number of nnU-Net, _0000."""
+    """Return an image's case: its file name without suffix and without nnU-Net's channel number _0000."""
     return _CHANNEL_ENDING.sub("", stem_of(path))
 
 

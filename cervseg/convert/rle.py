@@ -1,4 +1,4 @@
-"""COCO's run lengths, plain or packed into text, into masks."""
+"""COCO's run lengths, plain or packed into text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cervseg.core.errors import DatasetError
 
 
 def decode(counts: str | Sequence[int], size: tuple[int, int]) -> np.ndarray:
-    """Unpack a mask: lengths of runs of 0 and 1 in turn, down the columns, beginning with 0.
+    """Decode a mask: lengths of alternating runs of 0 and 1, down the columns, starting with 0.
 
     Args:
         counts: the lengths, or COCO's text for them.
@@ -25,15 +25,15 @@ def decode(counts: str | Sequence[int], size: tuple[int, int]) -> np.ndarray:
     lengths = np.asarray(_unpacked(counts) if isinstance(counts, str) else counts)
     is_sound = lengths.ndim == 1 and lengths.dtype.kind in "iu" and bool((lengths >= 0).all())
     if not is_sound or int(lengths.sum()) != size[0] * size[1]:
-        raise DatasetError(f"run lengths do not make {size[1]} x {size[0]} pixels")
+        raise DatasetError(f"run lengths do not add up to {size[1]} x {size[0]} pixels")
     values = np.arange(len(lengths)) % 2 == 1
     return np.repeat(values, lengths).reshape(size[::-1]).T
 
 
 def _unpacked(text: str) -> list[int]:
-    """COCO's text: five bits a character, least first; bit 6: more follows; bit 5 of the last: a minus.
+    """Decode COCO's text: five bits per character, lowest first; bit 6: more follow; last bit 5: sign.
 
-    From the fourth number on each stands for its difference to the one two before.
+    From the fourth number on, each is the difference to the one two before.
     """
     lengths: list[int] = []
     value = shift = 0

@@ -1,4 +1,4 @@
-"""Drawn shapes into masks: polygons, rectangles and circles with label names, as annotation tools save them.
+"""Drawn shapes and their masks: polygons, rectangles and circles with label names, from annotation tools.
 
 Coordinates are (x, y) in px as LabelMe and COCO have them: pixel (0, 0) reaches from 0 to 1 either way.
 """
@@ -14,7 +14,7 @@ from skimage.draw import polygon as pixels_inside
 from cervseg.convert.rle import decode
 from cervseg.core.errors import DatasetError
 
-# Labels by which annotation tools take something away again.
+# Labels with which annotation tools erase.
 BACKGROUND = ("background", "_background_")
 _NUM_CIRCLE_SIDES = 180
 
@@ -25,9 +25,11 @@ class Shape:
 
     Args:
         label: its name as annotated.
-        parts: polygons, each N x 2 float (x, y); the area is what lies in any of them.
-        mask: or h x w bool, whose upper left pixel is ``corner`` (x, y) on the image.
-        runs: or COCO's run lengths, plain or as text, of a mask of ``runs_size`` (height, width).
+        parts: polygons, each N x 2 float (x, y); the area is their union.
+        mask: alternatively h x w bool.
+        corner: (x, y) of the mask's upper left pixel on the image.
+        runs: alternatively COCO's run lengths, plain or as text.
+        runs_size: (height, width) of the mask that the run lengths encode.
     """
 
     label: str
@@ -40,10 +42,12 @@ class Shape:
 
 @dataclass(frozen=True, kw_only=True)
 class Drawn:
-    """A mask, H x W uint8, and what happened on the way.
+    """A drawn mask.
 
-    ``has_overlap``: shapes of different labels overlap; the later one won. ``num_clipped`` shapes reach
-    beyond the image.
+    Args:
+        mask: H x W uint8 label numbers.
+        has_overlap: whether shapes of different labels overlap; the later one wins.
+        num_clipped: number of shapes that reach beyond the image.
     """
 
     mask: np.ndarray
@@ -52,13 +56,13 @@ class Drawn:
 
 
 def rectangle(points: np.ndarray) -> np.ndarray:
-    """The four corners of a rectangle of which N x 2 points are known."""
+    """Return the four corners of the rectangle around N x 2 points."""
     (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
     return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
 
 
 def circle(centre: np.ndarray, rim: np.ndarray) -> np.ndarray:
-    """A circle about (x, y) through (x, y), as a polygon of the same area."""
+    """Return a circle around (x, y) through (x, y), as a polygon of the same area."""
     turn = 2 * np.pi / _NUM_CIRCLE_SIDES
     radius = np.hypot(*(rim - centre)) * np.sqrt(turn / np.sin(turn))
     angles = np.arange(_NUM_CIRCLE_SIDES) * turn
@@ -69,11 +73,12 @@ def draw(shapes: Sequence[Shape], size: tuple[int, int], numbers: Mapping[str, i
     """Draw shapes one after another; a pixel belongs to a polygon if its centre does (even-odd rule).
 
     Args:
+        shapes: the shapes; later ones are drawn over earlier ones.
         size: (height, width) in px.
         numbers: label name -> number in the mask; shapes of other names are not drawn.
 
     Raises:
-        DatasetError: run lengths do not fit the image; without ``where``.
+        DatasetError: run lengths do not fit the image; the error has no ``where``.
     """
     mask = np.zeros(size, np.uint8)
     has_overlap, num_clipped = False, 0
@@ -90,7 +95,7 @@ def draw(shapes: Sequence[Shape], size: tuple[int, int], numbers: Mapping[str, i
 
 
 def _area(shape: Shape, size: tuple[int, int]) -> tuple[np.ndarray, bool]:
-    """H x W bool, and whether the shape reaches beyond the image by more than a pixel."""
+    """Fill a shape: H x W bool, and whether it reaches beyond the image by more than a pixel."""
     inside = np.zeros(size, bool)
     if shape.runs is not None and shape.runs_size != size:
         (height, width) = shape.runs_size

@@ -1,4 +1,4 @@
-"""A user's table of images, as CSV: pixel sizes, sex and age, from the columns that the user names."""
+"""A user's table of images as CSV: pixel sizes, sex and age from the columns that the user names."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from cervseg.core.errors import DatasetError
 from cervseg.core.types import SpacingMm
 from cervseg.dataset.attributes import CaseAttributes
 
-# Pixels of radiographs are tenths of millimetres; anything beyond these is another unit.
+# Pixels of radiographs are tenths of a millimetre; a value outside this range has another unit.
 _SPACING_MM = (0.01, 2.0)
 _MAX_AGE = 130.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """Which column holds what; what is not named is not read."""
+    """The names of the columns to read; None is not read."""
 
     id: str
     spacing: str | None = None
@@ -27,9 +27,12 @@ class Columns:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageTable:
-    """What a table says, by image id: pixel sizes (row, column) in mm, sex and age.
+    """The content of a table.
 
-    ``problems`` are remarks on cells that could not be used.
+    Args:
+        spacing_mm: image id -> pixel size (row, column) in mm.
+        attributes: image id -> sex and age.
+        problems: remarks on cells that cannot be used.
     """
 
     spacing_mm: dict[str, SpacingMm]
@@ -38,21 +41,26 @@ class ImageTable:
 
 
 def read_table(path: Path, columns: Columns, *, id_digits: int = 7) -> ImageTable:
-    """Read a CSV file with a header; comma, semicolon or tab, whichever the header has most of.
+    """Read a CSV file with a header, separated by comma, semicolon or tab (what the header has most of).
 
     Args:
-        id_digits: ids that are plain numbers get leading zeros up to this many digits, as spreadsheets drop
-            them; a file's ending is taken off.
+        path: the file.
+        columns: the columns to read.
+        id_digits: numeric ids are padded with zeros to this length, as spreadsheets drop them; a file's
+            suffix is removed.
 
     Raises:
-        DatasetError: the file cannot be read, is no text, or has no such column; or no pixel size in it is
-            one in mm.
+        DatasetError: the file cannot be read, is not text or lacks a column, or no pixel size is in mm.
     """
     rows = _rows(path)
     header = [name.strip() for name in rows[0]] if rows else []
     wanted = [name for name in (columns.id, columns.spacing, columns.sex, columns.age) if name is not None]
     if missing := [name for name in wanted if name not in header]:
-        raise DatasetError(f"has no column {missing[0]!r}", where=path, hint=f"It has: {', '.join(header)}.")
+        raise DatasetError(
+            f"has no column {missing[0]!r}",
+            where=path,
+            hint=f"Its columns are: {', '.join(header)}" if header else "",
+        )
     place = {name: header.index(name) for name in wanted}
     spacing: dict[str, SpacingMm] = {}
     attributes: dict[str, CaseAttributes] = {}
@@ -67,7 +75,7 @@ def read_table(path: Path, columns: Columns, *, id_digits: int = 7) -> ImageTabl
             if side is not None and _SPACING_MM[0] <= side <= _SPACING_MM[1]:
                 spacing[image] = (side, side)
             else:
-                problems.append(f"{image}: {cells[columns.spacing]!r} is no pixel size in mm")
+                problems.append(f"{image}: {cells[columns.spacing]!r} is not a pixel size in mm")
         age = None if columns.age is None else _number(cells[columns.age])
         attributes[image] = CaseAttributes(
             sex=(cells[columns.sex] or None) if columns.sex is not None else None,
@@ -75,22 +83,22 @@ def read_table(path: Path, columns: Columns, *, id_digits: int = 7) -> ImageTabl
         )
     if problems and not spacing:
         raise DatasetError(
-            f"column {columns.spacing!r} holds no pixel sizes in mm, such as 0.15 ({problems[0]})",
+            f"column {columns.spacing!r} has no pixel sizes in mm, such as 0.15 ({problems[0]})",
             where=path,
-            hint="Bring them to millimetres a pixel first.",
+            hint="Convert them to millimetres per pixel first",
         )
     return ImageTable(spacing_mm=spacing, attributes=attributes, problems=tuple(problems))
 
 
 def _rows(path: Path) -> list[list[str]]:
     if path.suffix.lower() in (".xlsx", ".xls", ".ods"):
-        raise DatasetError("is a spreadsheet", where=path, hint="Save it as CSV.")
+        raise DatasetError("is a spreadsheet", where=path, hint="Save it as CSV")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise DatasetError("no such file", where=path) from None
     except (OSError, UnicodeDecodeError):
-        raise DatasetError("cannot be read as text", where=path, hint="Save it as CSV in UTF-8.") from None
+        raise DatasetError("cannot be read as text", where=path, hint="Save it as CSV in UTF-8") from None
     lines = text.splitlines()
     delimiter = max(",;\t", key=lines[0].count) if lines else ","
     return [row for row in csv.reader(lines, delimiter=delimiter) if row]

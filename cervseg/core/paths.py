@@ -277,6 +277,24 @@ class Workspace:
         have = f"There are: {', '.join(known)}." if known else "There is none yet; cervseg_convert makes one."
         raise DatasetError(f"no dataset {text!r}", where=self.root, hint=have)
 
+    def new_dataset_name(self, number: str | int, name: str) -> str:
+        """Return the folder name for a dataset to make, or to replace.
+
+        Raises:
+            DatasetError: number and name are invalid, or a dataset of another name has this number.
+        """
+        wanted = dataset_folder_name(number, name)
+        numbers = {known: dataset_number(known) for known in self.datasets()}
+        taken = [known for known, found in numbers.items() if found == int(number) and known != wanted]
+        if taken:
+            free = next(n for n in range(int(number) + 1, 10**6) if n not in numbers.values())
+            raise DatasetError(
+                f"dataset number {int(number)} is taken by {taken[0]}",
+                where=self.root,
+                hint=f"Choose a free number, such as {free:03d}",
+            )
+        return wanted
+
 
 def dataset_folder_name(number: str | int, name: str) -> str:
     """``Dataset001_Name`` for (1, "Name").

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cervseg.cli.convert import main
-from cervseg.convert.csxa import KEYPOINTS, read_keypoints
+from cervseg.convert.keypoints import KEYPOINTS, read_keypoints
 from cervseg.convert.table import Columns, read_table
 from cervseg.core.errors import DatasetError
 from cervseg.dataset.attributes import CaseAttributes, read_attributes
@@ -36,13 +36,13 @@ def convert(root: Path, *more: str) -> int:
     return main(["csxa", *given, "-d", "104", "--name", "Atlas", "--workers", "1", *more])
 
 
-def test_without_masks_there_is_nothing_to_train_on(
+def test_without_masks_there_are_no_training_cases(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """All images in imagesTs, key points in landmarks/, and the command says so."""
+    """All images are in imagesTs, key points in landmarks/, and a note says so."""
     write_atlas(tmp_path)
     assert convert(tmp_path) == 0
-    assert "note: there is nothing to train on" in capsys.readouterr().out
+    assert "note: the dataset has no training cases" in capsys.readouterr().out
     folder = tmp_path / "raw_data" / "Dataset104_Atlas"
     assert read_description(folder).num_training == 0
     assert len(list((folder / "imagesTs").iterdir())) == 3
@@ -54,7 +54,7 @@ def test_without_masks_there_is_nothing_to_train_on(
 
 
 def test_masks_table_and_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One image to train on, one held out; pixel sizes, sex and age from the table, else from names."""
+    """One training and one test mask; pixel sizes, sex and age come from the table, else from names."""
     write_atlas(tmp_path)
     for folder, image in (("masks", "0001035"), ("test", "0002135")):
         (tmp_path / folder).mkdir()
@@ -74,9 +74,9 @@ def test_masks_table_and_names(tmp_path: Path, capsys: pytest.CaptureFixture[str
     )
     said = capsys.readouterr().out
     assert code == 0
-    assert "1 images to train on and 2 held out" in said
+    assert "1 training and 2 test images" in said
     assert "1 of 3 image(s) have a pixel size" in said
-    assert "0002135: '143' is no pixel size in mm" in said
+    assert "0002135: '143' is not a pixel size in mm" in said
     folder = tmp_path / "raw_data" / "Dataset104_Atlas"
     assert read_description(folder).spacing_mm == {"0001035": (0.15, 0.15)}
     assert read_attributes(folder) == {
@@ -91,7 +91,7 @@ def test_masks_table_and_names(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_keypoints_are_found_by_their_labels(tmp_path: Path) -> None:
-    """In any order and spelling; unknown and doubled ones are told, missing ones are just not there."""
+    """In any order and spelling; unknown and repeated ones are listed, missing ones are left out."""
     path = tmp_path / "0001035.json"
     shapes = [
         {"label": "c7_Top  Left ", "points": [[1, 2]]},
@@ -100,12 +100,14 @@ def test_keypoints_are_found_by_their_labels(tmp_path: Path) -> None:
         {"label": "T1 top left", "points": [[5, 6]]},
     ]
     path.write_text(json.dumps({"shapes": shapes}))
-    landmarks, unknown, twice = read_keypoints(path)
-    assert landmarks.points == {"C2 centroid": (3.0, 4.0), "C7 top left": (1.0, 2.0)}
-    assert (unknown, twice) == (("T1 top left",), ("C2 centroid",))
+    found = read_keypoints(path)
+    assert found.landmarks.points == {"C2 centroid": (3.0, 4.0), "C7 top left": (1.0, 2.0)}
+    assert (found.unknown, found.repeated) == (("T1 top left",), ("C2 centroid",))
 
 
-def test_the_bad_are_named_and_the_good_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unusable_files_are_named_and_the_others_converted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Names without digits, truncated images, broken JSON, points without image, missing points."""
     write_atlas(tmp_path, ("0001035", "0002135", "0003027", "0004160"))
     (tmp_path / "png/cover.png").write_bytes((tmp_path / "png/0001035.png").read_bytes())
@@ -125,8 +127,8 @@ def test_the_bad_are_named_and_the_good_go_on(tmp_path: Path, capsys: pytest.Cap
     assert {path.stem for path in (folder / "landmarks").iterdir()} == {"0001035", "0004160"}
 
 
-def test_a_image_is_never_trained_on_and_held_out(tmp_path: Path) -> None:
-    """A mask in both folders is refused."""
+def test_an_image_is_never_both_training_and_test(tmp_path: Path) -> None:
+    """A mask in both folders is an error."""
     write_atlas(tmp_path)
     (tmp_path / "masks").mkdir()
     cv2.imwrite(str(tmp_path / "masks" / "0001035.png"), np.ones(SIZE, np.uint8))
@@ -137,12 +139,12 @@ def test_a_image_is_never_trained_on_and_held_out(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("id,mm\n1,0.1\n", "no column 'No'"),
-        ("No,mm\n1,150\n2,143\n", "holds no pixel sizes in mm"),
+        ("No,mm\n1,150\n2,143\n", "has no pixel sizes in mm"),
         ("", "no column 'No'"),
     ],
 )
 def test_tables_that_do_not_fit(tmp_path: Path, text: str, message: str) -> None:
-    """A missing column and another unit are errors that say what there is."""
+    """A missing column and another unit are errors."""
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(DatasetError, match=message):
         read_table(tmp_path / "t.csv", Columns(id="No", spacing="mm"))
@@ -151,7 +153,7 @@ def test_tables_that_do_not_fit(tmp_path: Path, text: str, message: str) -> None
 
 
 def test_columns_need_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """And a table its columns; a pattern its groups."""
+    """A table needs its columns, and a pattern its groups."""
     write_atlas(tmp_path)
     assert convert(tmp_path, "--spacing-column", "mm") == 2
     (tmp_path / "t.csv").write_text("No,mm\n1035,0.1\n")

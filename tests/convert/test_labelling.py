@@ -40,7 +40,7 @@ def test_soft_edges_are_cut_at_half() -> None:
 def test_several_labels_are_not_merged_by_chance(values: list[int]) -> None:
     """A mask of several areas wants --labels, and the message says how."""
     mask = np.repeat(np.array(values, np.uint8), 100)[np.newaxis]
-    with pytest.raises(DatasetError, match=f"--labels {values[1]}=name"):
+    with pytest.raises(DatasetError, match=f"--labels name={values[1]}"):
         Labelling(label="bone").apply(mask)
 
 

@@ -64,5 +64,5 @@ def test_run_lengths_by_hand() -> None:
     text = "[6k0=0000\\OE;;EE;;EE;;EE;;EE;;EE;;EE;;900000000]U1"
     np.testing.assert_array_equal(decode(text, holed.shape), holed)
     for wrong in ([1, 3], [1, -1, 6], "13"):
-        with pytest.raises(DatasetError, match="do not make 3 x 2 pixels"):
+        with pytest.raises(DatasetError, match="do not add up to 3 x 2 pixels"):
             decode(wrong, (2, 3))

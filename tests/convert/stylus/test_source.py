@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from cervseg.cli.convert import main
-from cervseg.convert.stylus import convert_stylus
+from cervseg.convert.conversion import convert
+from cervseg.convert.stylus.source import StylusTracings
+from cervseg.convert.target import DatasetTarget
 from cervseg.core.errors import DatasetError
 from cervseg.dataset.description import list_cases, read_description
 from cervseg.dataset.verify import verify_dataset
 from cervseg.imageio import read_image, read_mask
-from tests.convert.traced import Pen, trace
+from tests.convert.stylus.traced import Pen, trace
 
 SIZE = (260, 200)
 
@@ -43,7 +45,7 @@ def write_traced(root: Path, *, num: int = 6, suffix: str = ".png") -> None:
         put(root / "traced" / f"f{number}{suffix}", picture)
 
 
-def convert(root: Path, *more: str) -> int:
+def run_command(root: Path, *more: str) -> int:
     given = ["--tracings", str(root / "traced"), "--root", str(root), "-d", "103", "--name", "Neck"]
     return main(["stylus", *given, "--workers", "1", *more])
 
@@ -51,9 +53,9 @@ def convert(root: Path, *more: str) -> int:
 def test_a_sound_dataset_of_clean_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Images bit for bit, masks close to what was traced, nothing doubtful, one sheet to look at."""
     write_traced(tmp_path)
-    assert convert(tmp_path, "--images", str(tmp_path / "images")) == 0
+    assert run_command(tmp_path, "--images", str(tmp_path / "images")) == 0
     said = capsys.readouterr().out
-    assert "6 images to train on" in said
+    assert "6 training and 0 test images" in said
     assert "doubtful" not in said
     assert "note" not in said
     folder = tmp_path / "raw_data" / "Dataset103_Neck"
@@ -91,19 +93,19 @@ def test_the_doubtful_are_listed_and_the_bad_left_out(
     put(tmp_path / "images/f7.png", pixels[:200])
     put(tmp_path / "traced/alone.png", lined)
     put(tmp_path / "images/untraced.png", pixels)
-    assert convert(tmp_path, "--images", str(tmp_path / "images")) == 1
+    assert run_command(tmp_path, "--images", str(tmp_path / "images")) == 1
     said = capsys.readouterr()
-    assert "doubtful: f0: 1 separate mask(s), the images have 3 as a rule" in said.out
+    assert "doubtful: f0: 1 separate mask(s), most images have 3" in said.out
     assert "doubtful: f1: 1 red stroke(s) enclose nothing" in said.out
     assert "f3: an open stroke was closed over a gap of" in said.out
     assert "look like different pictures" in said.out
-    assert "note: 1 image(s) without tracing are not used" in said.out
+    assert "note: 1 image(s) without a tracing are not used" in said.out
     expected = [
         "f4.png: nothing in it is red",
         "f5.png: 3 red stroke(s), but none encloses an area",
         "f6.png: is truncated",
         "f7.png: the image has 200 x 200 pixels, its tracing f7.png 200 x 260",
-        "alone.png: a tracing without image",
+        "alone.png: a tracing without an image",
     ]
     assert all(text in line for text, line in zip(expected, said.err.splitlines(), strict=True))
 
@@ -111,15 +113,11 @@ def test_the_doubtful_are_listed_and_the_bad_left_out(
 def test_traced_pictures_as_images_carry_a_note(tmp_path: Path) -> None:
     """Without clean images the traced pictures' luminance is the image; held-out images go to imagesTs."""
     write_traced(tmp_path, num=2)
-    report = convert_stylus(
-        tracings=tmp_path / "traced",
-        test_tracings=tmp_path / "traced",
-        folder=tmp_path / "Dataset103_Neck",
-        progress=False,
-    )
+    source = StylusTracings(tracings=tmp_path / "traced", test_tracings=tmp_path / "traced")
+    report = convert(source, DatasetTarget(folder=tmp_path / "Dataset103_Neck"), progress=False)
     assert (report.num_training, report.num_test) == (2, 2)
     assert "still show the tracings" in report.notes[0]
-    assert "2 test image(s) are called like a training image" in report.notes[1]
+    assert "2 test image(s) share their name with a training image" in report.notes[1]
     stored = read_image(report.folder / "imagesTr/f0_0000.png").pixels
     np.testing.assert_array_equal(stored, read_image(tmp_path / "traced/f0.png").pixels)
     assert sorted(os.listdir(report.folder / "labelsTs")) == ["f0.png", "f1.png"]
@@ -129,16 +127,16 @@ def test_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An existing dataset, a missing or empty folder, an unknown edge, test images without tracings."""
     write_traced(tmp_path, num=1)
     images = ("--images", str(tmp_path / "images"), "--no-preview")
-    assert convert(tmp_path, *images) == 0
-    assert convert(tmp_path, *images) == 2
+    assert run_command(tmp_path, *images) == 0
+    assert run_command(tmp_path, *images) == 2
     assert "--overwrite" in capsys.readouterr().err
-    assert convert(tmp_path, *images, "--overwrite") == 0
-    assert convert(tmp_path, "--images", str(tmp_path / "no"), "--overwrite") == 2
+    assert run_command(tmp_path, *images, "--overwrite") == 0
+    assert run_command(tmp_path, "--images", str(tmp_path / "no"), "--overwrite") == 2
     assert "no: no such folder" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
-    assert convert(tmp_path, "--images", str(tmp_path / "empty"), "--overwrite") == 2
-    assert "none of its pictures has an image of its name" in capsys.readouterr().err
-    assert convert(tmp_path, "--test-images", str(tmp_path / "images"), "--overwrite") == 2
-    with pytest.raises(DatasetError, match="is no edge"):
-        convert_stylus(tracings=tmp_path / "traced", folder=tmp_path / "Dataset9_A", edge="left")
+    assert run_command(tmp_path, "--images", str(tmp_path / "empty"), "--overwrite") == 2
+    assert "no picture has an image of the same name" in capsys.readouterr().err
+    assert run_command(tmp_path, "--test-images", str(tmp_path / "images"), "--overwrite") == 2
+    with pytest.raises(DatasetError, match="unknown edge"):
+        StylusTracings(tracings=tmp_path / "traced", edge="left")
     assert read_description(tmp_path / "raw_data" / "Dataset103_Neck").num_training == 1

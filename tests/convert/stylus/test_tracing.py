@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from cervseg.convert.outline import inside_of
-from cervseg.convert.redpen import cut_of, red_chroma
-from cervseg.convert.strokes import join_ends, stroke_width
-from cervseg.convert.tracing import read_tracing
+from cervseg.convert.stylus.outline import inside_of
+from cervseg.convert.stylus.redpen import cut_of, red_chroma
+from cervseg.convert.stylus.strokes import join_ends, stroke_width
+from cervseg.convert.stylus.tracing import read_tracing
 from cervseg.phantom.radiograph import PhantomImage, make_phantom
-from tests.convert.traced import Pen, through_jpeg, trace
+from tests.convert.stylus.traced import Pen, through_jpeg, trace
 
 RED = (255, 0, 0)
 SIZES = (500, 700, 900)

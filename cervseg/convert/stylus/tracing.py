@@ -11,9 +11,9 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import skeletonize
 
-from cervseg.convert.outline import distance_to, inside_of, num_between
-from cervseg.convert.redpen import cut_of, red_chroma
-from cervseg.convert.strokes import EIGHT, Joint, draw_joints, join_ends, stroke_width
+from cervseg.convert.stylus.outline import distance_to, inside_of, num_between
+from cervseg.convert.stylus.redpen import cut_of, red_chroma
+from cervseg.convert.stylus.strokes import EIGHT, Joint, draw_joints, join_ends, stroke_width
 
 # What a red thing must be to count as a tracing, in shares of the image's area, sides and circumference.
 MIN_AREA = 0.0002

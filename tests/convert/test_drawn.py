@@ -70,11 +70,11 @@ def test_every_kind_of_labelme_shape(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_labels_are_renamed_joined_and_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """--labels says which, in what order, under what name; others are listed."""
+    """--labels chooses and orders, --rename joins; other labels are listed."""
     cv2.imwrite(str(tmp_path / "a.png"), image(0))
     second = [[20, 20], [30, 20], [30, 30], [20, 30]]
     labelme(tmp_path / "a.json", [shape("m1", SQUARE), shape("m2", second), shape("x", SQUARE)])
-    code = convert(tmp_path, "labelme", ".", "--labels", "c", "m1=molar", "m2=molar")
+    code = convert(tmp_path, "labelme", ".", "--labels", "c", "molar", "--rename", "m1=molar", "m2=molar")
     said = capsys.readouterr().out
     assert code == 0
     assert read_description(tmp_path / "raw_data/Dataset105_Drawn").foreground == {"c": 1, "molar": 2}
@@ -98,10 +98,10 @@ def test_where_the_image_is(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read_image(images / f"{case}_0000.png").pixels[0], image(seed))
 
 
-def test_bad_labelme_files_are_named_and_the_good_go_on(
+def test_invalid_labelme_files_are_named_and_the_others_converted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Broken JSON, no shapes, bad points, an unknown kind, an image of another size or none: exit code 1."""
+    """Invalid JSON, no shapes, bad points, unknown kind, image missing or of another size: exit code 1."""
     cv2.imwrite(str(tmp_path / "good.png"), image(0))
     labelme(tmp_path / "good.json", [shape("a", SQUARE)])
     (tmp_path / "broken.json").write_text("{")
@@ -116,10 +116,10 @@ def test_bad_labelme_files_are_named_and_the_good_go_on(
     said = capsys.readouterr().err
     for text in (
         "broken.json: is not valid JSON",
-        "other.json: is no LabelMe file",
-        "points.json: shape 1: its points are no pairs of numbers",
-        "kind.json: shape 1: is of the unknown kind 'spiral'",
-        "gone.json: its image 'gone.png' is not there",
+        "other.json: is not a LabelMe file",
+        "points.json: shape 1: its points are not pairs of numbers",
+        "kind.json: shape 1: unknown kind 'spiral'",
+        "gone.json: its image 'gone.png' does not exist",
         "size.png: the image has 50 x 30 pixels, its annotation 50 x 40",
         "lone.png: an image without annotation",
     ):
@@ -140,7 +140,7 @@ def coco_file(path: Path, annotations: list[dict[str, Any]], images: list[str]) 
 
 
 def test_coco_polygons_runs_and_boxes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Labels by the order of their ids; several polygons, run lengths, a crowd, a bare box, an empty image."""
+    """Labels in the order of their ids; polygons, run lengths, a crowd, a box without outline, no areas."""
     (tmp_path / "images").mkdir()
     for number, name in enumerate(("a.png", "b.png")):
         cv2.imwrite(str(tmp_path / "images" / name), image(number))
@@ -158,12 +158,16 @@ def test_coco_polygons_runs_and_boxes(tmp_path: Path, capsys: pytest.CaptureFixt
     assert read_description(tmp_path / "raw_data/Dataset105_Drawn").foreground == {"early": 1, "late": 2}
     assert (int((found["a"] == 2).sum()), int((found["a"][:, :2] == 1).sum())) == (100 + 100, 80)
     assert not found["b"].any()
-    for text in ("1 image(s) show nothing", "1 area(s) are marked as crowds", "1 points, lines or boxes"):
+    for text in (
+        "1 image(s) have none of these labels",
+        "1 area(s) are marked as crowds",
+        "1 points, lines or boxes",
+    ):
         assert text in said
 
 
 def test_bad_coco_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What the file lacks is said; an image with a broken annotation, or that is not there, is left out."""
+    """The error names what is missing; an image that is invalid or missing is left out."""
     cv2.imwrite(str(tmp_path / "a.png"), image(0))
     cv2.imwrite(str(tmp_path / "b.png"), image(1))
     flat = [float(value) for point in SQUARE for value in point]
@@ -175,13 +179,13 @@ def test_bad_coco_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     coco_file(tmp_path / "c.json", items, ["a.png", "b.png", "gone.png"])
     assert convert(tmp_path, "coco", "c.json") == 1
     said = capsys.readouterr().err
-    assert "b.png: annotation 1: its outline is no list of x, y" in said
-    assert "gone.png: is not there" in said
+    assert "b.png: annotation 1: its outline is not a list of x, y" in said
+    assert "gone.png: no such file" in said
     assert sorted(masks_of(tmp_path)) == ["a"]
     for content, message in (
         ("{", "is not valid JSON"),
         ('{"images": []}', "no list of annotations"),
-        ('{"images": [{}], "annotations": [], "categories": []}', "something in it has no id"),
+        ('{"images": [{}], "annotations": [], "categories": []}', "an entry has no id"),
     ):
         (tmp_path / "d.json").write_text(content)
         assert convert(tmp_path, "coco", "d.json", "--overwrite") == 2
@@ -200,3 +204,24 @@ def test_held_out_images(tmp_path: Path) -> None:
     folder = tmp_path / "raw_data" / "Dataset105_Drawn"
     assert read_description(folder).foreground == {"train": 1, "test": 2}
     assert int((read_mask(folder / "labelsTs/test.png") == 2).sum()) == 100
+
+
+def test_labels_with_values(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """NAME=VALUE fixes the numbers; renaming in --labels, and some values only, are answered with a hint."""
+    cv2.imwrite(str(tmp_path / "a.png"), image(0))
+    labelme(tmp_path / "a.json", [shape("C2", SQUARE), shape("C3", [[20, 20], [30, 20], [30, 30]])])
+    assert convert(tmp_path, "labelme", ".", "--labels", "C3=1", "C2=2") == 0
+    folder = tmp_path / "raw_data/Dataset105_Drawn"
+    assert read_description(folder).foreground == {"C3": 1, "C2": 2}
+    assert int((masks_of(tmp_path)["a"] == 2).sum()) == 100
+    for labels, message in (
+        (["1=C2"], "C2=1"),
+        (["C2=axis"], "--rename C2=axis"),
+        (["C2=1", "C3"], "'C3' is not NAME=VALUE"),
+        (["C2", "C2"], "label 'C2' is repeated"),
+        (["C2=2"], "without gaps"),
+    ):
+        assert convert(tmp_path, "labelme", ".", "--overwrite", "--labels", *labels) == 2
+        assert message in capsys.readouterr().err
+    assert convert(tmp_path, "labelme", ".", "--overwrite", "--rename", "C2") == 2
+    assert "is not ANNOTATED=NAME" in capsys.readouterr().err

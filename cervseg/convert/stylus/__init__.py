@@ -1,0 +1,1 @@
+"""Masks from outlines that were traced in red."""
