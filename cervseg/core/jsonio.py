@@ -9,7 +9,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -96,6 +96,9 @@ def _convert(kind: Any, value: Any, where: str, error: type[CervsegError]) -> An
         )
         _expect(is_whole, value, "a whole number", where, error)
         return int(value)
+    if origin is Literal:
+        _expect(value in arguments, value, f"one of {', '.join(map(str, arguments))}", where, error)
+        return value
     if kind is Path:
         _expect(isinstance(value, str), value, "a path", where, error)
         return Path(value)

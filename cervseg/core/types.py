@@ -77,10 +77,10 @@ class Distribution:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelFingerprint:
-    """How one label looks: shares of the image's area, connected components, width in px.
+    """Appearance of one label: fraction of the image's area, connected components, thickness in px.
 
-    ``mirror_overlap``: how much of the label, all images together, lies where its mirror image lies; 1 where
-    left and right are alike, or images face both ways, 0 where it is always on one side (or was not measured).
+    ``mirror_overlap`` is the fraction of the label, summed over all images, that overlaps its mirror image:
+    1 if the label is symmetric or images face both ways, 0 if it is always on one side or was not measured.
     """
 
     num_cases: int
@@ -241,8 +241,10 @@ class PreparedCase:
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """A result in the image's own frame: ``mask`` H x W uint8, ``probabilities`` L x H x W float32 in
-    [0, 1], one plane a foreground label."""
+    """Prediction on the image's grid.
+
+    ``mask`` is H x W uint8; ``probabilities`` is L x H x W float32 in [0, 1], one plane per foreground label.
+    """
 
     mask: np.ndarray
     probabilities: np.ndarray
@@ -283,6 +285,7 @@ class Summary:
         without_reference: cases with a prediction and no reference.
         failed: case -> why it could not be scored.
         prompts: where a network that takes points had them from; empty where there were none.
+        oracle_prompts: do the points come from the reference masks?
         folds: of a cross-validation, else empty, as are ``fold_mean`` and ``fold_std``: mean and sample
             standard deviation of the folds' means.
     """
@@ -299,6 +302,7 @@ class Summary:
     without_reference: tuple[str, ...] = ()
     failed: dict[str, str] = field(default_factory=dict)
     prompts: str = ""
+    oracle_prompts: bool = False
     folds: tuple[FoldMeans, ...] = ()
     fold_mean: dict[str, MetricValues] = field(default_factory=dict)
     fold_std: dict[str, MetricValues] = field(default_factory=dict)

@@ -20,7 +20,7 @@ from cervseg.crossval.run import CrossValidation
 from cervseg.crossval.setup import find_teacher, first_weights, training_batches
 from cervseg.crossval.validation import validate_fold, validation_time_s
 from cervseg.figures.training import progress_figure
-from cervseg.inference.prompts import ORACLE
+from cervseg.inference.prompt_source import ORACLE
 from cervseg.networks.base import build_network, num_parameters
 from cervseg.networks.device import choose_device, choose_precision
 from cervseg.training.checkpoint import model_content

@@ -13,10 +13,11 @@ from cervseg.core.types import Hyperparameters
 from cervseg.crossval.run import CrossValidation
 from cervseg.evaluation.evaluate import evaluate_folders
 from cervseg.evaluation.summary import combine_folds, read_summary, write_summary
+from cervseg.inference.inputs import ImageJob
 from cervseg.inference.predictor import Predictor
-from cervseg.inference.prompts import MaskFolder, prompts_of
+from cervseg.inference.prompts import MaskFolder
 from cervseg.inference.run_record import RunRecord
-from cervseg.inference.stream import ImageJob, StreamOptions, predict_stream
+from cervseg.inference.stream import StreamOptions, predict_stream
 from cervseg.tables.scores import score_table
 from cervseg.training.data import BatchPlan
 from cervseg.training.precision import autocast
@@ -35,13 +36,14 @@ def validate_fold(job: CrossValidation, fold: str, *, log: Log) -> None:
     report = predict_stream(predictor, images, options=StreamOptions(probabilities=False, prompts=prompts))
     if report.failed:
         raise DatasetError(f"{len(report.failed)} validation image(s) failed: {report.failed[0][1]}")
+    source = None if prompts is None else prompts.source.scored_against(references)
     record = RunRecord.make(
         [folder.best],
         tta=False,
         precision=predictor.precision,
         device=str(predictor.device),
         save_probabilities=False,
-        prompts=prompts,
+        prompts=source,
     )
     record.end(folder.validation.path, failed=[], image_s=report.image_s)
     evaluation = evaluate_folders(
@@ -52,7 +54,8 @@ def validate_fold(job: CrossValidation, fold: str, *, log: Log) -> None:
         probabilities=None,
         spacing_mm={case.id: mm for case in cases if (mm := job.store.record(case.id).spacing_mm)},
         only={case.id for case in cases},
-        prompts=prompts_of(folder.validation.path, references=references),
+        prompts="" if source is None else source.sentence,
+        oracle_prompts=source is not None and source.is_oracle,
         progress=True,
     )
     write_summary(folder.summary, evaluation.summary)

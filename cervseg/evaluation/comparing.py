@@ -198,6 +198,6 @@ def _prompt_notes(read: Mapping[str, Summary]) -> list[str]:
 
 
 def _title(name: str, summary: Summary) -> str:
-    if "oracle" in summary.prompts and "oracle" not in name:
+    if summary.oracle_prompts and "oracle" not in name:
         return f"{name} (oracle points)"
     return name

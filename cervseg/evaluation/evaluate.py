@@ -54,6 +54,7 @@ def evaluate_folders(
     spacing_mm: Mapping[str, SpacingMm] | None = None,
     only: Collection[str] | None = None,
     prompts: str = "",
+    oracle_prompts: bool = False,
     progress: bool = True,
 ) -> Evaluation:
     """Score every prediction that has a reference of the same name (endings may differ).
@@ -61,13 +62,18 @@ def evaluate_folders(
     An unreadable case is named in the summary, as is a reference without a prediction; the rest is scored.
 
     Args:
+        predictions: folder of predicted masks.
+        references: folder of reference masks.
         labels: foreground names -> values; other values in the masks are background. By default those of the
             dataset.json in or above the folder of references; without one, the values that the masks hold.
             Masks of 0 and 255 are read as the one label there is.
+        workers: number of processes.
         probabilities: a folder that may hold ``<case>.npz`` with ``probabilities``, L x H x W.
         spacing_mm: case -> (row, column); by default as dataset.json has it.
         only: the cases to look at; by default all.
         prompts: where the points came from that the predictions were made with, if there were any.
+        oracle_prompts: do these points come from the references?
+        progress: show a progress bar.
 
     Raises:
         DatasetError: a folder is missing, no prediction has a reference, or the labels cannot be told.
@@ -103,6 +109,7 @@ def evaluate_folders(
             without_reference=sorted(found.keys() - expected.keys()),
             failed={outcome.item.case: _reason(outcome.error) for outcome in outcomes if outcome.error},
             prompts=prompts,
+            oracle_prompts=oracle_prompts,
         )
     )
 

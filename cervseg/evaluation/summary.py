@@ -22,6 +22,7 @@ def summarize(
     without_reference: Sequence[str] = (),
     failed: Mapping[str, str] | None = None,
     prompts: str = "",
+    oracle_prompts: bool = False,
     folds: Sequence[FoldMeans] = (),
 ) -> Summary:
     """Means, deviations and counts over cases.
@@ -56,6 +57,7 @@ def summarize(
         without_reference=tuple(without_reference),
         failed=dict(failed or {}),
         prompts=prompts,
+        oracle_prompts=oracle_prompts,
         folds=tuple(folds),
         fold_mean=_over_folds(folds, labels, _mean),
         fold_std=_over_folds(folds, labels, _std),
@@ -86,6 +88,7 @@ def combine_folds(summaries: Sequence[Summary]) -> Summary:
         without_reference=[case for summary in summaries for case in summary.without_reference],
         failed={case: why for summary in summaries for case, why in summary.failed.items()},
         prompts="; ".join(dict.fromkeys(summary.prompts for summary in summaries if summary.prompts)),
+        oracle_prompts=any(summary.oracle_prompts for summary in summaries),
         folds=[_fold_means(summary) for summary in summaries],
     )
 
@@ -115,6 +118,7 @@ def write_summary(path: Path, summary: Summary) -> None:
     }
     if summary.prompts:
         content["prompts"] = summary.prompts
+        content["oracle_prompts"] = summary.oracle_prompts
     if summary.folds:
         content["fold_mean"], content["fold_std"] = numbered(summary.fold_mean), numbered(summary.fold_std)
         content["folds"] = [
@@ -165,6 +169,8 @@ def read_summary(path: Path) -> Summary:
             without_reference=content.get("without_reference", []),
             failed=content.get("failed", {}),
             prompts=content.get("prompts", ""),
+            # Summaries of version 0.1 have the sentence only.
+            oracle_prompts=content.get("oracle_prompts", content.get("prompts", "").startswith("oracle")),
             folds=folds,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as problem:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from cervseg.core.errors import ImageError
 from cervseg.imageio import SUFFIXES, list_images, stem_of
-from cervseg.inference.stream import ImageJob
 
 # Formats that keep label values exactly; a mask of any other image is a PNG.
 _MASK_SUFFIXES = {".png", ".bmp", ".tif", ".tiff"}
 _CHANNEL = re.compile(r"^(?P<case>.+)_(?P<channel>\d{4})$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageJob:
+    """One image to predict: its files (one per channel) and the file of its mask."""
+
+    images: tuple[Path, ...]
+    mask: Path
 
 
 def list_jobs(images: Path, output: Path, *, num_channels: int) -> list[ImageJob]:

@@ -1,4 +1,4 @@
-"""A trained model as an object: images in, masks out; no files and no environment variables after loading."""
+"""A trained model as an object: arrays in, masks out, no files after loading."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from cervseg.postprocessing.image_grid import to_image_grid
 from cervseg.postprocessing.threshold import to_mask
 from cervseg.preprocessing.prepare import prepare
 
-# Test-time views, (degrees, scale, mirrored): as it lies, turned a little, a little smaller and larger.
+# Test-time views, (degrees, scale, flipped): unchanged, rotated, scaled.
 VIEWS = ((0.0, 1.0, False), (-4.0, 1.0, False), (4.0, 1.0, False), (0.0, 0.94, False), (0.0, 1.06, False))
-MIRRORED_VIEW = (0.0, 1.0, True)  # for networks that learnt from flipped images
+MIRRORED_VIEW = (0.0, 1.0, True)  # for networks that are trained with horizontal flips
 
 
 class Predictor:
-    """One or more trained networks of one model; their probabilities are averaged.
+    """One or more trained networks of one model, whose probabilities are averaged.
 
     Args:
-        networks: in evaluation mode, on ``device``.
+        networks: networks in evaluation mode, on ``device``.
         content: a checkpoint of the model, without its weights.
-        device: where the networks are.
+        device: the device of the networks.
         precision: "float32", "bfloat16" or "float16" (autocast).
     """
 
@@ -59,12 +59,14 @@ class Predictor:
         """Load a model folder (``results/Dataset.../Trainer__plans__variant``).
 
         Args:
-            folds: which folds to average; default: all that have a checkpoint.
-            device: "cpu", "cuda", "cuda:1", "mps"; default: the best there is.
-            precision: default: bfloat16 where the device computes in it, else float32.
+            model: the folder.
+            folds: folds to average; by default all that have a checkpoint.
+            device: "cpu", "cuda", "cuda:1", "mps"; by default the best available.
+            precision: "float32", "bfloat16", "float16"; by default bfloat16 if the device supports it, else
+                float32.
 
         Raises:
-            CheckpointError: there is no such checkpoint, or it is broken.
+            CheckpointError: a checkpoint is missing or invalid.
         """
         files = checkpoint_files(Path(model), folds=folds)
         return cls.from_files(files, device=device, precision=precision)
@@ -73,7 +75,7 @@ class Predictor:
     def from_files(
         cls, files: Sequence[Path], *, device: str | None = None, precision: str | None = None
     ) -> Predictor:
-        """Load checkpoint files of one model."""
+        """Load checkpoint files of one model; see :meth:`from_folder`."""
         where = choose_device(device)
         precision = precision or choose_precision(where)
         networks, content = [], dict[str, Any]()
@@ -96,30 +98,30 @@ class Predictor:
         """Segment one image.
 
         Args:
-            pixels: H x W or C x H x W, uint8, uint16 or float32, as its file holds it.
-            spacing_mm: (row, column), carried through to the result.
-            tta: average over :attr:`views`: slightly turned and scaled, mirrored where the network learnt
-                from mirrored images (five or six times the work).
-            points: for a model that segments what points mark (``takes_points``): N x 2, (x, y) in px of the
-                image, or N x 3 with the label's value behind; N may be 0. Else None.
+            pixels: H x W or C x H x W, uint8, uint16 or float32, as stored in the file.
+            spacing_mm: (row, column) in mm, or None; copied to the result.
+            tta: average over :attr:`views` (five or six times the computation).
+            points: for a promptable model (``takes_points``), else None: N x 2 (x, y) in px of the image, or
+                N x 3 (x, y, label value); N may be 0.
 
         Returns:
-            The mask H x W uint8 (label values) and the probabilities L x H x W, in the image's own frame.
+            The mask, H x W uint8 label values, and the probabilities, L x H x W float32 in [0, 1], both at
+            the image's size.
 
         Raises:
-            ValueError: the array has another number of dimensions or channels, or points are missing, too
-                many, of another shape or outside of the image.
+            ValueError: wrong number of dimensions or channels; points missing, not taken, of wrong shape or
+                outside the image.
         """
         return self.finish(self.infer(self.prepare(pixels, spacing_mm, points=points), tta=tta))
 
     @property
     def takes_points(self) -> bool:
-        """Does the model segment what points mark?"""
+        """Does the model need points for each image?"""
         return any(getattr(network, "takes_points", False) for network in self.networks)
 
     @property
     def views(self) -> tuple[tuple[float, float, bool], ...]:
-        """What test-time augmentation averages over."""
+        """The views of test-time augmentation: (rotation in degrees, scale, is flipped)."""
         return (*VIEWS, MIRRORED_VIEW) if self.configuration.augmentation.flip_horizontal else VIEWS
 
     def prepare(
@@ -129,14 +131,13 @@ class Predictor:
         *,
         points: np.ndarray | None = None,
     ) -> PreparedCase:
-        """First step of :meth:`predict`, on the CPU: the image, and points in it, in the network's frame."""
+        """Bring an image and its points to the network's frame: step 1 of :meth:`predict`, on the CPU."""
         pixels = pixels[None] if pixels.ndim == 2 else pixels
         num_channels = len(self.dataset.channel_names)
         if pixels.ndim != 3 or pixels.shape[0] != num_channels:
-            raise ValueError(f"want H x W or {num_channels} x H x W, got {pixels.shape}")
+            raise ValueError(f"expected H x W or {num_channels} x H x W, got {pixels.shape}")
         if self.takes_points != (points is not None):
-            needs = "needs points of each image: points=" if self.takes_points else "takes no points"
-            raise ValueError(f"this model {needs}")
+            raise ValueError(f"this model {'needs' if self.takes_points else 'takes no'} points")
         case = prepare(
             pixels,
             configuration=self.configuration,
@@ -149,20 +150,20 @@ class Predictor:
         return replace(case, points=_to_frame(points, case.placement, labels=self.dataset.foreground))
 
     def infer(self, case: PreparedCase, *, tta: bool = False) -> tuple[PreparedCase, np.ndarray]:
-        """Second step, on the device: probabilities L x h x w float32 in the network's frame."""
+        """Compute probabilities L x h x w float32 in the network's frame: step 2, on the device."""
         size = case.placement.network_size
         total: np.ndarray | None = None
         views = self.views if tta else VIEWS[:1]
-        for rotation_deg, scale, is_mirrored in views:
+        for rotation_deg, scale, is_flipped in views:
             image, points, matrix = case.image, case.points, None
-            if (rotation_deg, scale, is_mirrored) != VIEWS[0]:
+            if (rotation_deg, scale, is_flipped) != VIEWS[0]:
                 matrix = about_centre(
                     size=size,
                     rotation_deg=rotation_deg,
                     scale=scale,
                     shear_deg=0.0,
                     translation_px=(0.0, 0.0),
-                    flip_horizontal=is_mirrored,
+                    flip_horizontal=is_flipped,
                 )
                 image = _warp(case.image, matrix)
                 points = None if points is None else _moved(points, matrix, size=size)
@@ -174,7 +175,7 @@ class Predictor:
         return case, total / np.float32(len(views))
 
     def finish(self, inferred: tuple[PreparedCase, np.ndarray]) -> Prediction:
-        """Third step, on the CPU: back to the image's own frame, then the threshold."""
+        """Resample probabilities to the image's size and threshold them: step 3, on the CPU."""
         case, probabilities = inferred
         at_image_size = np.clip(to_image_grid(probabilities, case.placement), 0.0, 1.0)
         mask = to_mask(at_image_size, labels=self.dataset.foreground)
@@ -196,7 +197,7 @@ class Predictor:
 
 
 def _round_weights(network: nn.Module, precision: str) -> None:
-    """Round the weights of plain layers once; autocast does it anew for every image, with the same results."""
+    """Round the weights of plain layers once, to the values that autocast would use for every image."""
     if precision != "float32":
         for module in network.modules():
             if type(module) in (nn.Conv2d, nn.ConvTranspose2d, nn.Linear):
@@ -204,7 +205,11 @@ def _round_weights(network: nn.Module, precision: str) -> None:
 
 
 def checkpoint_files(model: Path, *, folds: Sequence[str | int] | None = None) -> list[Path]:
-    """The checkpoint of each asked-for fold of a model folder.
+    """List the checkpoints of a model folder, one per fold.
+
+    Args:
+        model: the folder.
+        folds: folds by number or "all"; by default every fold that has a checkpoint.
 
     Raises:
         CheckpointError: the folder or one of the folds has none.
@@ -215,34 +220,34 @@ def checkpoint_files(model: Path, *, folds: Sequence[str | int] | None = None) -
     missing = [path for path in files if not path.is_file()]
     if not files or missing:
         raise CheckpointError(
-            "no trained fold there" if not files else f"no {missing[0].name} in {missing[0].parent.name}",
+            "no trained fold" if not files else f"no {missing[0].name} in {missing[0].parent.name}",
             where=model,
-            hint="Train it first with cervseg_train, or name folds that are trained with -f.",
+            hint="train it with cervseg_train, or select trained folds with -f",
         )
     return files
 
 
-def _to_frame(points: Any, placement: Placement, *, labels: Mapping[str, int]) -> np.ndarray:
-    """N x 2 (x, y) or N x 3 (x, y, label value) in px of an image as N x 3 (x, y, label plane) of its frame."""
+def _to_frame(points: np.ndarray, placement: Placement, *, labels: Mapping[str, int]) -> np.ndarray:
+    """Transform points (x, y[, label value]) in px of an image to N x 3 (x, y, plane) of its frame."""
     given, values = np.asarray(points, dtype=np.float64), sorted(labels.values())
     if given.size == 0:
         given = given.reshape(0, 3)
     if given.ndim == 2 and given.shape[1] == 2 and len(values) == 1:
         given = np.insert(given, 2, values[0], axis=1)
     if given.ndim != 2 or given.shape[1] != 3 or not np.isin(given[:, 2], values).all():
-        raise ValueError(f"points are (x, y) or (x, y, label value), the values of the labels {values}")
+        raise ValueError(f"points must be (x, y) or (x, y, label value) with a label value of {values}")
     height, width = placement.image_size
-    # Pixel centres are whole numbers: the image begins and ends half a pixel beyond them.
+    # Pixel centres are integers, so the image extends half a pixel beyond the outer centres.
     inside = ((given[:, :2] >= -0.5) & (given[:, :2] <= (width - 0.5, height - 0.5))).all(axis=1)
     if not inside.all():
         x, y = given[~inside][0, :2]
-        raise ValueError(f"the point ({x:g}, {y:g}) lies outside of the image of {width} x {height} px")
+        raise ValueError(f"the point ({x:g}, {y:g}) is outside the image of {width} x {height} px")
     planes = np.searchsorted(values, given[:, 2])
     return np.column_stack([transform_points(given[:, :2], placement.matrix_to_network), planes])
 
 
 def _moved(points: np.ndarray, matrix: np.ndarray, *, size: tuple[int, int]) -> np.ndarray:
-    """N x 3 points (x, y, label plane) in a view of the frame; what falls over its edge stays at the edge."""
+    """Transform N x 3 points (x, y, label plane) to a view of the frame; points outside are clipped to it."""
     moved = np.clip(transform_points(points[:, :2], matrix), 0, (size[1] - 1, size[0] - 1))
     return np.column_stack([moved, points[:, 2]])
 

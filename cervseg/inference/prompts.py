@@ -1,56 +1,54 @@
-"""Points for networks that segment what a point marks: out of a file, or out of masks of the same images."""
+"""Points for promptable models, from a file or from masks of the same images."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from cervseg.core.errors import CervsegError, DatasetError, ImageError
 from cervseg.core.jsonio import read_json
 from cervseg.imageio import list_images, read_mask, stem_of
-from cervseg.inference.run_record import recorded_prompts
+from cervseg.inference.inputs import ImageJob
+from cervseg.inference.prompt_source import PromptSource
 from cervseg.preprocessing.centroids import find_components
 
-if TYPE_CHECKING:  # torch comes with it
-    from cervseg.inference.stream import ImageJob
-
-ORACLE = "oracle: centroids of the reference masks"
-WHITE = 255  # many binary masks hold 0 and 255
-_EXAMPLES = 'Write {"image.png": [[812, 406], [790, 511]]} as JSON, or a table image,x,y as CSV.'
+_EXAMPLES = 'write {"image.png": [[812, 406], [790, 511]]} as JSON, or a table image,x,y as CSV'
 
 
 class Prompts(Protocol):
-    """Points of images, and where they come from."""
+    """Points of images, and their source."""
 
     @property
-    def source(self) -> str:
-        """Where they come from, for people."""
-
-    @property
-    def digest(self) -> str:
-        """A sum that is another one when the points are."""
+    def source(self) -> PromptSource:
+        """The file or folder that the points come from."""
 
     def __call__(self, job: ImageJob, size: tuple[int, int]) -> np.ndarray:
-        """N x 3 float64, rows (x, y, label value), x and y in px of an image of ``size`` = (height, width).
+        """Return the points of one image.
+
+        Args:
+            job: the image.
+            size: (height, width) of the image in px.
+
+        Returns:
+            N x 3 float64, rows (x, y, label value), x and y in px of the image.
 
         Raises:
-            ImageError: there is nothing for this image, or nothing usable.
+            ImageError: the source has no points for this image, or they are invalid.
         """
 
 
 @dataclass(frozen=True, kw_only=True)
 class PointsFile:
-    """Points that a user gives; ``images`` maps an image's name, with or without ending, to N x 3 points."""
+    """Points from a file; ``images`` maps an image's name, with or without suffix, to N x 3 points."""
 
-    source: str
-    digest: str
+    source: PromptSource
     images: Mapping[str, np.ndarray]
 
     @classmethod
@@ -58,11 +56,11 @@ class PointsFile:
         """Read JSON ``{image: [[x, y], [x, y, label], ...]}`` or CSV with the columns image, x, y (, label).
 
         Args:
-            labels: foreground names and values; either names a label in the file. Where there is one label
-                it need not be named.
+            path: the file; its suffix decides between JSON and CSV.
+            labels: foreground names -> values; the file may use either. With one label, the file needs none.
 
         Raises:
-            CervsegError: the file is missing, is neither, or a row of it is no point.
+            CervsegError: the file is missing or invalid, or a row is not a point.
         """
         rows = _json_rows(path) if path.suffix.lower() == ".json" else _csv_rows(path)
         found: dict[str, list[list[float]]] = {}
@@ -71,13 +69,16 @@ class PointsFile:
             if row is not None:
                 points.append(_point(row, labels=labels, where=where))
         return cls(
-            source=f"points in {path.resolve()}",
-            digest=hashlib.sha256(path.read_bytes()).hexdigest(),
+            source=PromptSource(
+                kind="points",
+                path=str(path.resolve()),
+                digest=hashlib.sha256(path.read_bytes()).hexdigest(),
+            ),
             images={image: np.array(points, np.float64).reshape(-1, 3) for image, points in found.items()},
         )
 
     def __call__(self, job: ImageJob, size: tuple[int, int]) -> np.ndarray:
-        """The image's points, see :class:`Prompts`."""
+        """Return the points of one image; see :class:`Prompts`."""
         names = [path.name for path in job.images] + _stems(job)
         for name in names:
             if name in self.images:
@@ -85,29 +86,33 @@ class PointsFile:
         raise ImageError(
             "no points for this image",
             where=job.images[0],
-            hint=f"Add {names[0]!r}, with an empty list in JSON if there is nothing to segment.",
+            hint=f"add {names[0]!r}, in JSON with an empty list if there is nothing to segment",
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class MaskFolder:
-    """Masks whose components give a point each, see :func:`cervseg.preprocessing.centroids.find_components`.
+    """A folder of masks; each connected component gives one point.
 
-    With one label every component of every value stands for it, whoever made the masks; with several the
-    values are those of the labels. A mask without any component gives no point: an empty mask again.
+    See :func:`cervseg.preprocessing.centroids.find_components`. With one label, components of every value
+    give points of this label; with several, the values must be those of the labels. An empty mask gives no
+    points.
     """
 
-    source: str
-    digest: str
+    source: PromptSource
     files: Mapping[str, Path]
     labels: Mapping[str, int]
 
     @classmethod
     def read(cls, folder: Path, *, labels: Mapping[str, int]) -> MaskFolder:
-        """List the masks of a folder; each is read when its image is.
+        """List the masks of a folder; a mask is read together with its image.
+
+        Args:
+            folder: the masks, named like the images.
+            labels: foreground names -> values of the model.
 
         Raises:
-            DatasetError: there is no such folder, no mask in it, or two of one name.
+            DatasetError: the folder is missing or has no masks, or two masks have the same name.
         """
         if not folder.is_dir():
             raise DatasetError("no such folder", where=folder)
@@ -115,28 +120,31 @@ class MaskFolder:
         doubled = [stem for stem, count in Counter(map(stem_of, paths)).items() if count > 1]
         if not paths or doubled:
             raise DatasetError(
-                f"two masks are called {doubled[0]!r}" if doubled else "no masks in this folder", where=folder
+                f"two masks are named {doubled[0]!r}" if doubled else "no masks in this folder", where=folder
             )
         stats = [(path.name, path.stat()) for path in paths if path.exists()]
         listing = "\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats)
         return cls(
-            source=centroids_of(folder),
-            digest=hashlib.sha256(listing.encode()).hexdigest(),
+            source=PromptSource(
+                kind="masks",
+                path=str(folder.resolve()),
+                digest=hashlib.sha256(listing.encode()).hexdigest(),
+            ),
             files={stem_of(path): path for path in paths},
             labels=labels,
         )
 
     def __call__(self, job: ImageJob, size: tuple[int, int]) -> np.ndarray:
-        """The centroids of the image's mask, see :class:`Prompts`."""
+        """Return the centroids of the image's mask; see :class:`Prompts`."""
         path = next((self.files[stem] for stem in _stems(job) if stem in self.files), None)
         if path is None:
             raise ImageError("no mask of this name to take points from", where=job.images[0])
         mask = read_mask(path)
         if mask.shape != tuple(size):
             raise ImageError(
-                f"is {mask.shape[1]} x {mask.shape[0]} px, its image {size[1]} x {size[0]}",
+                f"the mask has {mask.shape[1]} x {mask.shape[0]} px, its image {size[1]} x {size[0]}",
                 where=path,
-                hint="A mask to take points from must have its image's size.",
+                hint="give masks of the same size as the images",
             )
         points = [np.zeros((0, 3))]
         for value in np.unique(mask[mask > 0]).tolist():
@@ -149,75 +157,69 @@ class MaskFolder:
         if len(values) == 1:
             return next(iter(values))
         if value not in values:
-            raise ImageError(f"holds the value {value}, which is no label of this model", where=path)
+            raise ImageError(f"the value {value} is not a label of this model", where=path)
         return value
 
 
 def read_prompts(
     *, points: Path | None, masks: Path | None, labels: Mapping[str, int], wanted: bool, output: Path
 ) -> Prompts | None:
-    """What a user gives a model to go by; None if the model wants no points.
+    """Read the points for a promptable model; None if the model takes no points.
 
     Args:
         points: a file for :class:`PointsFile`.
         masks: a folder for :class:`MaskFolder`.
-        labels: the model's foreground names and values.
+        labels: the model's foreground names -> values.
         wanted: does the model take points?
         output: the folder that masks are written to.
 
     Raises:
-        CervsegError: the model lacks points, or has no use for them, or they cannot be read.
+        CervsegError: the model needs points and there are none, points are given to a model that takes none,
+            or they cannot be read.
     """
     if points is None and masks is None:
         if wanted:
             raise CervsegError(
-                "this model segments what points mark, and there are none",
-                hint="Give --points FILE, or --prompts-from FOLDER with masks of another model.",
+                "this model needs points and none are given",
+                hint="add --points FILE, or --prompts-from FOLDER with masks of another model",
             )
         return None
     if not wanted:
         raise CervsegError(
-            "this model takes no points", where=points or masks, hint="Leave --points and --prompts-from out."
+            "this model takes no points",
+            where=points or masks or "",
+            hint="remove --points and --prompts-from",
         )
     if points is not None and masks is not None:
-        raise CervsegError("--points and --prompts-from exclude each other", hint="Leave one of them out.")
-    if masks is not None and masks.resolve() == output.resolve():
-        raise CervsegError(
-            "the masks would overwrite those that points come from", where=output, hint="Name another -o."
-        )
+        raise CervsegError("--points and --prompts-from exclude each other", hint="remove one of them")
     if points is not None:
         return PointsFile.read(points, labels=labels)
     assert masks is not None
+    if masks.resolve() == output.resolve():
+        raise CervsegError(
+            "the output would overwrite the masks that give the points",
+            where=output,
+            hint="choose another folder with -o",
+        )
     return MaskFolder.read(masks, labels=labels)
 
 
-def centroids_of(folder: Path) -> str:
-    """The source, in words, of points that come from the masks in ``folder``."""
-    return f"centroids of the masks in {folder.resolve()}"
-
-
-def prompts_of(predictions: Path, *, references: Path) -> str:
-    """Where a folder's masks had their points from, as a summary says it; empty if there were none."""
-    source = recorded_prompts(predictions)
-    return ORACLE if source == centroids_of(references) else source
-
-
 def _stems(job: ImageJob) -> list[str]:
-    """What an image may be called without its ending: as its mask is, or with its channel behind that.
+    """Names of an image without suffix that select its points: that of its mask, then those with a channel.
 
-    Of images that differ only in their ending, the masks keep it in their names, and so must who means them.
+    If images differ only in their suffix, the names of their masks contain it, and only these names select.
     """
     own, channels = stem_of(job.mask), [stem_of(path) for path in job.images]
     return [own, *(stem for stem in channels if stem.startswith(own) and stem != own)]
 
 
-Row = tuple[str, "list[Any] | None", str]  # image, point (None: the image has no points), place in the file
+Row = tuple[str, "Sequence[object] | None", str]  # image, point (None: no points), place in the file
 
 
 def _json_rows(path: Path) -> Iterable[Row]:
     content = read_json(path)
     if not isinstance(content, dict) or not all(isinstance(rows, list) for rows in content.values()):
-        raise CervsegError("is no list of points for each image", where=path, hint=_EXAMPLES)
+        raise CervsegError("the file does not map images to lists of points", where=path, hint=_EXAMPLES)
     for image, rows in content.items():
         yield image, None, ""
         for row in rows:
@@ -228,13 +230,13 @@ def _csv_rows(path: Path) -> Iterable[Row]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
-        raise CervsegError(f"cannot be read ({problem})", where=path, hint=_EXAMPLES) from None
+        raise CervsegError(f"the file cannot be read ({problem})", where=path, hint=_EXAMPLES) from None
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     table = csv.DictReader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
     columns = {name.strip().lower(): name for name in table.fieldnames or [] if name}
     if not {"image", "x", "y"} <= set(columns):
-        raise CervsegError("has no columns image, x and y", where=path, hint=_EXAMPLES)
+        raise CervsegError("the columns image, x and y are missing", where=path, hint=_EXAMPLES)
     for row in table:
         label = row.get(columns.get("label", "")) or None
         yield (
@@ -244,22 +246,22 @@ def _csv_rows(path: Path) -> Iterable[Row]:
         )
 
 
-def _point(row: list[Any], *, labels: Mapping[str, int], where: str) -> list[float]:
+def _point(row: Sequence[object], *, labels: Mapping[str, int], where: str) -> list[float]:
     try:
         x, y, *label = row
-        place = [float(x), float(y)]
+        place = [float(str(x)), float(str(y))]
         if len(label) > 1 or not np.isfinite(place).all():
             raise ValueError(row)
-    except (TypeError, ValueError):
-        raise CervsegError(f"{row} is no point", where=where, hint=_EXAMPLES) from None
+    except ValueError:
+        raise CervsegError(f"{row} is not a point", where=where, hint=_EXAMPLES) from None
     if not label and len(labels) == 1:
         return [*place, next(iter(labels.values()))]
     known = {**labels, **{str(value): value for value in labels.values()}}
     value = known.get(str(label[0])) if label else None
     if value is None:
         raise CervsegError(
-            f"{label[0]!r} is no label" if label else "a label is missing",
+            f"unknown label {label[0]!r}" if label else "the label is missing",
             where=where,
-            hint=f"The labels are {', '.join(f'{name} ({number})' for name, number in labels.items())}.",
+            hint=f"labels: {', '.join(f'{name} ({number})' for name, number in labels.items())}",
         )
     return [*place, value]

@@ -1,28 +1,36 @@
-"""prediction.json: what made the masks of a folder, so that a killed run goes on and nothing is mixed."""
+"""prediction.json: the model and options behind a folder of masks, and whether the run is finished."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cervseg.core.errors import CervsegError
-from cervseg.core.jsonio import read_dataclass, write_json
+from cervseg.core.jsonio import from_json, read_json, write_json
 from cervseg.core.paths import PredictionFolder, remove_leftovers
-
-if TYPE_CHECKING:
-    from cervseg.inference.prompts import Prompts
+from cervseg.inference.prompt_source import PromptSource
 
 NOTICE = "Research software, not a medical device."
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """Which checkpoints and options a prediction run uses, and whether it came to its end.
+    """Checkpoints and options of a prediction run, and its outcome.
 
-    Of a finished run: ``failed`` images with the reason, and ``image_s``, the seconds an image took from its file
-    to its mask's file (None where every mask was there already).
+    Args:
+        model: name of the model folder.
+        checkpoints: fold, size and modification time of each checkpoint.
+        tta: was test-time augmentation used?
+        precision: "float32", "bfloat16" or "float16".
+        save_probabilities: were probabilities written beside the masks?
+        prompts: source of the points in words; empty for a model that takes none.
+        prompt_source: the same for programs.
+        device: the device of the networks.
+        finished: did the run reach its end?
+        failed: one entry per failed image, with the reason.
+        image_s: seconds per image, from its file to its mask's file; None if no mask was written.
+        notice: a notice for readers of the file.
     """
 
     model: str
@@ -31,7 +39,7 @@ class RunRecord:
     precision: str
     save_probabilities: bool
     prompts: str = ""
-    prompts_digest: str = ""
+    prompt_source: PromptSource | None = None
     device: str = ""
     finished: bool = False
     failed: list[str] = field(default_factory=list)
@@ -47,9 +55,18 @@ class RunRecord:
         precision: str,
         device: str,
         save_probabilities: bool,
-        prompts: Prompts | None = None,
+        prompts: PromptSource | None = None,
     ) -> RunRecord:
-        """The record of a run with these checkpoint files and prompts; if any of them changes, so does it."""
+        """Describe a run that has not started; two runs are the same if their descriptions are equal.
+
+        Args:
+            files: the checkpoints.
+            tta: use test-time augmentation.
+            precision: "float32", "bfloat16" or "float16".
+            device: the device of the networks.
+            save_probabilities: write probabilities beside the masks.
+            prompts: source of the points, for a model that takes points.
+        """
         return cls(
             model=files[0].parent.parent.name,
             checkpoints=_identities(files),
@@ -57,26 +74,26 @@ class RunRecord:
             precision=precision,
             device=device,
             save_probabilities=save_probabilities,
-            prompts=prompts.source if prompts is not None else "",
-            prompts_digest=prompts.digest if prompts is not None else "",
+            prompts="" if prompts is None else prompts.sentence,
+            prompt_source=prompts,
         )
 
     def finished_masks(self, output: Path, *, any_run: bool) -> set[Path]:
-        """Masks in ``output`` that this run need not make again.
+        """List files in ``output`` that this run keeps.
 
-        Those are the masks of the same run if it was cut short, or whatever is there with ``any_run``.
+        Args:
+            output: the folder of masks.
+            any_run: keep every file; by default only files of the same run, if it was interrupted.
         """
         if not output.is_dir():
             return set()
         there = {path for path in output.iterdir() if path.is_file() and not path.name.startswith(".")}
         if any_run:
             return there
-        try:
-            before = read_dataclass(RunRecord, PredictionFolder(output).record)
-        except CervsegError:
+        before = read_run_record(output)
+        if before is None or before.finished:
             return set()
-        same = replace(before, finished=False, failed=[], image_s=None) == self
-        return there if same and not before.finished else set()
+        return there if replace(before, failed=[], image_s=None) == self else set()
 
     def begin(self, output: Path) -> None:
         """Write the record as unfinished, before the first mask."""
@@ -91,22 +108,46 @@ class RunRecord:
         )
 
 
-def finished_run(folder: Path, files: Sequence[Path]) -> RunRecord | None:
-    """The record of the masks in ``folder`` if these checkpoint files, as they are now, made them all."""
+def read_run_record(folder: Path) -> RunRecord | None:
+    """Read the record of a folder of masks; None if there is none, or it is invalid."""
     try:
-        record = read_dataclass(RunRecord, PredictionFolder(folder).record)
+        content = read_json(PredictionFolder(folder).record)
+        if isinstance(content, dict) and "prompts_digest" in content:
+            content = _from_version_0_1(content)
+        return from_json(RunRecord, content)
     except CervsegError:
         return None
-    return record if record.finished and record.checkpoints == _identities(files) else None
+
+
+def finished_run(folder: Path, files: Sequence[Path]) -> RunRecord | None:
+    """Return the record of a folder of masks if the run is finished and its checkpoints are ``files``."""
+    record = read_run_record(folder)
+    return record if record and record.finished and record.checkpoints == _identities(files) else None
+
+
+def prompts_of(predictions: Path, *, references: Path) -> PromptSource | None:
+    """Return the source of the points behind a folder of masks; None if there were none.
+
+    Args:
+        predictions: the folder of masks.
+        references: the masks that they are scored against; points from these are oracle prompts.
+    """
+    record = read_run_record(predictions)
+    if record is None or record.prompt_source is None:
+        return None
+    return record.prompt_source.scored_against(references)
 
 
 def _identities(files: Sequence[Path]) -> list[str]:
     return [f"{path.parent.name}, {path.stat().st_size} bytes, {path.stat().st_mtime_ns}" for path in files]
 
 
-def recorded_prompts(folder: Path) -> str:
-    """Where the masks in ``folder`` had their points from; empty if there were none or it has no record."""
-    try:
-        return read_dataclass(RunRecord, PredictionFolder(folder).record).prompts
-    except CervsegError:
-        return ""
+def _from_version_0_1(content: dict[str, object]) -> dict[str, object]:
+    """Give a record of version 0.1 its typed source: these records have a sentence and a digest."""
+    content = dict(content)
+    digest, sentence = content.pop("prompts_digest"), str(content.get("prompts", ""))
+    for kind, start in (("points", "points in "), ("masks", "centroids of the masks in ")):
+        if sentence.startswith(start):
+            path = sentence.removeprefix(start)
+            content["prompt_source"] = {"kind": kind, "path": path, "digest": digest}
+    return content

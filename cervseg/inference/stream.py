@@ -16,16 +16,9 @@ from cervseg.core.paths import atomic_path
 from cervseg.core.progress import progress_bar
 from cervseg.core.types import Prediction, PreparedCase, RawImage
 from cervseg.imageio import read_channels, write_mask
+from cervseg.inference.inputs import ImageJob
 from cervseg.inference.predictor import Predictor
 from cervseg.inference.prompts import Prompts
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageJob:
-    """One image to predict: its files (one a channel) and where its mask goes."""
-
-    images: tuple[Path, ...]
-    mask: Path
 
 
 @dataclass(frozen=True, kw_only=True)

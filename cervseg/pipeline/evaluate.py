@@ -8,7 +8,7 @@ from pathlib import Path
 from cervseg.core.machine import num_cores
 from cervseg.evaluation.evaluate import Evaluation, evaluate_folders
 from cervseg.evaluation.summary import write_summary
-from cervseg.inference.prompts import prompts_of
+from cervseg.inference.run_record import prompts_of
 
 
 def evaluate(
@@ -34,6 +34,7 @@ def evaluate(
         DatasetError: a folder is missing, or there is nothing to compare.
     """
     predictions, references = Path(predictions), Path(references)
+    prompts = prompts_of(predictions, references=references)
     evaluation = evaluate_folders(
         predictions=predictions,
         references=references,
@@ -41,7 +42,8 @@ def evaluate(
         workers=workers if workers is not None else num_cores(),
         probabilities=predictions,
         spacing_mm=None,
-        prompts=prompts_of(predictions, references=references),
+        prompts="" if prompts is None else prompts.sentence,
+        oracle_prompts=prompts is not None and prompts.is_oracle,
         progress=progress,
     )
     if output is not None:

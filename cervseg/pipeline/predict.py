@@ -84,13 +84,13 @@ def predict(
         precision=predictor.precision,
         device=str(predictor.device),
         save_probabilities=save_probabilities,
-        prompts=prompts,
+        prompts=None if prompts is None else prompts.source,
     )
     finished = {job.mask for job in jobs} & record.finished_masks(output, any_run=resume)
     jobs = [job for job in jobs if job.mask not in finished]
     log(f"{len(files)} network(s), {predictor.precision} on {predictor.device}, {len(jobs)} image(s)")
     if prompts is not None:
-        log(f"prompts: {prompts.source}")
+        log(f"prompts: {prompts.source.sentence}")
     if finished:
         log(f"{len(finished)} image(s) are finished; skipped")
 

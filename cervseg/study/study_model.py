@@ -9,7 +9,6 @@ from cervseg.core.errors import DatasetError
 from cervseg.core.log import Log
 from cervseg.core.study import TEST, Cell, CellResult
 from cervseg.evaluation.summary import combine_folds, read_summary, write_summary
-from cervseg.inference.prompts import ORACLE
 from cervseg.networks.base import num_parameters
 from cervseg.networks.weights import network_from_checkpoint, read_checkpoint
 from cervseg.pipeline.evaluate import evaluate
@@ -78,15 +77,15 @@ def result_of(job: StudyJob, cell: Cell) -> CellResult:
     """What is known of a cell that is trained and scored."""
     records = job.predictions(cell)
     times = [record.image_s for record in records if record.image_s is not None]
-    prompts = read_summary(job.summary(cell)).prompts
+    summary = read_summary(job.summary(cell))
     network = network_from_checkpoint(read_checkpoint(job.checkpoints(cell)[0]))
     return CellResult(
         cell=cell,
-        title=title_of(cell.trainer, oracle=prompts.startswith(ORACLE)),
+        title=title_of(cell.trainer, oracle=summary.oracle_prompts),
         model=_below(job, job.model(cell).path),
         summary=_below(job, job.summary(cell)),
         predictions=tuple(_below(job, folder.path) for folder in job.masks(cell)),
-        prompts=prompts,
+        prompts=summary.prompts,
         num_parameters=num_parameters(network),
         train_s=job.train_s(cell),
         image_s=statistics.fmean(times) if times else None,

@@ -11,7 +11,7 @@ import pytest
 
 from cervseg.cli import evaluate, plan_and_preprocess, predict, train
 from cervseg.dataset.writer import DatasetWriter
-from cervseg.inference.prompts import ORACLE
+from cervseg.inference.prompt_source import ORACLE
 from tests.shapes import disc_image
 
 SIZE = (97, 131)
@@ -113,9 +113,7 @@ def test_images_without_usable_points_are_named_and_the_others_go_on(
     failed = [line for line in told.err.splitlines() if line.startswith("failed: ")]
     assert len(failed) == 2
     assert any("c0_0000.png: no points for this image" in line for line in failed)
-    assert any(
-        "c9_0000.png: the point (131, 40) lies outside of the image of 131 x 97 px" in x for x in failed
-    )
+    assert any("c9_0000.png: the point (131, 40) is outside the image of 131 x 97 px" in x for x in failed)
     assert "Traceback" not in told.err
 
 
@@ -146,9 +144,9 @@ def test_a_run_with_other_points_makes_its_masks_anew(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "Give --points FILE, or --prompts-from FOLDER"),
+        ([], "--points FILE, or --prompts-from FOLDER"),
         (["--points", "nowhere.json"], "nowhere.json: file not found"),
-        (["--points", "nowhere.csv"], "nowhere.csv: cannot be read"),
+        (["--points", "nowhere.csv"], "the file cannot be read"),
         (["--prompts-from", "nowhere"], "nowhere: no such folder"),
     ],
 )

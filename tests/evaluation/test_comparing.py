@@ -87,7 +87,8 @@ def test_other_labels_are_refused(tmp_path: Path) -> None:
 
 def test_points_are_said(tmp_path: Path) -> None:
     """Oracle points in the name, where points came from in the notes."""
-    a = ours(tmp_path / "a.json", DICES, prompts="oracle: centroids of the reference masks")
+    oracle = "oracle: centroids of the reference masks"
+    a = ours(tmp_path / "a.json", DICES, prompts=oracle, oracle_prompts=True)
     b = ours(tmp_path / "b.json", DICES, prompts="centroids of the masks in out")
     found = read_systems({"A": a, "B": b})
     assert list(found.values["Dice"]) == ["A (oracle points)", "B"]

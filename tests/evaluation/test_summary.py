@@ -180,12 +180,17 @@ def test_prompts_are_kept(tmp_path):
     """Where points came from goes into the file and back, and over the folds; without points: no word."""
     oracle, plain = "oracle: centroids of the reference masks", summarize(four_cases(), labels={"process": 1})
     folds = [
-        summarize(four_cases()[:2], labels={"process": 1}, prompts=oracle),
-        summarize(four_cases()[2:], labels={"process": 1}, prompts=oracle),
+        summarize(four_cases()[:2], labels={"process": 1}, prompts=oracle, oracle_prompts=True),
+        summarize(four_cases()[2:], labels={"process": 1}, prompts=oracle, oracle_prompts=True),
     ]
     write_summary(tmp_path / "summary.json", combine_folds(folds))
     assert strict_json(tmp_path / "summary.json")["prompts"] == oracle
-    assert read_summary(tmp_path / "summary.json").prompts == oracle
+    found = read_summary(tmp_path / "summary.json")
+    assert (found.prompts, found.oracle_prompts) == (oracle, True)
+    content = strict_json(tmp_path / "summary.json")
+    del content["oracle_prompts"]  # a summary of version 0.1
+    (tmp_path / "summary.json").write_text(json.dumps(content))
+    assert read_summary(tmp_path / "summary.json") == found
     mixed = combine_folds([folds[0], summarize([case("z", Dice=1.0)], labels={"process": 1}, prompts="else")])
     assert mixed.prompts == f"{oracle}; else"
     write_summary(tmp_path / "summary.json", plain)

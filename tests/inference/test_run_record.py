@@ -12,8 +12,8 @@ def record(tmp_path: Path, *, tta: bool = False) -> RunRecord:
     return RunRecord.make([checkpoint], tta=tta, precision="float32", device="cpu", save_probabilities=False)
 
 
-def test_a_killed_run_goes_on_and_a_finished_one_starts_anew(tmp_path: Path) -> None:
-    """Masks of the same unfinished run count; those of a finished one are made again."""
+def test_an_interrupted_run_is_resumed_and_a_finished_one_restarted(tmp_path: Path) -> None:
+    """Masks of the same unfinished run are kept; those of a finished run are predicted again."""
     output = tmp_path / "out"
     run = record(tmp_path)
     assert run.finished_masks(output, any_run=False) == set()
@@ -28,8 +28,8 @@ def test_a_killed_run_goes_on_and_a_finished_one_starts_anew(tmp_path: Path) -> 
     assert output / "a.png" in run.finished_masks(output, any_run=True)
 
 
-def test_another_model_or_option_does_not_go_on(tmp_path: Path) -> None:
-    """Masks of a retrained checkpoint, or made otherwise, are never mixed."""
+def test_another_model_or_option_is_another_run(tmp_path: Path) -> None:
+    """Masks of a retrained checkpoint or of other options are never mixed."""
     output = tmp_path / "out"
     record(tmp_path).begin(output)
     (output / "a.png").write_bytes(b"")
@@ -38,8 +38,8 @@ def test_another_model_or_option_does_not_go_on(tmp_path: Path) -> None:
     assert record(tmp_path).finished_masks(output, any_run=False) == set()
 
 
-def test_a_finished_run_is_known_by_its_checkpoints(tmp_path: Path) -> None:
-    """It is told apart from no run, and from one of weights that have changed since."""
+def test_a_finished_run_is_identified_by_its_checkpoints(tmp_path: Path) -> None:
+    """A run with weights that have changed since does not count."""
     output, checkpoint = tmp_path / "out", tmp_path / "model" / "fold_0" / "checkpoint_best.pt"
     run = record(tmp_path)
     run.begin(output)
