@@ -1,9 +1,9 @@
-"""The values that flow between stages: frozen, keyword-only, without behaviour.
+"""The values that pass between stages: frozen, keyword-only, without behaviour.
 
-Conventions, stated once: arrays are (row, column), images carry their channels first (C x H x W) and
-sizes are (height, width); points are (x, y) = (column, row); spacing is (row_mm, column_mm), None where
-it is not known. A ``mask`` is H x W uint8 whose values are label numbers, 0 = background. Suffixes carry
-units (``_mm _px _deg _s``); counts start with ``num_``.
+Conventions: arrays are (row, column), images are C x H x W and sizes are (height, width); points are
+(x, y) = (column, row); spacing is (row_mm, column_mm), None if unknown. A ``mask`` is H x W uint8 whose
+values are label numbers, 0 = background. Suffixes are units (``_mm _px _deg _s``); counts start with
+``num_``.
 """
 
 from __future__ import annotations
@@ -11,23 +11,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from cervseg.core.geometry import Placement
 
 SpacingMm = tuple[float, float]
+Variant = Literal["original", "clahe", "augmented"]
+Preset = Literal["default", "paper"]
+Resize = Literal["pad", "stretch"]
+Normalization = Literal["unit", "zscore", "sam"]
+Precision = Literal["float32", "bfloat16", "float16"]
+AcceleratorKind = Literal["cpu", "cuda", "mps"]
+DecisionOrigin = Literal["rule", "user", "mixed"]
 MetricValues = dict[str, float | None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetDescription:
-    """dataset.json: nnU-Net v2's fields under our names.
+    """Content of dataset.json: nnU-Net v2's fields under our names.
 
-    ``labels`` maps names to consecutive integers, background = 0. ``groups`` maps a case id to the
-    patient (or other group) whose images must never be split over two folds; a case that is not named is
-    its own group.
+    ``labels`` maps names to consecutive integers, background = 0. ``groups`` maps a case id to its patient
+    (or other group); the images of a group are always in the same fold. A case without an entry is its own
+    group.
     """
 
     name: str
@@ -46,7 +53,7 @@ class DatasetDescription:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One image: its id, its image files (one a channel), its mask where there is one, its group."""
+    """One image: its id, its image files (one per channel), its mask if there is one, its group."""
 
     id: str
     images: tuple[Path, ...]
@@ -66,7 +73,7 @@ class RawImage:
 
 @dataclass(frozen=True, kw_only=True)
 class Distribution:
-    """Five numbers that describe a sample; all zero where the sample is empty."""
+    """Five numbers that describe a sample; all zero if the sample is empty."""
 
     minimum: float
     median: float
@@ -80,7 +87,7 @@ class LabelFingerprint:
     """Appearance of one label: fraction of the image's area, connected components, thickness in px.
 
     ``mirror_overlap`` is the fraction of the label, summed over all images, that overlaps its mirror image:
-    1 if the label is symmetric or images face both ways, 0 if it is always on one side or was not measured.
+    1 if the label is symmetric or images face both ways, 0 if it is always on one side or not measured.
     """
 
     num_cases: int
@@ -93,7 +100,7 @@ class LabelFingerprint:
 
 @dataclass(frozen=True, kw_only=True)
 class Fingerprint:
-    """What a dataset looks like. Intensities are exact: taken from every pixel's histogram."""
+    """Statistics of a dataset. Intensities are exact: they come from the histogram of all pixels."""
 
     num_cases: int
     num_channels: int
@@ -112,11 +119,11 @@ class Fingerprint:
 
 @dataclass(frozen=True, kw_only=True)
 class Hardware:
-    """What the plan may count on. ``accelerator`` is "cuda", "mps" or "cpu"; memory in GiB."""
+    """Hardware that a plan is made for. ``accelerator`` is the device that trains; memory in GiB."""
 
     num_cores: int
     ram_gib: float
-    accelerator: str
+    accelerator: AcceleratorKind
     accelerator_name: str
     accelerator_memory_gib: float
     bfloat16: bool
@@ -124,10 +131,11 @@ class Hardware:
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """Ranges that training draws from; every probability lies in [0, 1].
+    """Ranges of random augmentation; probabilities are in [0, 1].
 
-    Rotation in degrees either way; scale as a factor range; translation as a share of the network
-    frame's side; ``gamma``, ``contrast`` and ``brightness`` act on intensities scaled to [0, 1].
+    ``rotation_deg`` and ``shear_deg`` act in both directions; ``scale`` is a range of factors;
+    ``translation`` is a fraction of the network frame's side; ``gamma``, ``contrast`` and ``brightness``
+    act on intensities scaled to [0, 1].
     """
 
     rotation_deg: float = 15.0
@@ -146,15 +154,16 @@ class Augmentation:
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
-    """What a training run is steered by; ``--set name=value`` replaces one.
+    """Hyperparameters of a training run; ``--set name=value`` replaces one.
 
-    What has a default is off, or common to all. ``accumulate`` batches make one step of the optimizer.
-    ``ema_decay`` = 0 keeps no average of the weights; see :mod:`cervseg.training.ema`. Of the network's
-    encoder, ``freeze_encoder`` trains nothing, ``train_last_blocks`` its last blocks only (-1: all),
-    ``lora_rank`` low-rank updates of its attention (0: none), ``layer_decay`` each block that much slower
-    than the next (1: none); see :mod:`cervseg.training.freezing`. ``checkpoint_blocks`` computes its blocks
-    anew in the backward pass: less memory, more time, the same result. ``distill_weight`` is what a teacher
-    counts where there is one; see :mod:`cervseg.training.distillation`.
+    Options with a default are off by default, or the same for all networks. ``accumulate`` is the number of
+    batches per optimizer step. ``ema_decay`` = 0 keeps no moving average of the weights; see
+    :mod:`cervseg.training.ema`. Four options concern the encoder (:mod:`cervseg.training.freezing`):
+    ``freeze_encoder`` trains none of it, ``train_last_blocks`` only its last blocks (-1: all),
+    ``lora_rank`` low-rank updates of its attention (0: none), and ``layer_decay`` multiplies the learning
+    rate of each block relative to the next one (1: off). ``checkpoint_blocks`` recomputes the encoder's
+    blocks in the backward pass: less memory, more time, the same result. ``distill_weight`` is the weight
+    of the teacher's loss if there is a teacher; see :mod:`cervseg.training.distillation`.
     """
 
     epochs: int
@@ -171,25 +180,25 @@ class Hyperparameters:
     layer_decay: float = 1.0
     checkpoint_blocks: bool = False
     distill_weight: float = 0.5
-    precision: str = "float32"
+    precision: Precision = "float32"
     num_workers: int = 1
     seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """One way to bring images to a network of one family.
+    """Settings for the networks of one family.
 
-    ``input_size`` is (height, width) in px, each a multiple of 32. ``resize`` is "pad" (aspect kept) or
-    "stretch". ``normalization`` is "unit" ([0, 1]), "zscore" (each image by its own mean and deviation)
-    or "sam" (SAM's pixel mean and standard deviation). ``network`` holds the size arguments of this
-    family's networks, ``loss`` the family's default loss.
+    ``input_size`` is (height, width) in px, each a multiple of 32. ``resize`` is "pad" (keeps the aspect
+    ratio) or "stretch". ``normalization`` is "unit" ([0, 1]), "zscore" (per image: mean 0, standard
+    deviation 1) or "sam" (SAM's pixel mean and standard deviation). ``network`` holds the size arguments of
+    this family's networks, ``loss`` the family's default loss.
     """
 
     name: str
     input_size: tuple[int, int]
-    resize: str
-    normalization: str
+    resize: Resize
+    normalization: Normalization
     network: dict[str, Any]
     loss: str
     hyperparameters: Hyperparameters
@@ -198,21 +207,26 @@ class Configuration:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What one named rule of the planner chose, and why."""
+    """Value of one setting of a plan, and why.
+
+    ``origin`` is "rule" (decided by the planner), "user" (set with ``--set``) or "mixed" (the user set some
+    entries of the value).
+    """
 
     value: Any
     reason: str
+    origin: DecisionOrigin = "rule"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """plans.json. ``decisions`` is keyed by "<configuration>.<field>"; see :mod:`cervseg.planning`."""
+    """Content of plans.json; the keys of ``decisions`` are "<configuration>.<field>"."""
 
     dataset: DatasetDescription
-    preset: str
+    preset: Preset
     fingerprint: Fingerprint
     hardware: Hardware
-    variants: tuple[str, ...]
+    variants: tuple[Variant, ...]
     cache_long_side_px: int
     configurations: dict[str, Configuration]
     decisions: dict[str, Decision]
@@ -220,7 +234,7 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
-    """A network as data: the name it is registered under and the arguments its factory takes."""
+    """A network as data: its registered name and the arguments of its factory."""
 
     name: str
     arguments: Mapping[str, Any]
@@ -228,9 +242,9 @@ class NetworkSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedCase:
-    """An image in its network frame: float32 C x H x W, normalized; ``placement`` leads back to the image.
+    """An image in its network frame: float32 C x H x W, normalized; ``placement`` maps it to the image.
 
-    ``points`` are for networks that take them: N x 3 float64, rows (x, y, label plane) in the same frame.
+    ``points`` are for networks that take points: N x 3 float64, rows (x, y, label plane) in the same frame.
     """
 
     image: np.ndarray
@@ -310,7 +324,7 @@ class Summary:
 
 @dataclass(frozen=True, kw_only=True)
 class RunInfo:
-    """Where a result came from; ``started_from`` names what each part of the network began with."""
+    """Origin of a result; ``started_from`` maps each part of the network to its initial weights."""
 
     versions: dict[str, str]
     seed: int

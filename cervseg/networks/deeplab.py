@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from cervseg.networks.base import check_divisible, check_input
+from cervseg.networks.encoders import RESNET_ENCODERS
 
-ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 OUTPUT_STRIDE = 16
 ATROUS_RATES = (6, 12, 18)  # those of Chen et al. for this stride; the library's default is for stride 8
 MULTIPLE_PX = 32  # the last features have 2 x 2 positions at least: enough to normalize over in one image
@@ -42,8 +42,8 @@ class DeepLabV3Plus(nn.Module):
         super().__init__()
         if in_channels not in (1, 3):
             raise ValueError(f"in_channels must be 1 or 3, not {in_channels}: the encoder takes grey or RGB.")
-        if encoder not in ENCODERS:
-            raise ValueError(f"encoder must be one of {', '.join(ENCODERS)}, not {encoder!r}.")
+        if encoder not in RESNET_ENCODERS:
+            raise ValueError(f"encoder must be one of {', '.join(RESNET_ENCODERS)}, not {encoder!r}.")
         check_divisible(input_size, by=MULTIPLE_PX)
         self.in_channels, self.input_size = in_channels, (input_size[0], input_size[1])
         body = smp.DeepLabV3Plus(

@@ -1,4 +1,4 @@
-"""Which device computes, and in which precision."""
+"""Device and precision of a computation."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import torch
 
 from cervseg.core.errors import CervsegError
 from cervseg.core.machine import cpu_has_bfloat16
+from cervseg.core.types import Precision
 
 
 def choose_device(name: str | None) -> torch.device:
-    """The device called ``name``; None takes CUDA, then Apple's MPS, then the CPU.
+    """Find the device called ``name``; None or "auto" takes CUDA, else Apple's MPS, else the CPU.
 
     Raises:
-        CervsegError: the name is unknown, or this machine has no such device.
+        CervsegError: the name is unknown or the device is missing.
     """
     if name is None or name == "auto":
         if torch.cuda.is_available():
@@ -21,15 +22,15 @@ def choose_device(name: str | None) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise CervsegError(f"no device {name!r}", hint="Use cpu, cuda, cuda:1 or mps.") from None
+        raise CervsegError(f"unknown device {name!r}", hint="Use cpu, cuda, cuda:1 or mps.") from None
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(device.type, False) or (device.index or 0) >= max(1, torch.cuda.device_count()):
-        raise CervsegError(f"this machine has no {name}", hint="Leave --device out, or use --device cpu.")
+        raise CervsegError(f"device {name!r} is not available", hint="Omit --device or use --device cpu.")
     return device
 
 
-def choose_precision(device: torch.device) -> str:
-    """bfloat16 where the device computes in it natively, else float32."""
+def choose_precision(device: torch.device) -> Precision:
+    """Choose bfloat16 if the device supports it natively, else float16 on CUDA and float32 elsewhere."""
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
     return "bfloat16" if device.type == "cpu" and cpu_has_bfloat16() else "float32"

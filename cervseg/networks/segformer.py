@@ -11,8 +11,8 @@ from torch import nn
 from torch.nn import functional
 
 from cervseg.networks.base import check_divisible, check_input
+from cervseg.networks.encoders import MIT_ENCODERS
 
-ENCODERS = ("mit_b0", "mit_b1", "mit_b2", "mit_b3", "mit_b4", "mit_b5")
 MULTIPLE_PX = 32  # the encoder's last stage has a 32nd of the image's height and width
 INITIAL_SPREAD = 0.02  # standard deviation of the channels' scales around 1, before training
 
@@ -51,8 +51,8 @@ class TextSegFormer(nn.Module):
         super().__init__()
         if in_channels not in (1, 3):
             raise ValueError(f"in_channels must be 1 or 3, not {in_channels}: the encoder takes grey or RGB.")
-        if encoder not in ENCODERS:
-            raise ValueError(f"encoder must be one of {', '.join(ENCODERS)}, not {encoder!r}.")
+        if encoder not in MIT_ENCODERS:
+            raise ValueError(f"encoder must be one of {', '.join(MIT_ENCODERS)}, not {encoder!r}.")
         check_divisible(input_size, by=MULTIPLE_PX)
         self.in_channels, self.input_size = in_channels, (input_size[0], input_size[1])
         body = smp.Segformer(

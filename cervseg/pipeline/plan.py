@@ -1,4 +1,4 @@
-"""From a raw dataset to a plan and a filled cache."""
+"""Plan a dataset and preprocess its images."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from cervseg.core.workers import Outcome
 from cervseg.dataset.description import list_cases, read_description
 from cervseg.dataset.splits import make_folds, write_folds
 from cervseg.dataset.verify import verify_dataset
+from cervseg.planning.checks import checked_variants
 from cervseg.planning.fingerprint import compute_fingerprint
 from cervseg.planning.hardware import detect_hardware
-from cervseg.planning.planfile import edited, read_plan, settings_by_hand, write_plan
+from cervseg.planning.planfile import edited, read_plan, user_settings, write_plan
 from cervseg.planning.planner import make_plan
 from cervseg.planning.table import plan_table
 from cervseg.preprocessing.cache import fill_cache
@@ -36,29 +37,29 @@ def plan_and_preprocess(
     progress: bool = True,
     log: Log = quiet,
 ) -> Plan:
-    """Verify a dataset, compute its fingerprint, plan for it and this machine, and fill the cache.
+    """Verify a dataset, compute its fingerprint, plan for it and this machine, and preprocess its images.
 
-    A plan that was edited by hand, in its file or by ``settings`` before, is kept, unless ``replan``,
-    ``preset`` or ``settings`` ask for a new one. An interrupted run is resumed.
+    A plan that was edited in its file, or made with ``settings``, is kept unless ``replan``, another
+    ``preset`` or new ``settings`` are given. An interrupted run is resumed.
 
     Args:
         dataset: 1, "001" or "Dataset001_Name".
         workspace: by default ``$CERVSEG_ROOT``, else the current folder.
         preset: "default", or "paper" for the published protocol.
-        settings: name -> value, overrule the plan: ``{"epochs": "5"}``.
-        variants: of the dataset to prepare: "original", "clahe", "augmented".
-        workers: processes; by default one per core.
-        replan: discard a plan that was edited by hand.
+        settings: name -> value, replace planned values: ``{"epochs": "5"}``.
+        variants: dataset variants to prepare: "original", "clahe", "augmented".
+        workers: number of processes; by default one per core.
+        replan: discard an edited plan and plan again.
         verbose: log the reasons of every configuration.
         progress: show progress bars.
         log: called with each message.
 
     Returns:
-        The plan, as it was written to ``plans/``.
+        The plan, as written to ``plans/``.
 
     Raises:
-        DatasetError: something is wrong with the images or masks; all findings are in the message.
-        PlanError: a setting is unknown or impossible.
+        DatasetError: the dataset has errors; the message lists all of them.
+        PlanError: a setting or variant is unknown, or a value is invalid.
     """
     workspace = workspace or Workspace.find()
     name = workspace.dataset_name(dataset)
@@ -67,11 +68,11 @@ def plan_and_preprocess(
     description = read_description(workspace.raw(name))
     cases = list_cases(workspace.raw(name), description, split="Tr")
     for warning in verify_dataset(workspace.raw(name), description, workers=workers, progress=progress):
-        log(f"note: {warning}")
+        log(f"warning: {warning}")
 
     plan = None if replan or settings else _kept_plan(workspace, name, preset=preset, log=log)
     if plan is not None:
-        plan = replace(plan, variants=tuple(variants))
+        plan = replace(plan, variants=checked_variants(variants))
     else:
         fingerprint = compute_fingerprint(
             cases,
@@ -86,7 +87,7 @@ def plan_and_preprocess(
             fingerprint=fingerprint,
             hardware=hardware,
             preset=preset,
-            variants=tuple(variants),
+            variants=variants,
             sam_checkpoint=_has_sam_checkpoint(),
             overrides=settings or {},
         )
@@ -107,19 +108,19 @@ def plan_and_preprocess(
         _raise_failures(outcomes)
     if not workspace.splits_file(name).is_file():
         write_folds(workspace.splits_file(name), make_folds(cases))
-    log(f"{len(cases)} cases are ready in {workspace.preprocessed(name)}")
+    log(f"{len(cases)} cases are preprocessed in {workspace.preprocessed(name)}")
     return plan
 
 
 def _kept_plan(workspace: Workspace, name: str, *, preset: str, log: Log) -> Plan | None:
-    """The plan that is there, if it was edited by hand and has this preset."""
+    """Return the existing plan if it has this preset and the user edited it or made it with settings."""
     path = workspace.plan_file(name)
     if not path.is_file():
         return None
     plan = read_plan(path)
-    if preset != plan.preset or not (edited(plan) or settings_by_hand(plan)):
+    if preset != plan.preset or not (edited(plan) or user_settings(plan)):
         return None
-    log(f"{path} was edited by hand and is kept (--replan makes a new one).")
+    log(f"keep {path}: it was edited or made with --set (--replan discards it)")
     return plan
 
 

@@ -1,21 +1,20 @@
-"""What a plan may ask for; anything else is refused with the field and the mend."""
+"""Validation of plans: a value that cannot work is refused with the field and a hint."""
 
 from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, get_args
 
 from cervseg.core.errors import PlanError
-from cervseg.core.types import Augmentation, Configuration, Hyperparameters, Plan
+from cervseg.core.types import Augmentation, Configuration, Hyperparameters, Plan, Variant
 from cervseg.losses.recipes import LOSSES
-from cervseg.planning.constants import ENCODERS, MULTIPLE_PX, whole_multiple
+from cervseg.networks.encoders import MIT_ENCODERS, RESNET_ENCODERS
+from cervseg.planning.constants import DEEPLAB, MULTIPLE_PX, SEGFORMER, whole_multiple
 
-RESIZES = ("pad", "stretch")
-NORMALIZATIONS = ("zscore", "unit", "sam")
-PRECISIONS = ("float32", "bfloat16", "float16")
-_LEAST = {
+ENCODERS: Mapping[str, Sequence[str]] = {DEEPLAB: RESNET_ENCODERS, SEGFORMER: MIT_ENCODERS}
+_SMALLEST = {
     "epochs": 1,
     "batch_size": 1,
     "accumulate": 1,
@@ -27,38 +26,88 @@ _LEAST = {
 
 
 def check_plan(plan: Plan, *, where: str = "plan") -> None:
-    """Refuse a plan that cannot be carried out.
+    """Check every value of a plan.
+
+    Args:
+        plan: the plan.
+        where: its file, for messages.
 
     Raises:
-        PlanError: the first field that asks for something impossible, and how to mend it.
+        PlanError: the first invalid value, with its field and a hint.
     """
     if not plan.configurations:
-        raise PlanError("there is no configuration", where=where, hint="Plan the dataset again.")
+        raise PlanError("the plan has no configuration", where=where, hint="Plan the dataset again.")
     if plan.cache_long_side_px < MULTIPLE_PX:
         _refuse(where, "cache_long_side_px", plan.cache_long_side_px, f"It must be {MULTIPLE_PX} or more.")
-    if not plan.variants or len(set(plan.variants)) != len(plan.variants):
-        _refuse(where, "variants", list(plan.variants), "Name at least one, each once.")
+    checked_variants(plan.variants, where=where)
     for name, configuration in plan.configurations.items():
         if configuration.name != name:
             _refuse(where, f"configurations.{name}.name", configuration.name, f"It must be {name!r}.")
         check_configuration(configuration, where=f"{where}: {name}")
 
 
+def checked_variants(variants: Sequence[str], *, where: str = "") -> tuple[Variant, ...]:
+    """Check names of dataset variants: at least one, each known, none twice.
+
+    Args:
+        variants: names as the user gave them.
+        where: their origin, for messages.
+
+    Raises:
+        PlanError: a name is unknown, given twice, or there is none.
+    """
+    if not variants or len(set(variants)) != len(variants):
+        _refuse(where, "variants", list(variants), "Name at least one, and none twice.")
+    return tuple(choice(Variant, name, where=where or "variants") for name in variants)
+
+
+def choice(kind: Any, value: str, *, where: str) -> Any:
+    """Return ``value`` if it is one of the values of the Literal type ``kind``.
+
+    Args:
+        kind: a ``Literal`` of strings.
+        value: as the user gave it.
+        where: name of the setting, for messages.
+
+    Raises:
+        PlanError: it is not; the hint suggests the nearest.
+    """
+    known = get_args(kind)
+    if value not in known:
+        raise PlanError(f"unknown value {value!r}", where=where, hint=_suggestion(value, known))
+    return value
+
+
 def check_configuration(configuration: Configuration, *, where: str = "") -> None:
-    """Refuse a configuration that cannot be carried out; see :func:`check_plan`."""
+    """Check every value of a configuration.
+
+    Args:
+        configuration: the configuration.
+        where: its file, for messages; by default its name.
+
+    Raises:
+        PlanError: the first invalid value, with its field and a hint.
+    """
     check_values(configuration, where=where)
     _check_depth(configuration, where=where or configuration.name)
 
 
 def check_values(configuration: Configuration, *, where: str = "") -> None:
-    """Refuse values that are impossible whatever the network's depth; see :func:`check_plan`."""
+    """Check everything but the network's depth; see :func:`check_configuration`.
+
+    Args:
+        configuration: the configuration.
+        where: its file, for messages; by default its name.
+
+    Raises:
+        PlanError: the first invalid value, with its field and a hint.
+    """
     where = where or configuration.name
     if any(side < MULTIPLE_PX or side % MULTIPLE_PX for side in configuration.input_size):
         hint = f"Each side must be a multiple of {MULTIPLE_PX}: take {_near(configuration, MULTIPLE_PX)}."
         _refuse(where, "input_size", _by(configuration.input_size), hint)
-    _one_of(where, "resize", configuration.resize, RESIZES)
-    _one_of(where, "normalization", configuration.normalization, NORMALIZATIONS)
-    _one_of(where, "loss", configuration.loss, LOSSES)
+    if configuration.loss not in LOSSES:
+        _refuse(where, "loss", repr(configuration.loss), _suggestion(configuration.loss, LOSSES))
     _check_network(configuration, where=where)
     _check_hyperparameters(configuration.hyperparameters, where=where)
     _check_augmentation(configuration.augmentation, where=where)
@@ -70,9 +119,10 @@ def _check_network(configuration: Configuration, *, where: str) -> None:
         if isinstance(value, int) and not isinstance(value, bool) and value < (name != "window_size"):
             _refuse(where, name, value, "It must be positive.")
         if value == "":
-            _refuse(where, name, "empty", "Write something, or leave the planned value.")
-    if "encoder" in network and configuration.name in ENCODERS:
-        _one_of(where, "encoder", network["encoder"], ENCODERS[configuration.name])
+            _refuse(where, name, "empty", "Give a value, or keep the planned one.")
+    encoders = ENCODERS.get(configuration.name, ())
+    if encoders and "encoder" in network and network["encoder"] not in encoders:
+        _refuse(where, "encoder", repr(network["encoder"]), _suggestion(str(network["encoder"]), encoders))
     width, heads = network.get("embed_dim", 0), network.get("num_heads", 1)
     if width % heads:
         _refuse(where, "embed_dim", width, f"It must be a multiple of num_heads ({heads}).")
@@ -82,7 +132,7 @@ def _check_network(configuration: Configuration, *, where: str) -> None:
 
 
 def _check_depth(configuration: Configuration, *, where: str) -> None:
-    """A network that halves its frame must be able to."""
+    """Check that the network can halve its frame ``num_levels`` times."""
     levels = configuration.network.get("num_levels", 0)
     if any(side % 2**levels for side in configuration.input_size):
         fewer = max(n for n in range(levels) if not any(side % 2**n for side in configuration.input_size))
@@ -98,28 +148,30 @@ def _by(input_size: tuple[int, int]) -> str:
 
 
 def _near(configuration: Configuration, multiple_px: int) -> str:
-    """The nearest frame of whole multiples, in words."""
+    """Format the nearest frame whose sides are multiples of ``multiple_px``."""
     height, width = (whole_multiple(side, of_px=multiple_px) for side in configuration.input_size)
     return _by((height, width))
 
 
 def _check_hyperparameters(hyper: Hyperparameters, *, where: str) -> None:
-    for name, least in _LEAST.items():
-        _within(where, name, getattr(hyper, name), least, math.inf)
+    for name, smallest in _SMALLEST.items():
+        _within(where, name, getattr(hyper, name), smallest, math.inf)
     for name in ("learning_rate", "gradient_clip"):
         if not 0 < getattr(hyper, name) < math.inf:
             _refuse(where, name, getattr(hyper, name), "It must be positive.")
     _within(where, "weight_decay", hyper.weight_decay, 0, math.inf)
     _within(where, "warmup_fraction", hyper.warmup_fraction, 0, 1)
     if not 0 <= hyper.ema_decay < 1:
-        _refuse(where, "ema_decay", hyper.ema_decay, "It must lie in 0 to below 1.")
+        _refuse(where, "ema_decay", hyper.ema_decay, "It must be in [0, 1).")
     if not 0 < hyper.layer_decay <= 1:
-        _refuse(where, "layer_decay", hyper.layer_decay, "It must lie in above 0 to 1.")
+        _refuse(where, "layer_decay", hyper.layer_decay, "It must be in (0, 1].")
     _within(where, "distill_weight", hyper.distill_weight, 0, 1)
     if (hyper.freeze_encoder, hyper.train_last_blocks >= 0, hyper.lora_rank > 0).count(True) > 1:
-        hint = "Set one of freeze_encoder, train_last_blocks and lora_rank."
-        raise PlanError("there is more than one rule for what trains of the encoder", where=where, hint=hint)
-    _one_of(where, "precision", hyper.precision, PRECISIONS)
+        raise PlanError(
+            "more than one option chooses what trains in the encoder",
+            where=where,
+            hint="Set only one of freeze_encoder, train_last_blocks and lora_rank.",
+        )
 
 
 def _check_augmentation(ranges: Augmentation, *, where: str) -> None:
@@ -132,22 +184,28 @@ def _check_augmentation(ranges: Augmentation, *, where: str) -> None:
     for name in ("scale", "gamma", "contrast"):
         low, high = getattr(ranges, name)
         if not 0 < low <= high < math.inf:
-            _refuse(where, name, f"{low} to {high}", "It must go upwards from more than 0.")
+            _refuse(where, name, f"{low} to {high}", "Both must be positive, the smaller one first.")
 
 
 def _within(where: str, name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
-        hint = f"It must be {low} or more." if math.isinf(high) else f"It must lie in {low} to {high}."
+        hint = f"It must be {low} or more." if math.isinf(high) else f"It must be in [{low}, {high}]."
         _refuse(where, name, value, hint)
 
 
-def _one_of(where: str, name: str, value: str, known: Iterable[str]) -> None:
-    if value not in known:
-        _refuse(where, name, repr(value), f"{nearest(value, known)} There are: {', '.join(known)}.".strip())
+def _suggestion(value: str, known: Iterable[str]) -> str:
+    """Suggest the nearest known name, and list all."""
+    known = list(known)
+    return f"{nearest(value, known)} There are: {', '.join(known)}.".strip()
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A sentence that suggests the nearest known name; empty if none is near."""
+    """Suggest the nearest known name in a sentence; empty if none is near.
+
+    Args:
+        name: as the user gave it.
+        known: the valid names.
+    """
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"Did you mean {near[0]}?" if near else ""
 

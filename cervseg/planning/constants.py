@@ -1,4 +1,4 @@
-"""Every number the planner chooses from: network sizes, pixel budgets, speeds. Tune here and nowhere else."""
+"""Constants of the planner: network sizes, pixel budgets, speeds. Tune them here and nowhere else."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ DEEPLAB = "2d_deeplab"
 SEGFORMER = "2d_segformer"
 NNUNET = "2d_nnunet"
 
-MULTIPLE_PX = 32  # every side of a network frame is a multiple of this
-BOTTLENECK_PX = 4  # nnU-Net halves a side until halving it once more would leave less
-CACHE_LONG_SIDE_PX = 1024  # preprocessing keeps images no longer than this
-LARGE_GPU_GIB = 7.5  # cards sold with 8 GB report a little less
+MULTIPLE_PX = 32  # sides of a network frame are multiples of this
+BOTTLENECK_PX = 4  # nnU-Net halves a side as long as this many px are left
+CACHE_LONG_SIDE_PX = 1024  # longest side of preprocessed images
+LARGE_GPU_GIB = 7.5  # GPUs sold with 8 GB report a little less
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,13 +26,13 @@ class Size:
     """One size of a network family.
 
     Args:
-        network: the arguments of the family's network.
-        learning_rate: what this size trains with.
-        batch_size: where memory is no limit.
+        network: arguments of the family's network.
+        learning_rate: peak learning rate.
+        batch_size: batch size if memory suffices.
         memory_gib: activations of one image of ``frame_px`` in bfloat16 training, about twice what the
-            backward pass keeps; 0 = not limited by it.
-        frame_px: the side of the square frame this size was published with.
-        light_augmentation: does it see lightly changed images only?
+            backward pass keeps; 0 if memory is not a limit.
+        frame_px: side of the square frame that this size was published with.
+        light_augmentation: whether it trains with weak augmentation.
     """
 
     network: Mapping[str, Any]
@@ -44,7 +44,7 @@ class Size:
 
 
 # SAM's ViT-B encoder with the paper's decoder: 90,457,984 parameters (paper, 2.4).
-# "small" trains from scratch on a processor within an hour or two; "medium" is for 8 cores and more.
+# "small" trains from scratch on a CPU within an hour or two; "medium" is for 8 cores and more.
 VIT_SIZES: Mapping[str, Size] = {
     "published": Size(
         network={
@@ -68,7 +68,7 @@ VIT_SIZES: Mapping[str, Size] = {
             "depth": 8,
             "num_heads": 6,
             "global_attn_indexes": [],
-            "window_size": 0,  # every block attends to the whole frame
+            "window_size": 0,  # every block attends globally
             "patch_size": 16,
             "out_chans": 192,
             "decoder_widths": [128, 64, 32, 16],
@@ -115,8 +115,8 @@ UNET_SIZES: Mapping[str, Size] = {
     ),
 }
 
-# "published": ResNet-50 with ImageNet weights (paper, 2.5.1). Fine-tuning takes smaller steps than training
-# from random weights: for AdamW 1e-4 to 3e-4 is usual.
+# "published": ResNet-50 with ImageNet weights (paper, 2.5.1). Fine-tuning uses a lower learning rate than
+# training from scratch: with AdamW usually 1e-4 to 3e-4.
 DEEPLAB_SIZES: Mapping[str, Size] = {
     "published": Size(
         network={"encoder": "resnet50", "decoder_channels": 256},
@@ -130,7 +130,7 @@ DEEPLAB_SIZES: Mapping[str, Size] = {
     "small": Size(network={"encoder": "resnet18", "decoder_channels": 256}, learning_rate=3e-4, batch_size=4),
 }
 
-# The paper (2.5.4) gives neither the size of its MiT encoder nor its prompts. The rule ``network`` adds them.
+# Paper, 2.5.4, without the size of its MiT encoder and without prompts; the rule ``network`` adds prompts.
 SEGFORMER_SIZES: Mapping[str, Size] = {
     "published": Size(
         network={"encoder": "mit_b2", "decoder_channels": 256, "text_encoder": "minilm"},
@@ -150,8 +150,8 @@ SEGFORMER_SIZES: Mapping[str, Size] = {
     ),
 }
 
-# nnU-Net (Isensee et al. 2021) in two dimensions: min(512, 32 * 2**level) filters; the rule ``network`` adds
-# how often the frame is halved. Processors get the same network with fewer filters.
+# nnU-Net (Isensee et al. 2021) in 2D: min(512, 32 * 2**level) filters; the rule ``network`` adds the number
+# of levels. A CPU trains the same network with fewer filters.
 NNUNET_SIZES: Mapping[str, Size] = {
     "published": Size(
         network={"features": 32, "max_features": 512, "norm": "instance"},
@@ -176,7 +176,7 @@ SIZES: Mapping[str, Mapping[str, Size]] = {
 }
 MEDIUM_FROM_CORES = 8
 
-# Not given in the paper; this project's reading.
+# Not given in the paper; chosen by this project.
 PAPER_LEARNING_RATES: Mapping[str, float] = {
     VIT: 1e-4,
     CNN: 1e-3,
@@ -188,30 +188,35 @@ PAPER_LEARNING_RATES: Mapping[str, float] = {
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderCost:
-    """GFLOP of a forward pass a megapixel (10**6 px): the encoder's, and its decoder's of 256 channels."""
+    """GFLOP of a forward pass per megapixel (10**6 px): encoder, and decoder of 256 channels."""
 
     encoder: float
     decoder: float
 
 
-# The encoders that a plan may name, by family, as torch counts them at 512 x 512. MiT's attention makes its
-# share grow with the frame: up to a quarter less at 256 x 256, up to twice as much at 1024 x 1024.
-ENCODERS: Mapping[str, Mapping[str, EncoderCost]] = {
+# Cost of encoders by family, as torch counts it at 512 x 512. The cost per px of MiT grows with the frame: up
+# to a quarter less at 256 x 256, up to twice as much at 1024 x 1024.
+ENCODER_COSTS: Mapping[str, Mapping[str, EncoderCost]] = {
     DEEPLAB: {
         "resnet18": EncoderCost(encoder=121.4, decoder=17.8),
         "resnet34": EncoderCost(encoder=222.8, decoder=17.8),
         "resnet50": EncoderCost(encoder=247.4, decoder=31.6),
+        "resnet101": EncoderCost(encoder=395.4, decoder=31.6),
+        "resnet152": EncoderCost(encoder=543.3, decoder=31.6),
     },
     SEGFORMER: {
         "mit_b0": EncoderCost(encoder=24.4, decoder=34.8),
         "mit_b1": EncoderCost(encoder=79.6, decoder=36.8),
         "mit_b2": EncoderCost(encoder=154.4, decoder=36.8),
+        "mit_b3": EncoderCost(encoder=281.2, decoder=36.8),
+        "mit_b4": EncoderCost(encoder=407.9, decoder=36.8),
+        "mit_b5": EncoderCost(encoder=529.5, decoder=36.8),
     },
 }
 COUNTED_DECODER_CHANNELS = 256
 
-# Without a large GPU: px of the network frame that each core pays for, the longest side, and how far
-# the budget may be exceeded to fit the images' shape, or to keep thin structures visible.
+# Without a large GPU: px of the network frame per core, the longest side, and the factors by which the
+# budget may be exceeded to fit the images' shape, or to keep thin structures visible.
 PIXELS_A_CORE: Mapping[str, int] = {
     VIT: 50_000,
     CNN: 33_000,
@@ -219,23 +224,23 @@ PIXELS_A_CORE: Mapping[str, int] = {
     SEGFORMER: 33_000,
     NNUNET: 33_000,
 }
-ACCELERATOR_AS_CORES = 16  # a small GPU or Apple's, for the pixel budget and the size of the network
+ACCELERATOR_AS_CORES = 16  # a small GPU, or Apple's, counts as this many cores
 SMALL_LONG_SIDE_PX = 512
 BUDGET_TOLERANCE = 1.1
 THIN_STRUCTURE_PX = 3.5
 THIN_STRUCTURE_OVERDRAFT = 2.0
 
-# Optimizer state, weights and gradients of AdamW in float32, and what the driver takes.
+# Weights, gradients and AdamW's state in float32, and the memory of the driver.
 GPU_FIXED_GIB = 2.0
 GPU_USABLE = 0.9
 
-# Training speed, measured on 2 cores of an AVX512-BF16 server processor (forward and backward, convolutions
-# and attention alike within a factor of two). Only processors are timed: on a GPU time bounds nothing.
+# Training speed, measured on 2 cores of a server CPU with AVX512-BF16 (forward and backward; convolutions
+# and attention agree within a factor of two). Time is a limit on CPUs only, so GPUs have no entry.
 GFLOP_PER_S_A_CORE: Mapping[str, float] = {"bfloat16": 100.0, "float16": 50.0, "float32": 50.0}
 CORES_THAT_SCALE = 32
-BACKWARD_FACTOR = 3.0  # forward + backward against forward
+BACKWARD_FACTOR = 3.0  # forward and backward pass, relative to the forward pass
 
-IMAGE_PASSES = 20_000  # the paper's: 50 epochs of 400 images
+IMAGE_PASSES = 20_000  # as in the paper: 50 epochs of 400 images
 EPOCHS_BOUNDS = (50, 1000)
 LIGHT_AUGMENTATION = Augmentation(
     rotation_deg=8.0,
@@ -248,14 +253,20 @@ LIGHT_AUGMENTATION = Augmentation(
     blur_px=0.7,
     probability=0.5,
 )
-# Images are flipped where so many, at least, show a label, and so much of it lies where its mirror image lies.
+# Images are flipped if at least this many show the label and this fraction overlaps its mirror image.
 MIRROR_CASES, MIRROR_OVERLAP = 20, 0.75
-FOLD_TIME_S = 3600.0  # what a fold may take on a processor
-FEWEST_EPOCHS = 20  # whatever the time
-TRAINING_SHARE = 0.8  # of the cases, in each of 5 folds
+FOLD_TIME_S = 3600.0  # training time per fold on a CPU
+FEWEST_EPOCHS = 20  # even if they take longer
+TRAINING_SHARE = 0.8  # fraction of the cases in the training set of each of 5 folds
 
 
 def whole_multiple(side: float, *, of_px: int = MULTIPLE_PX, down: bool = False) -> int:
-    """The multiple of 32 (or of another side) nearest to ``side``, or below it; one at least."""
+    """Round a side to a multiple, at least to one.
+
+    Args:
+        side: in px.
+        of_px: the number to be a multiple of.
+        down: round down instead of to the nearest.
+    """
     count = math.floor(side / of_px) if down else math.floor(side / of_px + 0.5)
     return of_px * max(1, count)

@@ -56,10 +56,14 @@ def _unet_flop(network: Network, pixels: int) -> float:
 
 
 def _pretrained_flop(encoders: Mapping[str, EncoderCost]) -> Flop:
-    """A published encoder, as counted, and a decoder whose cost grows with the square of its width."""
+    """A published encoder as counted, and a decoder whose cost grows with the square of its width.
+
+    An encoder that is not in the table is estimated as the most expensive of its family.
+    """
+    most = max(encoders.values(), key=lambda cost: cost.encoder)
 
     def flop(network: Network, pixels: int) -> float:
-        cost = encoders[network["encoder"]]
+        cost = encoders.get(network["encoder"], most)
         width = network["decoder_channels"] / constants.COUNTED_DECODER_CHANNELS
         return float(pixels * 1e3 * (cost.encoder + cost.decoder * width**2))
 
@@ -69,7 +73,7 @@ def _pretrained_flop(encoders: Mapping[str, EncoderCost]) -> Flop:
 _FLOP: Mapping[str, Flop] = {
     VIT: _vit_flop,
     CNN: _unet_flop,
-    DEEPLAB: _pretrained_flop(constants.ENCODERS[DEEPLAB]),
-    SEGFORMER: _pretrained_flop(constants.ENCODERS[SEGFORMER]),
+    DEEPLAB: _pretrained_flop(constants.ENCODER_COSTS[DEEPLAB]),
+    SEGFORMER: _pretrained_flop(constants.ENCODER_COSTS[SEGFORMER]),
     NNUNET: _unet_flop,
 }

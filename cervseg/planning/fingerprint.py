@@ -1,4 +1,4 @@
-"""What a dataset looks like: every image read once, in processes, and merged into a few numbers."""
+"""Fingerprint of a dataset: every image is read once, in parallel, and merged into a few numbers."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from cervseg.core.workers import Outcome, map_cases
 from cervseg.imageio import read_channels, read_mask
 from cervseg.planning.histogram import Histogram, distribution
 
-# Results of this many cases are held at a time; a full 16-bit histogram takes 0.5 MB.
+# Cases whose results are in memory at a time; a full 16-bit histogram takes 0.5 MB.
 _CASES_AT_ONCE = 512
-# Where labels lie is counted in so many cells, as (columns, rows).
+# Grid on which positions of labels are counted, (columns, rows).
 _CELLS = (8, 8)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelMeasure:
-    """One label in one image: its share of the area and, for each component, area and thickness in px.
+    """One label in one image: fraction of the area and, per component, area in px and thickness in px.
 
-    ``place`` is the share of each of 8 x 8 cells of the image that it covers, rows first.
+    ``place`` is the fraction of each of 8 x 8 cells of the image that the label covers, (row, column).
     """
 
     area_fraction: float
@@ -37,7 +37,7 @@ class LabelMeasure:
 
 @dataclass(frozen=True, kw_only=True)
 class CaseMeasure:
-    """One image, measured. ``labels`` is None where the case has no mask."""
+    """Measurements of one image; ``labels`` is None if the case has no mask."""
 
     size: tuple[int, int]
     num_channels: int
@@ -49,7 +49,7 @@ class CaseMeasure:
 
 @dataclass
 class _Totals:
-    """All cases so far; only this module changes it."""
+    """Sums over the cases so far."""
 
     sizes: list[tuple[int, int]] = field(default_factory=list)
     channels: Counter[int] = field(default_factory=Counter)
@@ -59,7 +59,7 @@ class _Totals:
     masks: list[dict[str, LabelMeasure]] = field(default_factory=list)
 
     def add(self, measure: CaseMeasure) -> None:
-        """Take one more case in."""
+        """Add one case."""
         self.sizes.append(measure.size)
         self.channels[measure.num_channels] += 1
         self.bit_depth = max(self.bit_depth, measure.bit_depth)
@@ -78,28 +78,28 @@ def compute_fingerprint(
     spacing_mm: Mapping[str, SpacingMm] | None = None,
     progress: bool = True,
 ) -> Fingerprint:
-    """Measure every image and mask of a dataset, one pass over the files.
+    """Measure every image and mask of a dataset in one pass over the files.
 
-    Call it before torch is imported: then its workers are forked and cost nothing to start.
+    Call it before torch is imported: then worker processes are forked and start fast.
 
     Args:
-        cases: the training cases; a case without a mask counts for everything but the labels.
+        cases: training cases; a case without a mask does not count for the labels.
         labels: foreground label names and their values in the masks.
-        workers: processes; fewer than 2 measure in this one.
-        spacing_mm: case id -> (row, column) spacing; it goes before what an image's own file says.
+        workers: number of processes; with fewer than 2, no process is started.
+        spacing_mm: case id -> (row, column) spacing; overrides the spacing in the image file.
         progress: show a progress bar.
 
     Returns:
-        intensities in the files' own units (floating-point images binned to 16 bit over their range), sizes
+        Intensities in the units of the files (floating-point images binned to 16 bit over their range), sizes
         and areas in px of the files, components by 8-connectivity, thickness as twice the radius of the
-        largest inscribed circle. ``bit_depth`` is 8 for 8-bit images, for 16-bit images the bits that are in
-        use (10, 12, ... 16), for floating point 32; the largest of all images.
+        largest inscribed circle. ``bit_depth`` is 8 for 8-bit images, the number of used bits for 16-bit
+        images (10, 12, ... 16) and 32 for floating point; the largest over all images.
 
     Raises:
-        DatasetError: there are no cases, or some cannot be read; it names all of them.
+        DatasetError: there are no cases, or files cannot be read; the message names all of them.
     """
     if not cases:
-        raise DatasetError("there are no training cases", hint="imagesTr must hold at least one image.")
+        raise DatasetError("there are no training cases", hint="imagesTr must contain at least one image.")
     known = dict(spacing_mm or {})
     measure = partial(measure_case, labels=dict(labels), spacing_mm=known)
     totals, failed = _Totals(), list[Outcome[Case, CaseMeasure]]()
@@ -120,6 +120,11 @@ def measure_case(
     case: Case, *, labels: Mapping[str, int], spacing_mm: Mapping[str, SpacingMm]
 ) -> CaseMeasure:
     """Read and measure one case.
+
+    Args:
+        case: its files.
+        labels: foreground label names and their values in the mask.
+        spacing_mm: case id -> (row, column) spacing; overrides the spacing in the image file.
 
     Raises:
         ImageError: a file cannot be read, or the channels differ in size.
@@ -145,7 +150,12 @@ def measure_case(
 
 
 def measure_labels(mask: np.ndarray, *, labels: Mapping[str, int]) -> dict[str, LabelMeasure]:
-    """Area, components (8-connectivity) and thickness of every label in an H x W mask."""
+    """Measure area, components (8-connectivity) and thickness of every label.
+
+    Args:
+        mask: H x W uint8 of label values.
+        labels: foreground label names and their values.
+    """
     return {name: _measure_label((mask == value).view(np.uint8)) for name, value in labels.items()}
 
 
@@ -159,7 +169,7 @@ def _measure_label(binary: np.ndarray) -> LabelMeasure:
     thickness = np.empty(num - 1)
     for index in range(1, num):
         x, y, w, h = boxes[index, :4]
-        # One px of background all around: beyond the image's edge a structure ends.
+        # Pad by one px of background: the edge of the image ends a structure.
         alone = np.pad((components[y : y + h, x : x + w] == index).view(np.uint8), 1)
         distance = cv2.distanceTransform(alone, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
         thickness[index - 1] = 2.0 * float(distance.max())
@@ -228,7 +238,7 @@ def _unreadable(failed: Sequence[Outcome[Case, CaseMeasure]], *, num_cases: int)
     named = "; ".join(f"{outcome.item.id} ({_problem(outcome.error)})" for outcome in failed)
     return DatasetError(
         f"{len(failed)} of {num_cases} cases cannot be used: {named}",
-        hint="Repair these files or take the cases out of the dataset.",
+        hint="Repair these files or remove the cases from the dataset.",
     )
 
 

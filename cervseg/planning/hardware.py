@@ -1,4 +1,4 @@
-"""What this machine offers, containers' limits taken into account."""
+"""Cores, memory and GPU of this machine, within the limits of a container."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cervseg.core.machine import SystemFiles, cpu_has_bfloat16, memory_bytes, num_cores
-from cervseg.core.types import Hardware
+from cervseg.core.types import AcceleratorKind, Hardware
 
 _GIB = 1 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
 class Accelerator:
-    """A device that torch can compute on: "cuda" or "mps"."""
+    """Device that torch trains on, with its memory in GiB (0 for a CPU)."""
 
-    kind: str
+    kind: AcceleratorKind
     name: str
     memory_gib: float
     bfloat16: bool
@@ -28,9 +28,13 @@ def detect_hardware(
     files: SystemFiles | None = None,
     find_accelerator: Callable[[SystemFiles], Accelerator | None] | None = None,
 ) -> Hardware:
-    """Cores and memory that this process may really use, and the accelerator torch sees.
+    """Detect the cores and the memory that this process may use, and the GPU that torch can use.
 
-    torch is imported only where the machine may have an accelerator at all.
+    torch is imported only if the machine may have a GPU, since the import takes seconds.
+
+    Args:
+        files: system files to read; by default those of this machine.
+        find_accelerator: finds the GPU; by default :func:`torch_accelerator`.
     """
     files = files or SystemFiles()
     accelerator = (find_accelerator or torch_accelerator)(files)
@@ -49,9 +53,9 @@ def detect_hardware(
 
 
 def torch_accelerator(files: SystemFiles) -> Accelerator | None:
-    """The accelerator torch would use, None where there is none."""
+    """Return the GPU that torch uses by default, or None."""
     if sys.platform == "linux" and not _has_device_node(files.devices):
-        return None  # spares the seconds that importing torch takes
+        return None  # importing torch would take seconds
     try:
         import torch
     except ImportError:
@@ -66,7 +70,7 @@ def torch_accelerator(files: SystemFiles) -> Accelerator | None:
         )
     if torch.backends.mps.is_available():
         memory = torch.mps.recommended_max_memory() / _GIB
-        # Training on MPS stays in float32: its autocast lacks operations that we use.
+        # MPS trains in float32: its autocast lacks operations that we use.
         return Accelerator(kind="mps", name="Apple GPU", memory_gib=memory, bfloat16=False)
     return None
 

@@ -1,4 +1,4 @@
-"""plans.json: written, read, and compared with what the rules decided."""
+"""Reading and writing of plans.json, and the values that were edited in it."""
 
 from __future__ import annotations
 
@@ -8,63 +8,71 @@ from pathlib import Path
 from typing import Any
 
 from cervseg.core.errors import PlanError
-from cervseg.core.jsonio import read_dataclass, to_json, write_json
+from cervseg.core.jsonio import from_json, read_json, to_json, write_json
 from cervseg.core.types import Configuration, Hyperparameters, Plan
 from cervseg.planning.checks import check_plan
-from cervseg.planning.planner import BY_HAND, CACHE, value_of
+from cervseg.planning.planner import CACHE, value_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """One value of a plan that is no longer the one that was decided."""
+    """One value of a plan that was changed after planning."""
 
     rule: str
     value: Any
     planned: Any
 
     def __str__(self) -> str:
-        return f"{self.rule}: {as_words(self.value)} by hand (planned {as_words(self.planned)})"
+        return f"{self.rule}: {as_words(self.value)} (planned: {as_words(self.planned)})"
 
 
 def write_plan(path: Path, plan: Plan) -> None:
-    """Write a plan, whole or not at all.
+    """Check a plan and write it, completely or not at all.
+
+    Args:
+        path: the file, plans.json.
+        plan: the plan.
 
     Raises:
-        PlanError: the plan asks for something impossible.
+        PlanError: a value of the plan is invalid.
     """
     check_plan(plan, where=str(path))
     write_json(path, plan)
 
 
 def read_plan(path: Path) -> Plan:
-    """Read and check a plan, edited by hand or not. What ``configurations`` says is what counts.
+    """Read and check a plan; it may have been edited. Trainers use ``configurations``, not ``decisions``.
+
+    Args:
+        path: the file, plans.json.
 
     Raises:
-        PlanError: it is not there, not readable, or asks for something impossible.
+        PlanError: the file is missing or unreadable, or a value is invalid.
     """
     if not path.is_file():
-        raise PlanError("there is no plan", where=path, hint="Run cervseg_plan_and_preprocess first.")
+        raise PlanError("the plan is missing", where=path, hint="Run cervseg_plan_and_preprocess first.")
     try:
-        plan = read_dataclass(Plan, path, error=PlanError)
+        content = _with_origins(read_json(path, error=PlanError))
+        plan = from_json(Plan, content, where=str(path), error=PlanError)
     except PlanError as problem:
-        hint = f"{problem.hint} Mend the file, or run cervseg_plan_and_preprocess --replan.".strip()
+        hint = f"{problem.hint} Correct the file, or run cervseg_plan_and_preprocess --replan.".strip()
         raise PlanError(problem.what, where=problem.where, hint=hint) from None
     check_plan(plan, where=str(path))
     return plan
 
 
 def edited(plan: Plan) -> list[str]:
-    """The values that were changed in the file after they were decided, one sentence each."""
+    """List the values that were edited in the file after planning, one phrase each."""
     return [str(edit) for edit in find_edits(plan)]
 
 
-def settings_by_hand(plan: Plan) -> list[str]:
-    """The rules that were overruled when the plan was made (``--set``)."""
-    return [rule for rule, decision in plan.decisions.items() if BY_HAND in decision.reason]
+def user_settings(plan: Plan) -> list[str]:
+    """List the decisions that the user made, in whole or in part, when the plan was made (``--set``)."""
+    return [rule for rule, decision in plan.decisions.items() if decision.origin != "rule"]
 
 
 def find_edits(plan: Plan) -> list[Edit]:
-    """The values that differ from their decisions; of networks and augmentations, the entries that differ."""
+    """List the values that differ from their decisions; for networks and augmentations, the entries."""
     edits = []
     if CACHE in plan.decisions and plan.decisions[CACHE].value != plan.cache_long_side_px:
         edits.append(Edit(rule=CACHE, value=plan.cache_long_side_px, planned=plan.decisions[CACHE].value))
@@ -75,7 +83,7 @@ def find_edits(plan: Plan) -> list[Edit]:
 
 
 def as_words(value: Any) -> str:
-    """A value as tables and messages show it: "384 x 288", "0.8-1.25", "depth 6, num_heads 6"."""
+    """Format a value for tables and messages: "384 x 288", "0.8-1.25", "depth 6, num_heads 6"."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {as_words(item)}" for name, item in value.items())
     if isinstance(value, (list, tuple)):
@@ -87,12 +95,23 @@ def as_words(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def _with_origins(content: Any) -> Any:
+    """Add the origin to the decisions of a plan of version 0.1, which named it in the reason only."""
+    decisions = content.get("decisions") if isinstance(content, dict) else None
+    for decision in decisions.values() if isinstance(decisions, dict) else ():
+        if isinstance(decision, dict) and "origin" not in decision:
+            reason = str(decision.get("reason", ""))
+            is_mixed = " set by hand; otherwise: " in reason
+            decision["origin"] = "mixed" if is_mixed else "user" if reason == "set by hand" else "rule"
+    return content
+
+
 def _planned_values(plan: Plan, configuration: Configuration) -> Iterator[tuple[str, Any]]:
     prefix = f"{configuration.name}."
     decided = {
         key.removeprefix(prefix): d.value for key, d in plan.decisions.items() if key.startswith(prefix)
     }
-    # What no rule decides stands at its type's default.
+    # Settings without a rule have their type's default.
     defaults = {f.name: f.default for f in fields(Hyperparameters) if f.default is not MISSING}
     for name, planned in {**defaults, **decided}.items():
         if hasattr(configuration, name) or hasattr(configuration.hyperparameters, name):

@@ -1,4 +1,4 @@
-"""Fingerprint and hardware in, plan out: the rules asked in order, hands put on top, each decision kept."""
+"""Make a plan from a fingerprint and the hardware: ask the rules in order, then apply the user's settings."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from cervseg.core.types import (
     Hardware,
     Hyperparameters,
     Plan,
+    Preset,
 )
-from cervseg.planning.checks import check_plan, check_values, nearest
+from cervseg.planning.checks import check_plan, check_values, checked_variants, choice
 from cervseg.planning.constants import CACHE_LONG_SIDE_PX, CNN
 from cervseg.planning.context import Rule, Situation
 from cervseg.planning.families import FAMILIES
@@ -26,10 +27,10 @@ from cervseg.planning.paper import PAPER_RULES
 from cervseg.planning.rules import DEFAULT_RULES
 from cervseg.planning.settings import change, parse, plain_name, refuse_unknown, settable
 
-PRESETS: Mapping[str, Mapping[str, Rule]] = {"default": DEFAULT_RULES, "paper": PAPER_RULES}
+PRESETS: Mapping[Preset, Mapping[str, Rule]] = {"default": DEFAULT_RULES, "paper": PAPER_RULES}
 CACHE = "cache_long_side_px"
-BY_HAND = "set by hand"
-PARTS = ("network", "augmentation")  # decided by one rule each, set by hand entry by entry
+BY_USER, SET_BY_USER = "set with --set", "Set with --set."
+PARTS = ("network", "augmentation")  # decided by one rule each; the user may set single entries
 
 
 def make_plan(
@@ -42,42 +43,46 @@ def make_plan(
     sam_checkpoint: bool = False,
     overrides: Mapping[str, str] = MappingProxyType({}),
 ) -> Plan:
-    """Plan a dataset on a machine: a configuration for each family of networks.
+    """Plan a dataset for a machine: one configuration per family of networks.
 
     Args:
+        description: the dataset.
+        fingerprint: its statistics.
+        hardware: the machine that trains.
         preset: "default", or "paper" for the published protocol.
         variants: the dataset variants to prepare.
-        sam_checkpoint: is SAM's ViT-B checkpoint at hand to start from?
-        overrides: settings by hand: "2d_vit.epochs" -> "5", or "epochs" -> "5" for every configuration that
-            knows the name; see :func:`cervseg.planning.settings.configure`. Rules asked later follow them.
+        sam_checkpoint: whether SAM's ViT-B checkpoint is available to start from.
+        overrides: the user's settings: "2d_vit.epochs" -> "5", or "epochs" -> "5" for every configuration
+            that has the name; see :func:`cervseg.planning.settings.configure`. Later rules use them.
 
     Returns:
-        a checked plan; every value in ``decisions`` is of plain JSON types.
+        A checked plan; every value in ``decisions`` has plain JSON types.
 
     Raises:
-        PlanError: the preset or an override is unknown, or asks for something impossible.
+        PlanError: the preset, a variant or an override is unknown or invalid.
     """
-    if preset not in PRESETS:
-        raise PlanError(
-            f"no preset {preset!r}", hint=nearest(preset, PRESETS) or f"There are: {', '.join(PRESETS)}."
-        )
+    known_preset: Preset = choice(Preset, preset, where="preset")
     situations = [
         Situation(family=f, fingerprint=fingerprint, hardware=hardware, sam_checkpoint=sam_checkpoint)
         for f in FAMILIES.values()
     ]
-    rules, decisions, configurations = PRESETS[preset], dict[str, Decision](), dict[str, Configuration]()
+    rules, decisions, configurations = (
+        PRESETS[known_preset],
+        dict[str, Decision](),
+        dict[str, Configuration](),
+    )
     settings = _by_family(overrides, [_build(s.family.name, _ask(s, rules)) for s in situations])
     for situation in situations:
         family = situation.family.name
         configurations[family], decided = _planned(situation, rules, settings=settings[family])
         decisions |= {f"{family}.{name}": decision for name, decision in decided.items()}
-    decisions[CACHE] = cache_long_side_px(list(configurations.values()), by_hand=overrides.get(CACHE))
+    decisions[CACHE] = cache_long_side_px(list(configurations.values()), by_user=overrides.get(CACHE))
     plan = Plan(
         dataset=description,
-        preset=preset,
+        preset=known_preset,
         fingerprint=fingerprint,
         hardware=hardware,
-        variants=tuple(variants),
+        variants=checked_variants(variants),
         cache_long_side_px=decisions[CACHE].value,
         configurations=configurations,
         decisions=decisions,
@@ -86,19 +91,27 @@ def make_plan(
     return plan
 
 
-def cache_long_side_px(configurations: Sequence[Configuration], *, by_hand: str | None = None) -> Decision:
-    """How large preprocessing keeps each image."""
-    if by_hand is not None:
-        return Decision(value=parse(by_hand, int, where=CACHE), reason=BY_HAND)
+def cache_long_side_px(configurations: Sequence[Configuration], *, by_user: str | None = None) -> Decision:
+    """Decide the longest side in px of preprocessed images.
+
+    Args:
+        configurations: those of the plan.
+        by_user: the value of the user, as typed.
+
+    Raises:
+        PlanError: the user's value is not a whole number.
+    """
+    if by_user is not None:
+        return Decision(value=parse(by_user, int, where=CACHE), reason=SET_BY_USER, origin="user")
     longest = max(max(configuration.input_size) for configuration in configurations)
     return Decision(
         value=max(CACHE_LONG_SIDE_PX, longest),
-        reason=f"one cache for every trainer; the longest network frame is {longest} px.",
+        reason=f"All trainers share one cache; the longest input size is {longest} px.",
     )
 
 
 def value_of(configuration: Configuration, name: str) -> Any:
-    """The value of a rule's field, wherever the configuration keeps it, in plain JSON types."""
+    """Return the value of a configuration's field or hyperparameter, in plain JSON types."""
     holder = configuration if hasattr(configuration, name) else configuration.hyperparameters
     return to_json(getattr(holder, name))
 
@@ -106,52 +119,54 @@ def value_of(configuration: Configuration, name: str) -> Any:
 def _planned(
     start: Situation, rules: Mapping[str, Rule], *, settings: Mapping[str, str]
 ) -> tuple[Configuration, dict[str, Decision]]:
-    """One configuration and its decisions by field."""
+    """Decide one configuration; return it with its decisions by field."""
     configuration = _build(start.family.name, _ask(start, rules))
     wanted = change(configuration, settings)
-    _check_by_hand(wanted, settings)
-    by_hand: dict[str, Any] = {}
+    _check_settings(wanted, settings)
+    by_user: dict[str, Any] = {}
     for key in settings:
         name = plain_name(configuration, key)
         part = settable(configuration)[name]
         if part in PARTS:
-            by_hand.setdefault(part, {})[name] = value_of(wanted, part)[name]
+            by_user.setdefault(part, {})[name] = value_of(wanted, part)[name]
         else:
-            by_hand[name] = value_of(wanted, name)
-    decisions = _ask(start, rules, by_hand=by_hand)
+            by_user[name] = value_of(wanted, name)
+    decisions = _ask(start, rules, by_user=by_user)
     return _build(start.family.name, decisions), decisions
 
 
-def _check_by_hand(wanted: Configuration, settings: Mapping[str, str]) -> None:
-    """Refuse impossible values; what was meant for another configuration gets the way to say so."""
+def _check_settings(wanted: Configuration, settings: Mapping[str, str]) -> None:
+    """Refuse invalid values; the hint says how to set a value for one configuration only."""
     try:
         check_values(wanted)
     except PlanError as problem:
         shared = [key for key in settings if not key.startswith(f"{wanted.name}.")]
-        hint = f" To set it for one configuration alone, put its name in front: {CNN}.epochs=5."
+        hint = f" To set a value for one configuration only, put its name in front: {CNN}.epochs=5."
         raise PlanError(
             problem.what, where=problem.where, hint=problem.hint + (hint if shared else "")
         ) from None
 
 
 def _ask(
-    start: Situation, rules: Mapping[str, Rule], *, by_hand: Mapping[str, Any] = MappingProxyType({})
+    start: Situation, rules: Mapping[str, Rule], *, by_user: Mapping[str, Any] = MappingProxyType({})
 ) -> dict[str, Decision]:
-    """Every rule's decision in order, values set by hand instead of theirs; then what no rule decides."""
+    """Ask every rule in order; the user's values replace theirs. Settings without a rule come last."""
     situation, decisions = start, dict[str, Decision]()
     for name, rule in rules.items():
-        if name in by_hand and name not in PARTS:
-            decision = Decision(value=by_hand[name], reason=BY_HAND)
+        if name in by_user and name not in PARTS:
+            decision = Decision(value=by_user[name], reason=SET_BY_USER, origin="user")
         else:
             decision = rule(situation)
         decision = replace(decision, value=to_json(decision.value))
-        if name in by_hand and name in PARTS:  # some of its entries
-            reason = f"{', '.join(by_hand[name])} {BY_HAND}; otherwise: {decision.reason}"
-            decision = Decision(value={**decision.value, **by_hand[name]}, reason=reason)
+        if name in by_user and name in PARTS:  # some of its entries
+            reason = f"{', '.join(by_user[name])} {BY_USER}. The rest: {decision.reason}"
+            decision = Decision(value={**decision.value, **by_user[name]}, reason=reason, origin="mixed")
         decisions[name] = decision
         situation = replace(situation, chosen={**situation.chosen, name: decision.value})
-    others = {name: value for name, value in by_hand.items() if name not in rules}
-    return decisions | {name: Decision(value=value, reason=BY_HAND) for name, value in others.items()}
+    others = {name: value for name, value in by_user.items() if name not in rules}
+    return decisions | {
+        name: Decision(value=value, reason=SET_BY_USER, origin="user") for name, value in others.items()
+    }
 
 
 def _build(family: str, decisions: Mapping[str, Decision]) -> Configuration:
@@ -163,7 +178,7 @@ def _build(family: str, decisions: Mapping[str, Decision]) -> Configuration:
 def _by_family(
     overrides: Mapping[str, str], configurations: Sequence[Configuration]
 ) -> dict[str, dict[str, str]]:
-    """Which override concerns which configuration; one that concerns none is an error."""
+    """Assign each override to the configurations that have its name; refuse it if there are none."""
     found: dict[str, dict[str, str]] = {configuration.name: {} for configuration in configurations}
     for key, text in overrides.items():
         prefix = key.partition(".")[0]

@@ -78,7 +78,10 @@ def normalization(s: Situation) -> Decision:
             reason=f"SAM's weights expect SAM's pixel mean and deviation; {s.compared('normalization')}",
         )
     low, high = s.fingerprint.intensity_percentile_0_5, s.fingerprint.intensity_percentile_99_5
-    reason = f"each image by its own mean and deviation: exposures differ ({low:.0f} to {high:.0f} over all images)"
+    reason = (
+        f"each image by its own mean and deviation: exposures differ ({low:.0f} to {high:.0f} over all "
+        "images)"
+    )
     if s.weights == IMAGENET:
         reason += ", and ImageNet's weights expect images of mean 0 and deviation 1"
     return Decision(value="zscore", reason=f"{reason}; {s.compared('normalization')}")

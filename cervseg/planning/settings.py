@@ -1,4 +1,4 @@
-"""Values set by hand: ``--set name=value`` on a configuration, strictly typed."""
+"""Settings of the user: ``--set name=value`` replaces a value of a configuration, strictly typed."""
 
 from __future__ import annotations
 
@@ -10,22 +10,26 @@ from typing import Any, NoReturn
 
 from cervseg.core.errors import PlanError
 from cervseg.core.types import Augmentation, Configuration, Hyperparameters
-from cervseg.planning.checks import check_configuration, nearest
+from cervseg.planning.checks import check_configuration, choice, nearest
 
 _OWN_FIELDS = ("input_size", "resize", "normalization", "loss")
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def configure(configuration: Configuration, settings: Mapping[str, str]) -> Configuration:
-    """A configuration with some values replaced.
+    """Replace values of a configuration, and check the result.
 
     Args:
+        configuration: the configuration to change; it stays as it is.
         settings: names and values as typed: a field of the configuration ("input_size": "384x288"), of its
             hyperparameters ("epochs": "5"), of its augmentation ("scale": "0.9,1.1") or an argument of its
             network ("depth": "4"); a leading "2d_vit." (the configuration's own name) is allowed.
 
+    Returns:
+        The changed configuration.
+
     Raises:
-        PlanError: a name is unknown (the nearest is suggested), a value has the wrong type or is impossible.
+        PlanError: a name is unknown (the hint suggests the nearest), or a value is invalid.
     """
     changed = change(configuration, settings)
     check_configuration(changed)
@@ -33,14 +37,25 @@ def configure(configuration: Configuration, settings: Mapping[str, str]) -> Conf
 
 
 def change(configuration: Configuration, settings: Mapping[str, str]) -> Configuration:
-    """:func:`configure` before its check, for a planner that lets other values follow first."""
+    """Replace values of a configuration without checking the result; see :func:`configure`.
+
+    Args:
+        configuration: the configuration to change; it stays as it is.
+        settings: names and values as typed.
+
+    Returns:
+        The changed configuration.
+
+    Raises:
+        PlanError: a name is unknown, or a value has the wrong type.
+    """
     for key, text in settings.items():
         configuration = _set(configuration, key, text)
     return configuration
 
 
 def settable(configuration: Configuration) -> dict[str, str]:
-    """Every name that :func:`configure` knows, and the part that holds it ("": the configuration itself)."""
+    """Map every name that :func:`configure` knows to the part that holds it ("": the configuration)."""
     names = dict.fromkeys(_OWN_FIELDS, "")
     names |= {field.name: "hyperparameters" for field in fields(Hyperparameters)}
     names |= {field.name: "augmentation" for field in fields(Augmentation)}
@@ -48,17 +63,25 @@ def settable(configuration: Configuration) -> dict[str, str]:
 
 
 def plain_name(configuration: Configuration, key: str) -> str:
-    """``key`` without the configuration's name and the part's in front."""
+    """Strip the names of the configuration and of the part from the front of ``key``."""
     name = key.removeprefix(f"{configuration.name}.")
     part = settable(configuration).get(name.rpartition(".")[2])
     return name.removeprefix(f"{part}.") if part else name
 
 
 def refuse_unknown(key: str, known: typing.Iterable[str]) -> NoReturn:
-    """Raise the PlanError of a name that nobody knows."""
+    """Raise the PlanError of an unknown name.
+
+    Args:
+        key: as the user gave it.
+        known: the valid names.
+
+    Raises:
+        PlanError: always; the hint suggests the nearest name.
+    """
     known = sorted(known)
     hint = nearest(key.rpartition(".")[2], known) or f"There are: {', '.join(known)}."
-    raise PlanError("no such setting", where=key, hint=hint)
+    raise PlanError("unknown setting", where=key, hint=hint)
 
 
 def _set(configuration: Configuration, key: str, text: str) -> Configuration:
@@ -79,13 +102,23 @@ def _set(configuration: Configuration, key: str, text: str) -> Configuration:
 
 
 def parse(text: str, kind: Any, *, where: str) -> Any:
-    """A typed value out of ``text``: "5", "1e-4", "true", "pad", "384x288" or "0.9,1.1".
+    """Parse a value: "5", "1e-4", "true", "pad", "384x288" or "0.9,1.1".
+
+    Args:
+        text: the value as typed.
+        kind: its type: int, float, bool, str, a Literal of strings, a tuple of two, or a list of int.
+        where: name of the setting, for messages.
+
+    Returns:
+        The value, of type ``kind``.
 
     Raises:
-        PlanError: it is not of type ``kind`` (int, float, bool, str, tuple of two, list of int).
+        PlanError: the text is not of this type.
     """
     text = text.strip()
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Literal:
+        return choice(kind, text, where=where)
     try:
         if origin in (tuple, list):
             parts = [part for part in text.strip("()[]").lower().replace("x", ",").split(",") if part.strip()]

@@ -20,6 +20,7 @@ def plan_table(plan: Plan, families: Iterable[str] | None = None) -> str:
     """Decisions with their reasons, about 100 characters wide; values changed by hand carry a star.
 
     Args:
+        plan: the plan.
         families: the configurations to print in full (default: "2d_vit", "2d_cnn" and those that were
             changed by hand); each of the others gets one line.
     """

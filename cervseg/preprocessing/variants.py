@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import cv2
 import numpy as np
 
 from cervseg.core.errors import PlanError
+from cervseg.core.types import Variant
 
 AUGMENTED = "augmented"  # the images as they are, and a turned copy of each; see copies.py
-VARIANTS = ("original", "clahe", AUGMENTED)
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
 
 def apply_variant(pixels: np.ndarray, variant: str) -> np.ndarray:

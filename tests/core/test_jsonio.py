@@ -1,6 +1,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ class Outer:
     inner: Inner
     by_name: dict[str, Inner]
     maybe: float | None = None
+    resize: Literal["pad", "stretch"] = "pad"
 
 
 EXAMPLE = Outer(name="a", inner=Inner(size=(3, 4)), by_name={"x": Inner(size=(1, 2), rate=1.0)})
@@ -46,6 +48,8 @@ def test_nan_becomes_null(tmp_path: Path) -> None:
         ({"inner": {"size": [1]}}, "a list of 2"),
         ({"inner": {"size": [1, 2.5]}}, "a whole number"),
         ({"maybe": "much"}, "a number"),
+        ({"resize": "crop"}, "must be one of pad, stretch, is 'crop'"),
+        ({"resize": ["pad"]}, "must be one of pad, stretch"),
     ],
 )
 def test_mistakes_are_named(change: dict[str, object], message: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from cervseg.core.errors import PlanError
 from cervseg.core.types import Fingerprint, Hardware, Plan
 from cervseg.losses.recipes import LOSSES
-from cervseg.planning.checks import check_configuration, check_plan
+from cervseg.planning.checks import ENCODERS, check_configuration, check_plan
 from cervseg.planning.settings import change, configure
 from tests.planning.invented import gpu, images, processor
 
@@ -66,7 +66,7 @@ def test_a_frame_by_hand_suits_every_family(plan: MakePlan, frame: str) -> None:
     assert network["features"] == 8
     assert all(side % 2 ** network["num_levels"] == 0 for side in made.configurations["2d_nnunet"].input_size)
     reason = made.decisions["2d_nnunet.network"].reason
-    assert reason.startswith("features set by hand; otherwise: ")
+    assert reason.startswith("features set with --set. The rest: ")
     assert f"halved {network['num_levels']} times" in reason
 
 
@@ -77,7 +77,7 @@ def test_a_frame_by_hand_suits_every_family(plan: MakePlan, frame: str) -> None:
         ("2d_nnunet", {"input_size": "384x288"}, "or input_size=384x320"),
         ("2d_cnn", {"num_levels": "9"}, "num_levels cannot be 9"),
         ("2d_deeplab", {"encoder": "mit_b0"}, "There are: resnet18, resnet34, resnet50"),
-        ("2d_segformer", {"encoder": "mit_b3"}, "Did you mean mit_b"),
+        ("2d_segformer", {"encoder": "mit_b9"}, "Did you mean mit_b"),
         ("2d_segformer", {"prompts": ""}, "prompts cannot be empty"),
         ("2d_deeplab", {"decoder_channels": "0"}, "decoder_channels cannot be 0"),
         ("2d_cnn", {"loss": "focal"}, "There are: cervspinenet, cervspinenet_bce, bce"),
@@ -91,6 +91,17 @@ def test_what_cannot_be_carried_out_is_refused(
     configuration = plan(seen, processor(64)).configurations[family]
     with pytest.raises(PlanError, match=expected):
         configure(configuration, settings)
+
+
+def test_every_encoder_that_a_network_supports_may_be_planned(plan: MakePlan) -> None:
+    """A larger encoder than the planner's own choice is accepted, and the time per image grows with it."""
+    for family, encoders in ENCODERS.items():
+        epochs = []
+        for encoder in encoders:
+            made = plan(overrides={f"{family}.encoder": encoder})
+            assert made.configurations[family].network["encoder"] == encoder
+            epochs.append(made.configurations[family].hyperparameters.epochs)
+        assert epochs == sorted(epochs, reverse=True)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -119,9 +130,9 @@ def test_a_suggested_frame_is_accepted(plan: MakePlan) -> None:
         ({"lora_rank": "-1"}, "lora_rank cannot be -1"),
         ({"layer_decay": "0"}, "layer_decay cannot be 0"),
         ({"layer_decay": "1.1"}, "layer_decay cannot be 1.1"),
-        ({"distill_weight": "1.5"}, "It must lie in 0 to 1"),
-        ({"freeze_encoder": "true", "lora_rank": "4"}, "Set one of freeze_encoder"),
-        ({"train_last_blocks": "0", "lora_rank": "4"}, "Set one of freeze_encoder"),
+        ({"distill_weight": "1.5"}, r"It must be in \[0, 1\]"),
+        ({"freeze_encoder": "true", "lora_rank": "4"}, "Set only one of freeze_encoder"),
+        ({"train_last_blocks": "0", "lora_rank": "4"}, "Set only one of freeze_encoder"),
     ],
 )
 def test_impossible_ways_to_train(plan: MakePlan, settings: dict[str, str], message: str) -> None:

@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cervseg.networks.unet import UNet
-from cervseg.planning.constants import COUNTED_DECODER_CHANNELS, ENCODERS, VIT_SIZES
+from cervseg.planning.constants import COUNTED_DECODER_CHANNELS, ENCODER_COSTS, VIT_SIZES
 from cervseg.planning.cost import forward_gflop, pass_seconds
 
 
@@ -45,7 +45,7 @@ def test_u_nets_cost_what_torch_counts(family: str, network: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize(
-    ("family", "encoder"), [(family, encoder) for family, table in ENCODERS.items() for encoder in table]
+    ("family", "encoder"), [(family, encoder) for family, table in ENCODER_COSTS.items() for encoder in table]
 )
 def test_encoders_cost_what_torch_counts(family: str, encoder: str) -> None:
     """The table of encoders agrees with torch's counter, and so do decoders of another width."""
@@ -64,7 +64,17 @@ def test_encoders_cost_what_torch_counts(family: str, encoder: str) -> None:
         exactly = decoder_channels == COUNTED_DECODER_CHANNELS
         assert forward_gflop(family, asked, size) == pytest.approx(counted, rel=0.005 if exactly else 0.03)
         alone = counted_gflop(network.encoder, channels=3, input_size=size) / megapixels
-        assert ENCODERS[family][encoder].encoder == pytest.approx(alone, rel=0.005)
+        assert ENCODER_COSTS[family][encoder].encoder == pytest.approx(alone, rel=0.005)
+
+
+def test_an_encoder_without_a_counted_cost_is_estimated() -> None:
+    """Unknown names cost as much as the most expensive encoder of the family."""
+    for family, known in (("2d_deeplab", "resnet152"), ("2d_segformer", "mit_b5")):
+        costs = [
+            forward_gflop(family, {"encoder": name, "decoder_channels": 256}, (512, 512))
+            for name in ("new", known)
+        ]
+        assert costs[0] == costs[1] > 0
 
 
 def test_seconds_follow_cores_and_precision() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from cervseg.core.errors import PlanError
 from cervseg.core.types import Plan
-from cervseg.planning.planfile import as_words, edited, read_plan, write_plan
+from cervseg.planning.planfile import as_words, edited, read_plan, user_settings, write_plan
 from tests.planning.invented import gpu
 
 MakePlan = Callable[..., Plan]
@@ -54,11 +55,11 @@ def test_edits_are_found(path: Path) -> None:
 
     changed = edit(path, change)
     assert sorted(edited(changed)) == [
-        "2d_cnn.input_size: 512 x 512 by hand (planned 384 x 320)",
-        "2d_vit.augmentation.scale: 0.9-1.1 by hand (planned 0.9-1.12)",
-        "2d_vit.network.depth: 8 by hand (planned 6)",
-        "2d_vit.weight_decay: 0.05 by hand (planned 0.01)",
-        "cache_long_side_px: 512 by hand (planned 1024)",
+        "2d_cnn.input_size: 512 x 512 (planned: 384 x 320)",
+        "2d_vit.augmentation.scale: 0.9-1.1 (planned: 0.9-1.12)",
+        "2d_vit.network.depth: 8 (planned: 6)",
+        "2d_vit.weight_decay: 0.05 (planned: 0.01)",
+        "cache_long_side_px: 512 (planned: 1024)",
     ]
 
 
@@ -68,7 +69,7 @@ def test_an_average_switched_on_is_an_edit(path: Path) -> None:
     def change(data: Any) -> None:
         data["configurations"]["2d_segformer"]["hyperparameters"]["ema_decay"] = 0.99
 
-    assert edited(edit(path, change)) == ["2d_segformer.ema_decay: 0.99 by hand (planned 0)"]
+    assert edited(edit(path, change)) == ["2d_segformer.ema_decay: 0.99 (planned: 0)"]
 
 
 def test_configurations_rule_over_decisions(path: Path) -> None:
@@ -79,7 +80,7 @@ def test_configurations_rule_over_decisions(path: Path) -> None:
 
     changed = edit(path, change)
     assert changed.configurations["2d_vit"].hyperparameters.epochs != 1
-    assert edited(changed)[0].endswith("(planned 1)")
+    assert edited(changed)[0].endswith("(planned: 1)")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_configurations_rule_over_decisions(path: Path) -> None:
         (("hyperparameters", "batch_size"), 0, "batch_size cannot be 0"),
         (("hyperparameters", "precision"), "half", "precision"),
         (("hyperparameters", "epoch"), 3, "unknown field 'epoch'"),
-        (("resize",), "crop", "There are: pad, stretch"),
+        (("resize",), "crop", "must be one of pad, stretch"),
         (("normalization",), "minmax", "normalization"),
         (("loss",), "bce_dise", "Did you mean bce_dice"),
         (("augmentation", "scale"), [2.0, 1.0], "scale"),
@@ -128,6 +129,29 @@ def test_a_missing_or_broken_plan(tmp_path: Path) -> None:
     (tmp_path / "plans.json").write_text('{"size": 1}')
     with pytest.raises(PlanError, match=r"Known fields: dataset.*--replan"):
         read_plan(tmp_path / "plans.json")
+
+
+def test_a_plan_of_version_0_1_still_reads(path: Path, plan: MakePlan) -> None:
+    """Decisions without an origin get one from the reasons that 0.1 wrote; the rest is unchanged."""
+    old = {"2d_vit.epochs": "set by hand", "2d_vit.network": "depth set by hand; otherwise: 2 cores."}
+
+    def change(data: Any) -> None:
+        for key, decision in data["decisions"].items():
+            del decision["origin"]
+            decision["reason"] = old.get(key, decision["reason"])
+
+    found = edit(path, change)
+    assert found.decisions["2d_vit.epochs"].origin == "user"
+    assert found.decisions["2d_vit.network"].origin == "mixed"
+    assert user_settings(found) == ["2d_vit.network", "2d_vit.epochs"]
+    assert found.configurations == plan().configurations
+
+
+def test_settings_of_the_user_are_known_by_their_origin(plan: MakePlan) -> None:
+    """The text of a reason does not matter: rules are not taken for settings, whatever they say."""
+    made = plan(overrides={"2d_cnn.epochs": "5", "2d_cnn.features": "8"})
+    told = {key: replace(decision, reason="set by hand") for key, decision in made.decisions.items()}
+    assert user_settings(replace(made, decisions=told)) == ["2d_cnn.network", "2d_cnn.epochs"]
 
 
 def test_values_in_words() -> None:

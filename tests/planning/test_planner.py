@@ -199,10 +199,11 @@ def test_overrides_for_one_and_for_both(plan: MakePlan) -> None:
     assert cnn.hyperparameters.epochs != 5
     assert vit.hyperparameters.learning_rate == cnn.hyperparameters.learning_rate == 2e-3
     assert cnn.network["features"] == 16
-    assert made.decisions["2d_vit.epochs"].reason == "set by hand"
-    assert made.decisions["2d_cnn.weight_decay"].reason == "set by hand"
-    assert made.decisions["2d_cnn.network"].reason.startswith("features set by hand; otherwise: ")
-    assert made.decisions["2d_cnn.epochs"].reason != "set by hand"
+    assert made.decisions["2d_vit.epochs"].origin == "user"
+    assert made.decisions["2d_cnn.weight_decay"].origin == "user"
+    assert made.decisions["2d_cnn.network"].origin == "mixed"
+    assert made.decisions["2d_cnn.network"].reason.startswith("features set with --set. The rest: ")
+    assert made.decisions["2d_cnn.epochs"].origin == "rule"
 
 
 def test_later_rules_follow_overrides(plan: MakePlan) -> None:
@@ -223,10 +224,11 @@ def test_cache_follows_the_frames(plan: MakePlan) -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"preset": "papr"}, "Did you mean paper"),
+        ({"preset": "papr"}, "unknown value 'papr'.*Did you mean paper"),
+        ({"variants": ("original", "clah")}, "Did you mean clahe"),
         ({"overrides": {"epoch": "5"}}, "Did you mean epochs"),
-        ({"overrides": {"2d_vit.features": "5"}}, "no such setting"),
-        ({"overrides": {"3d_vit.epochs": "5"}}, "no such setting"),
+        ({"overrides": {"2d_vit.features": "5"}}, "unknown setting"),
+        ({"overrides": {"3d_vit.epochs": "5"}}, "unknown setting"),
         ({"overrides": {"epochs": "0"}}, "epochs cannot be 0"),
         ({"overrides": {"input_size": "100x128"}}, "take 96 x 128"),
         (

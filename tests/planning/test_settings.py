@@ -63,9 +63,9 @@ def test_nothing_set_changes_nothing(vit: Configuration) -> None:
     ("key", "text", "expected"),
     [
         ("learning_rat", "1", "Did you mean learning_rate"),
-        ("2d_cnn.epochs", "5", "no such setting"),
-        ("network.epochs", "5", "no such setting"),
-        ("name", "x", "no such setting"),
+        ("2d_cnn.epochs", "5", "unknown setting"),
+        ("network.epochs", "5", "unknown setting"),
+        ("name", "x", "unknown setting"),
         ("epochs", "5.5", "not a whole number"),
         ("learning_rate", "fast", "not a number"),
         ("learning_rate", "nan", "not a number"),
@@ -75,8 +75,8 @@ def test_nothing_set_changes_nothing(vit: Configuration) -> None:
         ("precision", "bf16", "Did you mean bfloat16"),
         ("loss", "dise", "Did you mean dice"),
         ("embed_dim", "100", "multiple of num_heads"),
-        ("scale", "1.2,0.8", "upwards"),
-        ("probability", "1.5", "0 to 1"),
+        ("scale", "1.2,0.8", "the smaller one first"),
+        ("probability", "1.5", r"\[0, 1\]"),
         ("batch_size", "0", "1 or more"),
     ],
 )

@@ -93,7 +93,7 @@ def test_a_cell_that_fails_is_named_and_the_others_go_on(
     )
     said = capsys.readouterr().out
     assert code == 1
-    assert "left out: UNetTrainer, original, seed 5: embed_dim: no such setting" in said
+    assert "left out: UNetTrainer, original, seed 5: embed_dim: unknown setting" in said
     found = json.loads((root / "results" / "Dataset001_Discs" / "study" / "study.json").read_text())
     assert [cell["cell"]["trainer"] for cell in found["cells"]] == ["CervSpineNetTrainer"]
 

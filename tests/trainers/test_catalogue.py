@@ -37,7 +37,7 @@ def test_what_cannot_be_set_up() -> None:
         PlanError, match=r"no configuration '3d', which OtherTrainer wants\. It has 2d_vit, 2d_cnn"
     ):
         set_up(OtherTrainer, published_plan())
-    with pytest.raises(PlanError, match="no such setting"):
+    with pytest.raises(PlanError, match="unknown setting"):
         set_up(SAMTrainer, published_plan(), settings={"epoch": "3"})
 
 
