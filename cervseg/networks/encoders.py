@@ -1,4 +1,4 @@
-"""Names of the encoders that DeepLabV3+ and SegFormer support. Without torch, so that plans can check them."""
+"""Encoders that DeepLabV3+ and SegFormer support. Without torch, so that plans can check their names."""
 
 from __future__ import annotations
 
