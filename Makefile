@@ -1,30 +1,35 @@
-# make demo | make test | make check | make bench: each sets itself up; nothing but git, make and Python >= 3.10 is needed.
+# make demo | test | check | docs | ...: each target installs what it needs. Needed: git, make and Python 3.10 or newer.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# The environment carries the sum of what it was made from: a stale one is made anew.
+# The environment is named after the checksum of its requirements: if they change, it is created again.
 STAMP := $(VENV)/made-from-$(shell cat constraints.txt pyproject.toml | cksum | cut -d ' ' -f 1)
 
-# Benchmarks have an environment of their own, with the peers in it.
+# The benchmarks have an environment of their own, which includes nnU-Net.
 BENCH := .venv-bench
 BENCH_STAMP := $(BENCH)/made-from-$(shell cat constraints.txt pyproject.toml benchmarks/requirements.txt | cksum | cut -d ' ' -f 1)
 
-.PHONY: demo test check bench bench-growth format clean
+.PHONY: help demo test check docs coverage dist bench bench-growth format clean
 .DELETE_ON_ERROR:
 
+help:
+	@echo "make demo      train and evaluate on synthetic images (15 minutes on two cores)"
+	@echo "make test      run the tests"
+	@echo "make check     ruff, mypy, import-linter, spelling, and build the documentation"
+	@echo "make docs      build the documentation into site/"
+	@echo "make coverage  run the tests and report line coverage (htmlcov/index.html)"
+	@echo "make dist      build wheel and sdist into dist/ and try the wheel in a new environment"
+	@echo "make bench     compare speed with nnU-Net, MONAI and segment-anything"
+	@echo "make format    format the code"
+	@echo "make clean     remove environments and caches"
+
 $(STAMP):
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-	  { echo "cervseg needs Python 3.10 or newer; say make PYTHON=/path/to/python3"; exit 2; }
-	rm -rf $(VENV)
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	touch $@
+	@sh .ci/environment $(VENV) $(PYTHON) -e '.[dev]'
+	@touch $@
 
 $(BENCH_STAMP):
-	rm -rf $(BENCH)
-	$(PYTHON) -m venv $(BENCH)
-	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r benchmarks/requirements.txt -e .
-	touch $@
+	@sh .ci/environment $(BENCH) $(PYTHON) -r benchmarks/requirements.txt -e .
+	@touch $@
 
 demo: $(STAMP)
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh benchmarks/demo.sh
@@ -35,8 +40,22 @@ test: $(STAMP)
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/typos
 	$(BIN)/mypy cervseg
 	$(BIN)/lint-imports
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "open site/index.html; the search works if you serve it: $(BIN)/python -m http.server -d site"
+
+coverage: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term --cov-report=html
+
+dist: $(STAMP)
+	rm -rf dist build
+	$(BIN)/python -m build --no-isolation
+	sh .ci/try_wheel $(BIN)/python
 
 bench: $(BENCH_STAMP)
 	$(BENCH)/bin/python -m benchmarks.run $(ROWS)
@@ -49,4 +68,4 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info
+	rm -rf $(VENV) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage htmlcov build dist site *.egg-info
