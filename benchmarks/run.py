@@ -1,10 +1,10 @@
-"""Ours against the peers, each benchmark in a process of its own; fills README's table and results.json.
+"""Compare cervseg with its peers, one process per benchmark; writes docs/speed.md and results.json.
 
 make bench                                   all but the slow ones; close other programs first
-make bench ROWS="losses hd95"                these alone; the others keep their last figures
-make bench ROWS=quality                      a slow one: three quarters of an hour
+make bench ROWS="losses hd95"                only these; the others keep their last values
+make bench ROWS=quality                      a slow one: 45 minutes
 
-The first run trains the networks that it predicts with, which takes another half hour.
+The first run trains the networks that it predicts with, which takes another 30 minutes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ROWS = (
 )
 SLOW = ("quality",)
 RESULTS = Path(__file__).with_name("results.json")
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "docs" / "speed.md"
 MARKS = ("<!-- speed -->", "<!-- /speed -->")
 PACKAGES = (
     "torch",
@@ -49,20 +49,20 @@ PACKAGES = (
 
 
 def main() -> None:
-    """Measure what was asked for, print every row that is known."""
+    """Measure the named benchmarks, or all but the slow ones, and write every row that is known."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("rows", nargs="*", metavar="NAME", help=f"of {', '.join(ROWS)}")
+    parser.add_argument("rows", nargs="*", metavar="NAME", help=f"benchmarks: {', '.join(ROWS)}")
     parser.add_argument("--repeats", type=int, default=5, help="measurements of each (default: 5)")
-    parser.add_argument("--here", choices=ROWS, help="measure this one in this process; prints JSON")
+    parser.add_argument("--here", choices=ROWS, help="run this benchmark in this process and print JSON")
     options = parser.parse_args()
     if options.here:
         rows = importlib.import_module(f"benchmarks.rows.{options.here}").metric(repeats=options.repeats)
         print(json.dumps([row.as_json() for row in rows]))
         return
     if unknown := set(options.rows) - set(ROWS):
-        parser.error(f"no benchmark {min(unknown)!r}; there are {', '.join(ROWS)}")
+        parser.error(f"unknown benchmark {min(unknown)!r}; known: {', '.join(ROWS)}")
     known: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     failed = False
     for name in options.rows or [name for name in ROWS if name not in SLOW]:
@@ -76,20 +76,20 @@ def main() -> None:
         known[name] = {"measured": _where(), "rows": json.loads(done.stdout)}
         RESULTS.write_text(json.dumps(known, indent=2) + "\n")
     print(table(known))
-    write_table(table(known), README)
+    write_table(table(known), PAGE)
     sys.exit(failed)
 
 
 def table(known: dict[str, Any]) -> str:
-    """Every row as Markdown, in the order of the benchmarks."""
+    """Format every row as a Markdown table, in the order of the benchmarks."""
     lines = [
-        "| work | peer | ours | peer's | ratio | wanted | check |",
+        "| task | peer | cervseg | peer's | ratio | goal | same result? |",
         "|---|---|---|---|---|---|---|",
     ]
     for name in ROWS:
         for row in known.get(name, {}).get("rows", []):
             unit = row["unit"]
-            mark = "" if row["is_reached"] else " (short)"
+            mark = "" if row["is_reached"] else " (missed)"
             lines.append(
                 f"| {row['work']} | {row['peer']} | {_number(row['median_ours'])} {unit} | "
                 f"{_number(row['median_theirs'])} {unit} | **{row['ratio']:.1f}**{mark} | {row['reach']:g} | "
@@ -99,15 +99,15 @@ def table(known: dict[str, Any]) -> str:
 
 
 def write_table(lines: str, page: Path) -> None:
-    """Put the table between its two marks on a page.
+    """Replace the table between the two marks of a page.
 
     Raises:
-        ValueError: the page has not both marks.
+        ValueError: a mark is missing.
     """
     before, mark, rest = page.read_text().partition(MARKS[0])
     _, end, after = rest.partition(MARKS[1])
     if not mark or not end:
-        raise ValueError(f"{page} has no place for the table: {' ... '.join(MARKS)}")
+        raise ValueError(f"{page} must contain {' and '.join(MARKS)}")
     page.write_text(f"{before}{mark}\n{lines}\n{end}{after}")
 
 
@@ -116,14 +116,14 @@ def _number(value: float) -> str:
 
 
 def _where() -> dict[str, Any]:
-    """Machine, versions and date."""
+    """Describe the machine, the versions and the date."""
     cpu = platform.processor() or platform.machine()
     path = Path("/proc/cpuinfo")
     if path.is_file():
         names = [
             line.partition(":")[2].strip() for line in path.read_text().splitlines() if "model name" in line
         ]
-        cpu = f"{names[0]}, {len(names)} processors" if names else cpu
+        cpu = f"{names[0]}, {len(names)} cores" if names else cpu
     return {
         "machine": cpu,
         "python": platform.python_version(),
