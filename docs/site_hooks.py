@@ -7,12 +7,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from cervseg.evaluation.definitions import DEFINITIONS
+from cervseg.evaluation.definitions import STATISTICS
+from cervseg.metrics.table import METRICS
 
 _ROLE = re.compile(r":(?:func|class|mod|meth|data|attr|exc):<code>~?\.?([^<]+)</code>")
-_STATISTICS = ("mean", "std", "foreground_mean", "missed", "invented")
-
-
 _INCLUDE = re.compile(r"<!-- include (\S+) -->")
 _NOTEBOOK = re.compile(r"<!-- notebook (\S+) -->")
 
@@ -21,11 +19,9 @@ def on_page_markdown(markdown: str, **_: object) -> str:
     """Insert files of the repository, notebooks, and the definitions of metrics and statistics."""
     markdown = _NOTEBOOK.sub(lambda found: notebook(Path(found[1])), markdown)
     markdown = _INCLUDE.sub(lambda found: Path(found[1]).read_text().replace("](docs/", "]("), markdown)
-    metrics = {name: text for name, text in DEFINITIONS.items() if name not in _STATISTICS}
-    statistics = {name: DEFINITIONS[name] for name in _STATISTICS}
-    return markdown.replace("<!-- metrics -->", table(metrics)).replace(
-        "<!-- statistics -->", table(statistics)
-    )
+    metrics = {name: metric.definition for name, metric in METRICS.items()}
+    markdown = markdown.replace("<!-- metrics -->", table(metrics))
+    return markdown.replace("<!-- statistics -->", table(STATISTICS))
 
 
 def on_page_content(html: str, **_: object) -> str:
