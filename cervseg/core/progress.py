@@ -1,4 +1,4 @@
-"""Progress bars that know where they are: live on a terminal, a line now and then in a log."""
+"""Progress bars: live on a terminal, a line per minute in a log."""
 
 from __future__ import annotations
 
@@ -12,12 +12,28 @@ tqdm.monitor_interval = 0
 LOG_EVERY_S = 60.0
 
 
-def progress_bar(*, total: int, label: str, unit: str, show: bool = True, log: bool = False) -> tqdm[Any]:
-    """A bar over ``total`` units on standard error.
+def progress_bar(
+    *,
+    total: float,
+    label: str,
+    unit: str,
+    show: bool = True,
+    log: bool = False,
+    done: float = 0,
+    layout: str | None = None,
+    smoothing: float = 0.3,
+) -> tqdm[Any]:
+    """Return a bar over ``total`` units on standard error.
 
     Args:
-        show: False draws nothing at all.
-        log: where standard error is no terminal, print a line a minute; else nothing there.
+        total: units of all work.
+        label: the name of the stage.
+        unit: the name of one unit.
+        show: False draws nothing.
+        log: where standard error is not a terminal, print a line per minute; else nothing there.
+        done: units that are done already; they do not count in the rate.
+        layout: tqdm's ``bar_format``.
+        smoothing: weight of the latest rate in the estimate of the time left; 0 takes the mean rate.
     """
     is_terminal = sys.stderr.isatty()
     return tqdm(
@@ -29,4 +45,7 @@ def progress_bar(*, total: int, label: str, unit: str, show: bool = True, log: b
         ncols=None if is_terminal else 160,
         mininterval=0.1 if is_terminal else LOG_EVERY_S,
         leave=log,
+        initial=done,
+        bar_format=layout,
+        smoothing=smoothing,
     )

@@ -15,12 +15,12 @@ from cervseg.core.types import RunInfo
 PACKAGES = ("torch", "torchvision", "monai", "segment-anything", "numpy", "opencv-python-headless")
 
 
-def run_info(*, trainer: str, seed: int, device: str, started_from: Mapping[str, str]) -> RunInfo:
+def run_info(*, trainer: str, seed: int, device: str, started_from: Mapping[str, str | None]) -> RunInfo:
     """Versions, commit and device of this run.
 
     Args:
         trainer: the package that the trainer comes from, with its version.
-        started_from: part of the network -> source of its first weights.
+        started_from: part of the network -> source of its first weights; None for random weights.
     """
     versions = {}
     for name in PACKAGES:

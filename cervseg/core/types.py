@@ -324,11 +324,14 @@ class Summary:
 
 @dataclass(frozen=True, kw_only=True)
 class RunInfo:
-    """Origin of a result; ``started_from`` maps each part of the network to its initial weights."""
+    """Where a result came from.
+
+    ``started_from`` maps a part of the network to the source of its first weights; None for random weights.
+    """
 
     versions: dict[str, str]
     seed: int
     commit: str
     device: str
     date: str
-    started_from: dict[str, str] = field(default_factory=dict)
+    started_from: dict[str, str | None] = field(default_factory=dict)

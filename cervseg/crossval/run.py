@@ -1,4 +1,4 @@
-"""A model's folds as one job: what they share, and where they are kept."""
+"""The cross-validation of one model: what its folds share, and where they are kept."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from cervseg.core.errors import DatasetError
 from cervseg.core.jsonio import write_json
 from cervseg.core.paths import FoldFolder, ModelFolder, Workspace
 from cervseg.core.types import Case, Configuration, Plan
+from cervseg.crossval.status import FoldStatus, fold_status
 from cervseg.dataset.description import list_cases
 from cervseg.dataset.splits import Fold, check_folds, read_folds
 from cervseg.networks.published import default_folder
@@ -21,7 +22,7 @@ from cervseg.training.trainer import Trainer
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions:
-    """What a training run was asked for; see :func:`cervseg.pipeline.train.train`."""
+    """The options of a training; see :func:`cervseg.pipeline.train.train`."""
 
     variant: str = "original"
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -34,7 +35,7 @@ class TrainOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class CrossValidation:
-    """Everything that the folds of one model share."""
+    """What the folds of one model share."""
 
     workspace: Workspace
     name: str
@@ -50,7 +51,17 @@ class CrossValidation:
     def make(
         cls, name: str, trainer_name: str, *, workspace: Workspace, options: TrainOptions
     ) -> CrossValidation:
-        """Read the plan, the cases and the splits, and apply the trainer's and the user's settings."""
+        """Read the plan, the cases and the splits, and apply the trainer's and the user's settings.
+
+        Args:
+            name: of the dataset, "Dataset001_Name".
+            trainer_name: a registered name.
+            workspace: where everything is kept.
+            options: of the training.
+
+        Raises:
+            CervsegError: the plan, the cache, the splits or a setting is missing or invalid.
+        """
         plan = read_plan(workspace.plan_file(name))
         trainer, plan = set_up(trainer_name, plan, settings=options.settings)
         store = CaseStore(folder=workspace.preprocessed(name) / options.variant)
@@ -78,7 +89,7 @@ class CrossValidation:
 
     @property
     def store(self) -> CaseStore:
-        """The cache of the variant that is trained on."""
+        """The preprocessed cases of the variant that is trained on."""
         return CaseStore(folder=self.workspace.preprocessed(self.name) / self.options.variant)
 
     def folder(self, fold: str) -> FoldFolder:
@@ -87,44 +98,48 @@ class CrossValidation:
 
     @property
     def frame(self) -> str:
-        """The network frame in words: height x width in px."""
+        """The network frame as text: height x width in px."""
         height, width = self.configuration.input_size
         return f"{height} x {width}"
 
     def share_of_memory(self, share: float) -> int:
-        """Bytes: ``share`` of the memory that the plan was made for."""
+        """Return ``share`` of the memory that the plan was made for, in bytes."""
         return int(share * self.plan.hardware.ram_gib * 2**30)
 
-    def is_finished(self, fold: str) -> bool:
-        """Has this fold been trained and validated to the end?"""
-        return self.folder(fold).finished.is_file()
+    def status(self, fold: str) -> FoldStatus:
+        """Return the state of a fold."""
+        return fold_status(self.folder(fold), max_epochs=self.configuration.hyperparameters.epochs)
 
     @property
     def weights(self) -> Path | None:
-        """The file that training starts from: the named one, else the trainer's published one if at hand."""
+        """The file of initial weights: the named one, else the trainer's published one if downloaded."""
         if self.options.weights is not None or self.options.from_scratch:
             return self.options.weights
         published = self.trainer.pretrained(self.plan)
-        at_hand = None if published is None else default_folder() / published.filename
-        return at_hand if at_hand is not None and at_hand.is_file() else None
+        downloaded = None if published is None else default_folder() / published.filename
+        return downloaded if downloaded is not None and downloaded.is_file() else None
 
     def wanted_folds(self, asked: Sequence[str | int] | None) -> list[str]:
-        """The folds to train, as names.
+        """Return the names of the folds to train.
+
+        Args:
+            asked: numbers or "all"; None for every fold of the splits.
 
         Raises:
-            DatasetError: a fold is asked for that the splits do not have.
+            DatasetError: a fold is not in the splits.
         """
         every = [str(number) for number in range(len(self.folds))]
         wanted = every if asked is None else [str(fold) for fold in asked]
         unknown = [fold for fold in wanted if fold not in every and fold != "all"]
         if unknown:
-            raise DatasetError(f"no fold {unknown[0]!r}", hint=f"There are: {', '.join(every)} and all.")
+            raise DatasetError(f"no fold {unknown[0]!r}", hint=f"There are {', '.join(every)} and all")
         return wanted
 
     def split(self, fold: str) -> tuple[list[str], list[str]]:
-        """(training, validation) case ids; "all" trains on everything and validates on nothing.
+        """Return the ids of the training cases and of the validation cases.
 
-        The variant's copies train where their sources do and are never validated on.
+        "all" trains on every case and validates on none. Augmented copies train where their sources train;
+        they are in no validation set.
         """
         if fold == "all":
             return self._with_copies(self.cases), []
@@ -135,7 +150,7 @@ class CrossValidation:
         return sorted([*cases, *copies])
 
     def describe(self) -> None:
-        """Write what the model is made from, before anything is trained."""
+        """Write the trainer's name, the configuration, the dataset and the plan into the model's folder."""
         write_json(self.model.record, {"trainer": self.trainer_name, "configuration": self.configuration})
         write_json(self.model.dataset, self.plan.dataset)
         write_plan(self.model.plan, self.plan)

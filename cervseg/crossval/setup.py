@@ -1,4 +1,4 @@
-"""What a fold begins with: its first weights, its teacher, its batches."""
+"""What the training of a fold starts with: first weights, teacher, batches."""
 
 from __future__ import annotations
 
@@ -10,42 +10,67 @@ from cervseg.core.errors import DatasetError, PlanError
 from cervseg.core.log import Log
 from cervseg.core.paths import FoldFolder
 from cervseg.crossval.run import CrossValidation
-from cervseg.networks.weights import load_pretrained, read_checkpoint
+from cervseg.networks.checkpoint import read_checkpoint
+from cervseg.networks.weights import load_pretrained
 from cervseg.preprocessing.store import CaseStore
 from cervseg.training.data import BatchPlan, FrameSource
 from cervseg.training.distillation import Teacher
-from cervseg.training.trainer import RANDOM
 
-FRAMES_SHARE = 0.25  # of the memory, for frames of images; half as much for a teacher's
+FRAMES_SHARE = 0.25  # of the memory, for the frames of images; half of it for a teacher's
 
 
 def first_weights(
     job: CrossValidation, network: torch.nn.Module, folder: FoldFolder, *, log: Log
-) -> dict[str, str]:
-    """Give a fresh network its first weights; returns what each part of it started from."""
-    if folder.latest.is_file() and not job.options.restart:  # the loop goes on from there
-        return dict(read_checkpoint(folder.latest)["run"]["started_from"])
+) -> dict[str, str | None]:
+    """Load the first weights of a fresh network.
+
+    Args:
+        job: the model.
+        network: changed in place.
+        folder: of the fold; where training resumes from a checkpoint there, nothing is loaded.
+        log: called with each message.
+
+    Returns:
+        Part of the network -> source of its weights; None for random weights.
+
+    Raises:
+        CheckpointError: a file of weights is missing or does not fit.
+    """
+    if folder.latest.is_file() and not job.options.restart:
+        return dict(read_checkpoint(folder.latest).model.run.started_from)
     from_file = job.weights is not None
     started = dict(
         job.trainer.start(network, job.plan, pretrained=not (from_file or job.options.from_scratch))
     )
     if job.weights is not None:
         report = load_pretrained(network, job.weights)
-        # What the file holds replaces random weights; what is always the same (a text) stays named.
-        frozen = {part: source for part, source in started.items() if source != RANDOM}
-        started = {"network": str(report), **frozen}
+        # The file replaces random weights; constant parts (a text) keep their source.
+        constant = {part: source for part, source in started.items() if source is not None}
+        started = {"network": str(report), **constant}
     for part, source in started.items():
-        log(f"{part}: {source}")
-    return started or {"network": RANDOM}
+        log(f"{part}: {source or 'random weights'}")
+    return started or {"network": None}
 
 
 def find_teacher(job: CrossValidation, fold: str, *, device: torch.device, log: Log) -> Teacher | None:
-    """Who teaches this fold; None where nobody is asked to."""
+    """Load the teacher of a fold; None where no teacher is asked for.
+
+    Args:
+        job: the model.
+        fold: a number or "all".
+        device: for the teacher's networks.
+        log: called with each message.
+
+    Raises:
+        PlanError: the teacher does not fit, or is the model itself.
+        DatasetError: the variant that the teacher was trained on is not prepared.
+        CheckpointError: the teacher has no trained fold, or a checkpoint is broken.
+    """
     model, (train_ids, val_ids) = job.options.teacher, job.split(fold)
     if model is None:
         return None
     if model.resolve() == job.model.path.resolve():
-        raise PlanError("a model cannot teach itself", where=model, hint="Move the teacher elsewhere first.")
+        raise PlanError("a model cannot teach itself", where=model, hint="Move the teacher elsewhere first")
     teacher = Teacher.from_folder(
         model.resolve(),
         dataset=job.plan.dataset,
@@ -56,13 +81,23 @@ def find_teacher(job: CrossValidation, fold: str, *, device: torch.device, log: 
     )
     store = CaseStore(folder=job.workspace.preprocessed(job.name) / teacher.variant)
     if not set(train_ids) <= {*store.cases(), *store.copies()}:
-        raise DatasetError(f"the teacher's variant {teacher.variant} lacks images", hint="Prepare it again.")
+        raise DatasetError(
+            f"the variant of the teacher, {teacher.variant}, lacks images",
+            where=store.folder,
+            hint=f"Run cervseg_plan_and_preprocess --variants {teacher.variant}",
+        )
     log(f"teacher: {teacher.name}")
     return teacher
 
 
 def training_batches(job: CrossValidation, cases: Sequence[str], *, teacher: Teacher | None) -> BatchPlan:
-    """Shuffled, augmented batches of these cases; frames stay in memory up to a quarter of it."""
+    """Return shuffled, augmented batches; frames are kept in up to a quarter of the memory.
+
+    Args:
+        job: the model.
+        cases: ids of the cases to train on.
+        teacher: also sees the images, in its own frame.
+    """
     hyper = job.configuration.hyperparameters
     source = FrameSource(
         job.store,

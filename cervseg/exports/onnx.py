@@ -23,7 +23,7 @@ from torch import nn
 
 from cervseg.core.errors import CervsegError
 from cervseg.core.paths import atomic_path
-from cervseg.networks.weights import network_from_checkpoint, read_checkpoint
+from cervseg.networks.checkpoint import ModelDescription, network_from_checkpoint, read_checkpoint
 
 METADATA = "cervseg"  # the key under which an ONNX file keeps what prepares an image
 TOLERANCE = 1e-3  # of a probability
@@ -50,20 +50,18 @@ def export_onnx(checkpoints: Sequence[Path], target: Path) -> OnnxExport:
             or ONNX Runtime computes something else from the file. CheckpointError: a checkpoint is broken.
     """
     runtime = _runtime()
-    networks, content = [], dict[str, Any]()
-    for path in checkpoints:
-        content = read_checkpoint(path)
-        networks.append(network_from_checkpoint(content))
+    read = [read_checkpoint(path) for path in checkpoints]
+    networks, described = [network_from_checkpoint(checkpoint) for checkpoint in read], read[-1].model
     takes_points = any(getattr(network, "takes_points", False) for network in networks)
     model = (_MeanOfPoints if takes_points else _Mean)(networks)
-    height, width = content["configuration"]["input_size"]
-    channels = len(content["dataset"]["channel_names"])
+    height, width = described.configuration.input_size
+    channels = len(described.dataset.channel_names)
     random = torch.Generator().manual_seed(0)
     inputs = {"image": torch.randn(1, channels, height, width, generator=random)}
     if takes_points:
         inputs["points"] = torch.rand(NUM_POINTS, 2, generator=random) * torch.tensor([width, height])
     with atomic_path(target) as temporary:
-        _write(model, inputs, temporary, metadata=_metadata(content, num_folds=len(networks)))
+        _write(model, inputs, temporary, metadata=_metadata(described, num_folds=len(networks)))
         session = runtime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
         found = session.run(None, {name: value.numpy() for name, value in inputs.items()})[0]
         with torch.no_grad():
@@ -129,18 +127,18 @@ def _write(
         ) from problem
 
 
-def _metadata(content: dict[str, Any], *, num_folds: int) -> dict[str, str]:
+def _metadata(model: ModelDescription, *, num_folds: int) -> dict[str, str]:
     """What a reader of the file has to know, as JSON."""
-    configuration = content["configuration"]
+    configuration = model.configuration
     about = {
-        "trainer": content["trainer"],
-        "network": content["network"]["name"],
-        "labels": content["dataset"]["labels"],
-        "channel_names": content["dataset"]["channel_names"],
-        "input_size": configuration["input_size"],
-        "resize": configuration["resize"],
-        "normalization": configuration["normalization"],
-        "variant": content["variant"],
+        "trainer": model.trainer,
+        "network": model.network.name,
+        "labels": model.dataset.labels,
+        "channel_names": model.dataset.channel_names,
+        "input_size": configuration.input_size,
+        "resize": configuration.resize,
+        "normalization": configuration.normalization,
+        "variant": model.variant,
         "num_folds": num_folds,
         "threshold": 0.5,
         "notice": "Research software, not a medical device.",

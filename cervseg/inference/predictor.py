@@ -14,11 +14,10 @@ from torch import nn
 
 from cervseg.core.errors import CheckpointError
 from cervseg.core.geometry import Placement, about_centre, transform_points
-from cervseg.core.jsonio import from_json
 from cervseg.core.paths import ModelFolder
-from cervseg.core.types import Configuration, DatasetDescription, Prediction, PreparedCase, SpacingMm
+from cervseg.core.types import Prediction, PreparedCase, SpacingMm
+from cervseg.networks.checkpoint import ModelDescription, network_from_checkpoint, read_checkpoint
 from cervseg.networks.device import choose_device, choose_precision
-from cervseg.networks.weights import network_from_checkpoint, read_checkpoint
 from cervseg.postprocessing.image_grid import to_image_grid
 from cervseg.postprocessing.threshold import to_mask
 from cervseg.preprocessing.prepare import prepare
@@ -33,19 +32,17 @@ class Predictor:
 
     Args:
         networks: networks in evaluation mode, on ``device``.
-        content: a checkpoint of the model, without its weights.
+        model: what the networks are, from their checkpoint.
         device: the device of the networks.
         precision: "float32", "bfloat16" or "float16" (autocast).
     """
 
     def __init__(
-        self, networks: Sequence[nn.Module], *, content: dict[str, Any], device: torch.device, precision: str
+        self, networks: Sequence[nn.Module], *, model: ModelDescription, device: torch.device, precision: str
     ) -> None:
         self.networks, self.device, self.precision = tuple(networks), device, precision
-        self.dataset = from_json(DatasetDescription, content["dataset"], error=CheckpointError)
-        self.configuration = from_json(Configuration, content["configuration"], error=CheckpointError)
-        self.variant = str(content["variant"])
-        self.cache_long_side_px = int(content["cache_long_side_px"])
+        self.dataset, self.configuration = model.dataset, model.configuration
+        self.variant, self.cache_long_side_px = model.variant, model.cache_long_side_px
 
     @classmethod
     def from_folder(
@@ -78,14 +75,14 @@ class Predictor:
         """Load checkpoint files of one model; see :meth:`from_folder`."""
         where = choose_device(device)
         precision = precision or choose_precision(where)
-        networks, content = [], dict[str, Any]()
+        networks, models = [], []
         for path in files:
-            content = read_checkpoint(path)
-            network = network_from_checkpoint(content)
+            checkpoint = read_checkpoint(path)
+            models.append(checkpoint.model)
+            network = network_from_checkpoint(checkpoint)
             _round_weights(network, precision)
             networks.append(network.to(where, memory_format=torch.channels_last))  # type: ignore[call-overload]
-        content = {key: value for key, value in content.items() if key not in ("state_dict", "optimizer")}
-        return cls(networks, content=content, device=where, precision=precision)
+        return cls(networks, model=models[-1], device=where, precision=precision)
 
     def predict(
         self,

@@ -1,8 +1,7 @@
-"""Weights from files: our checkpoints, and SAM's published one. Nothing in a file is ever executed."""
+"""Initial weights from files: our checkpoints and SAM's published one."""
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,20 +10,17 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
-from cervseg.core.errors import CheckpointError, PluginError
-from cervseg.core.types import NetworkSpec
-from cervseg.networks.base import build_network
+from cervseg.core.errors import CheckpointError
+from cervseg.networks.checkpoint import load_tensors, read_checkpoint
 
-FORMAT = 1  # of our checkpoints; a change that old code cannot read raises it
 SAM_PREFIX = "image_encoder."
-LEAST_SHARE = 0.9  # of a network's tensors that a checkpoint must fill to count as its weights
+LEAST_SHARE = 0.9  # of a network's tensors that a checkpoint must fill
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadReport:
-    """What of a network came from a file: tensors loaded, resized on the way, left as they were."""
+    """The result of loading weights: the tensors loaded, interpolated and left as initialized."""
 
     source: str
     num_loaded: int
@@ -37,96 +33,32 @@ class LoadReport:
         return f"{text}, {len(self.left_out)} left as initialized" if self.left_out else text
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The content of one of our checkpoints, on the CPU; plain types and tensors.
+def load_pretrained(network: nn.Module, path: Path) -> LoadReport:
+    """Load initial weights into ``network`` from SAM's published checkpoint or from one of ours.
 
-    Raises:
-        CheckpointError: the file is missing, truncated, no checkpoint, of another format or holds code.
-    """
-    content = _read(path)
-    if "format" not in content or "state_dict" not in content or "network" not in content:
-        raise CheckpointError("is not a cervseg checkpoint", where=path, hint="Name a checkpoint_best.pt.")
-    if content["format"] != FORMAT:
-        raise CheckpointError(
-            f"has format {content['format']!r}, this version reads {FORMAT}",
-            where=path,
-            hint="Use the version of cervseg that wrote it, or train again.",
-        )
-    return content
-
-
-def network_from_checkpoint(content: Mapping[str, Any]) -> nn.Module:
-    """The network of a checkpoint with its trained weights, in evaluation mode, on the CPU.
+    From one of ours, tensors of another shape stay as initialized (another number of labels), position
+    embeddings are interpolated (another input size).
 
     Args:
-        content: what :func:`read_checkpoint` returned.
+        network: on the CPU; changed in place.
+        path: a checkpoint file.
+
+    Returns:
+        The names of the tensors that were loaded, interpolated and left as initialized.
 
     Raises:
-        CheckpointError: the weights do not fit the network that the checkpoint describes.
+        CheckpointError: the file is broken, or fewer than nine tenths of the network's tensors fit.
     """
-    try:
-        spec = NetworkSpec(name=content["network"]["name"], arguments=content["network"]["arguments"])
-        with _NoRandomWeights():
-            network = build_network(spec)
-        network.load_state_dict(content["state_dict"])
-    except (KeyError, TypeError, AttributeError, RuntimeError) as problem:
-        raise CheckpointError(
-            f"the checkpoint's weights do not fit its network ({_first_line(problem)})",
-            hint="Use the version of cervseg, and of the network's plug-in, that wrote it.",
-        ) from problem
-    except PluginError as problem:
-        raise CheckpointError(f"the checkpoint's network: {problem.what}", hint=problem.hint) from problem
-    return network.eval()
-
-
-class _NoRandomWeights(TorchFunctionMode):
-    """Parameters that would be drawn at random are 0: a checkpoint fills them next.
-
-    Drawing 46 million weights takes longer than predicting an image with them. Only parameters are spared: what
-    draws again until it likes the result (a truncated normal distribution) draws into tensors of its own.
-    """
-
-    _DRAWS = frozenset(
-        (
-            torch.Tensor.normal_,
-            torch.Tensor.uniform_,
-            # torch asks about these as a whole, not about what they call.
-            nn.init.kaiming_normal_,
-            nn.init.kaiming_uniform_,
-            nn.init.normal_,
-            nn.init.uniform_,
-        )
-    )
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        given = kwargs or {}
-        if func in self._DRAWS and isinstance(tensor := args[0] if args else given["tensor"], nn.Parameter):
-            with torch.no_grad():
-                return tensor.zero_()
-        return func(*args, **given)
-
-
-def load_pretrained(network: nn.Module, path: Path) -> LoadReport:
-    """Start ``network`` from a file: SAM's published checkpoint, or one of ours.
-
-    Of ours, tensors of another shape stay as initialized (another number of labels), those of positions
-    are interpolated (another input size).
-
-    Raises:
-        CheckpointError: the file is broken, or less than nine tenths of the network's tensors fit.
-    """
-    content = _read(path)
+    content = load_tensors(path)
     if any(key.startswith(SAM_PREFIX) for key in content):
         return load_sam_encoder(network, path)
-    state = read_checkpoint(path)["state_dict"]
+    state = read_checkpoint(path).state_dict
     report = _fill(network, state, source=path.name)
     if report.num_loaded < LEAST_SHARE * len(network.state_dict()):
         raise CheckpointError(
             f"holds only {report.num_loaded} of the network's {len(network.state_dict())} tensors",
             where=path,
-            hint="Use a checkpoint of the same network and width.",
+            hint="Use a checkpoint of the same network and width",
         )
     return report
 
@@ -134,29 +66,36 @@ def load_pretrained(network: nn.Module, path: Path) -> LoadReport:
 def load_sam_encoder(network: nn.Module, path: Path) -> LoadReport:
     """Load the image encoder of a SAM checkpoint (keys ``image_encoder.*``) into ``network.encoder``.
 
-    A network that has SAM's own parts and names (``image_encoder`` and the others) is filled whole. Absolute
-    position embeddings are interpolated bicubically, relative ones linearly, where the network's image or
-    window has another size than the checkpoint's.
+    A network with all of SAM's parts (``image_encoder`` and the others) is filled completely. Where the image
+    or the window has another size than in the checkpoint, absolute position embeddings are interpolated
+    bicubically, relative ones linearly.
+
+    Args:
+        network: on the CPU; changed in place.
+        path: a SAM checkpoint.
+
+    Returns:
+        The names of the tensors that were loaded, interpolated and left as initialized.
 
     Raises:
-        CheckpointError: the file is broken or no SAM checkpoint, or the encoder's width or depth differs.
+        CheckpointError: the file is broken or not a SAM checkpoint, or the encoder's width or depth differs.
     """
-    content = _read(path)
+    content = load_tensors(path)
     is_whole = hasattr(network, "image_encoder")
     prefix = "" if is_whole else SAM_PREFIX
     state = {key.removeprefix(prefix): value for key, value in content.items() if key.startswith(prefix)}
     if not any(key.startswith(SAM_PREFIX) for key in content):
         raise CheckpointError(
-            "is not a SAM checkpoint", where=path, hint="cervseg_download_weights fetches the right file."
+            "is not a SAM checkpoint", where=path, hint="cervseg_download_weights fetches the right file"
         )
     encoder = network if is_whole else getattr(network, "encoder", None)
     if not isinstance(encoder, nn.Module) or not (is_whole or hasattr(encoder, "pos_embed")):
         raise CheckpointError(
             "cannot be loaded into a network without a SAM encoder",
             where=path,
-            hint="Train without these weights.",
+            hint="Train without these weights",
         )
-    # Every tensor of the encoder has to come from the file, but nothing may change before that is known.
+    # Every tensor of the encoder must come from the file; check that before anything is changed.
     misfit = [
         name for name, own in encoder.state_dict().items() if _fitted(state.get(name), own, name) is None
     ]
@@ -164,35 +103,9 @@ def load_sam_encoder(network: nn.Module, path: Path) -> LoadReport:
         raise CheckpointError(
             f"does not fit this encoder ({_misfit(misfit[0], state, encoder)})",
             where=path,
-            hint="SAM ViT-B needs embed_dim 768, depth 12, num_heads 12, patch_size 16, out_chans 256.",
+            hint="SAM ViT-B needs embed_dim 768, depth 12, num_heads 12, patch_size 16, out_chans 256",
         )
     return _fill(encoder, state, source=path.name)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as problem:
-        raise CheckpointError("there is no such file", where=path) from problem
-    except pickle.UnpicklingError as problem:
-        if "global" in str(problem).lower() or "unsupported" in str(problem).lower():
-            raise CheckpointError(
-                "holds more than tensors and plain values, and was not opened",
-                where=path,
-                hint="It could run code: only use checkpoints that cervseg or SAM's authors wrote.",
-            ) from None
-        raise CheckpointError(*_BROKEN, where=path, hint=_MEND_BROKEN) from problem
-    except OSError as problem:
-        raise CheckpointError(f"cannot be read ({problem.strerror or problem})", where=path) from problem
-    except Exception as problem:  # torch raises whatever its unpickler stumbles over
-        raise CheckpointError(*_BROKEN, where=path, hint=_MEND_BROKEN) from problem
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise CheckpointError("is not a checkpoint", where=path, hint="Name a checkpoint_best.pt.")
-    return content
-
-
-_BROKEN = ("is truncated or not a checkpoint",)
-_MEND_BROKEN = "Copy or download it again."
 
 
 def _fill(module: nn.Module, state: Mapping[str, torch.Tensor], *, source: str) -> LoadReport:
@@ -211,7 +124,7 @@ def _fill(module: nn.Module, state: Mapping[str, torch.Tensor], *, source: str) 
 
 
 def _fitted(given: Any, own: torch.Tensor, name: str) -> torch.Tensor | None:
-    """``given`` in the shape of ``own``: as it is, or interpolated if it holds positions; else None."""
+    """Return ``given`` in the shape of ``own``, positions interpolated; None where that is impossible."""
     if not isinstance(given, torch.Tensor):
         return None
     if given.shape == own.shape:
@@ -236,8 +149,3 @@ def _misfit(name: str, state: Mapping[str, torch.Tensor], encoder: nn.Module) ->
         if name in state
         else f"{name} is missing"
     )
-
-
-def _first_line(problem: Exception) -> str:
-    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
-    return lines[1] if len(lines) > 1 else (lines[0] if lines else type(problem).__name__)

@@ -10,7 +10,7 @@ from cervseg.core.log import Log
 from cervseg.core.study import TEST, Cell, CellResult
 from cervseg.evaluation.summary import combine_folds, read_summary, write_summary
 from cervseg.networks.base import num_parameters
-from cervseg.networks.weights import network_from_checkpoint, read_checkpoint
+from cervseg.networks.checkpoint import network_from_checkpoint, read_checkpoint
 from cervseg.pipeline.evaluate import evaluate
 from cervseg.pipeline.predict import predict
 from cervseg.pipeline.train import train

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from torch import nn
 from cervseg.core.types import DatasetDescription, Hardware, Plan, RunInfo
 from cervseg.inference.predictor import Predictor
 from cervseg.networks.base import build_network
-from cervseg.networks.weights import network_from_checkpoint, read_checkpoint
+from cervseg.networks.checkpoint import ModelDescription, network_from_checkpoint, read_checkpoint
 from cervseg.planning.planner import make_plan
 from cervseg.testing.images import LABELS, points_in, small_image, two_images
 from cervseg.testing.network import (
@@ -31,10 +30,10 @@ from cervseg.testing.network import (
     some_of,
 )
 from cervseg.trainers.catalogue import invented_fingerprint, set_up
-from cervseg.training.checkpoint import model_content, save_best
+from cervseg.training.checkpoint import save_best
 from cervseg.training.data import Batch
-from cervseg.training.engine import schedule
 from cervseg.training.freezing import choose_trained, train_mode
+from cervseg.training.schedule import schedule
 from cervseg.training.trainer import StepResult, Trainer
 
 DICE, MAX_STEPS, MAX_TIME_S = 0.9, 200, 120.0
@@ -171,7 +170,7 @@ def survives_a_checkpoint(trial: Trial) -> None:
     network = trial.network()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "checkpoint_best.pt"
-        save_best(path, _content(trial), network=network, epoch=0, dice=None)
+        save_best(path, _described(trial), network=network, epoch=0, dice=None)
         rebuilt = network_from_checkpoint(read_checkpoint(path))
     with torch.inference_mode():
         logits_BLHW = [trial.trainer.logits(made.eval(), trial.batch) for made in (network, rebuilt)]
@@ -182,7 +181,7 @@ def survives_a_checkpoint(trial: Trial) -> None:
 def predicts_any_image(trial: Trial) -> None:
     """An image of an odd size gets a mask of that size, with the values of its labels; wide or tall."""
     predictor = Predictor(
-        [trial.network().eval()], content=_content(trial), device=torch.device("cpu"), precision="float32"
+        [trial.network().eval()], model=_described(trial), device=torch.device("cpu"), precision="float32"
     )
     pixels, mask = small_image(0, num_labels=trial.num_labels)
     for turned in (False, True):
@@ -254,12 +253,13 @@ def _images(batch: Batch, num: int) -> Batch:
     )
 
 
-def _content(trial: Trial) -> dict[str, Any]:
-    return model_content(
+def _described(trial: Trial) -> ModelDescription:
+    return ModelDescription(
         trainer=trial.name,
-        plan=trial.plan,
+        network=trial.trainer.network_spec(trial.plan),
         configuration=trial.trainer.configured(trial.plan),
-        spec=trial.trainer.network_spec(trial.plan),
+        dataset=trial.plan.dataset,
+        cache_long_side_px=trial.plan.cache_long_side_px,
         variant="original",
         fold="0",
         run=RunInfo(versions={}, seed=0, commit="", device="cpu", date=""),

@@ -10,7 +10,7 @@ from torch import nn
 from cervseg.core.types import NetworkSpec, Plan
 from cervseg.networks.deeplab import DeepLabV3Plus
 from cervseg.networks.imagenet import load_imagenet
-from cervseg.training.trainer import RANDOM, Trainer
+from cervseg.training.trainer import Trainer
 
 
 class DeepLabV3PlusTrainer(Trainer):
@@ -23,7 +23,7 @@ class DeepLabV3PlusTrainer(Trainer):
         sizes = self.configured(plan).network
         return NetworkSpec(name="deeplabv3plus", arguments={**self.shape_arguments(plan), **sizes})
 
-    def start(self, network: nn.Module, plan: Plan, *, pretrained: bool) -> Mapping[str, str]:
+    def start(self, network: nn.Module, plan: Plan, *, pretrained: bool) -> Mapping[str, str | None]:
         """ImageNet weights for the encoder.
 
         Raises:
@@ -31,5 +31,5 @@ class DeepLabV3PlusTrainer(Trainer):
         """
         assert isinstance(network, DeepLabV3Plus)
         if not pretrained:
-            return {"encoder": RANDOM}
+            return {"encoder": None}
         return {"encoder": load_imagenet(network.encoder, name=self.configured(plan).network["encoder"])}

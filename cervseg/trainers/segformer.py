@@ -11,7 +11,7 @@ from cervseg.core.types import NetworkSpec, Plan
 from cervseg.networks.imagenet import load_imagenet
 from cervseg.networks.segformer import TextSegFormer
 from cervseg.networks.text import DEFAULT_PROMPTS, MINILM, embed_text, text_dim
-from cervseg.training.trainer import RANDOM, Trainer
+from cervseg.training.trainer import Trainer
 
 
 class TextSegFormerTrainer(Trainer):
@@ -30,7 +30,7 @@ class TextSegFormerTrainer(Trainer):
         sizes["text_dim"] = text_dim(sizes.pop("text_encoder", MINILM))
         return NetworkSpec(name="text_segformer", arguments={**self.shape_arguments(plan), **sizes})
 
-    def start(self, network: nn.Module, plan: Plan, *, pretrained: bool) -> Mapping[str, str]:
+    def start(self, network: nn.Module, plan: Plan, *, pretrained: bool) -> Mapping[str, str | None]:
         """ImageNet weights for the encoder, and the text, which is frozen and so never random.
 
         Raises:
@@ -41,5 +41,5 @@ class TextSegFormerTrainer(Trainer):
         sizes = self.configured(plan).network
         text = embed_text(sizes.get("text_encoder", MINILM), sizes.get("prompts", DEFAULT_PROMPTS))
         network.set_text(text.vector_D)
-        encoder = load_imagenet(network.encoder, name=sizes["encoder"]) if pretrained else RANDOM
+        encoder = load_imagenet(network.encoder, name=sizes["encoder"]) if pretrained else None
         return {"encoder": encoder, "text": text.source}

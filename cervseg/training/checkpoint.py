@@ -1,4 +1,4 @@
-"""Checkpoints: all that prediction needs, and all that going on needs; plain types and tensors only."""
+"""Save and restore the training of a fold: one checkpoint for prediction, one to resume from."""
 
 from __future__ import annotations
 
@@ -7,123 +7,150 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.amp.grad_scaler import GradScaler
 
 from cervseg.core.errors import CheckpointError
-from cervseg.core.jsonio import from_json, to_json
-from cervseg.core.paths import atomic_path
-from cervseg.core.types import Configuration, NetworkSpec, Plan, RunInfo
+from cervseg.core.jsonio import to_json
+from cervseg.networks.checkpoint import (
+    Checkpoint,
+    ModelDescription,
+    Progress,
+    TrainingState,
+    read_checkpoint,
+    write_checkpoint,
+)
 from cervseg.networks.lora import merged_state
-from cervseg.networks.weights import FORMAT, read_checkpoint
+from cervseg.training.random_state import random_state
 
-MAY_CHANGE = ("epochs", "num_workers", "checkpoint_blocks")  # from one part of a run to the next
-
-
-def model_content(
-    *,
-    trainer: str,
-    plan: Plan,
-    configuration: Configuration,
-    spec: NetworkSpec,
-    variant: str,
-    fold: str,
-    run: RunInfo,
-    teacher: str = "",
-) -> dict[str, Any]:
-    """The part of a checkpoint that never changes during a run: what rebuilds the network and its input."""
-    return {
-        "format": FORMAT,
-        "trainer": trainer,
-        "network": {"name": spec.name, "arguments": to_json(spec.arguments)},
-        "configuration": to_json(configuration),
-        "dataset": to_json(plan.dataset),
-        "cache_long_side_px": plan.cache_long_side_px,
-        "variant": variant,
-        "fold": fold,
-        "teacher": teacher,
-        "run": to_json(run),
-    }
+CPU = torch.device("cpu")
+MAY_CHANGE = ("epochs", "num_workers", "checkpoint_blocks")  # hyperparameters that a resumed run may change
 
 
 def save_best(
-    path: Path, model: dict[str, Any], *, network: nn.Module, epoch: int, dice: float | None
+    path: Path, model: ModelDescription, *, network: nn.Module, epoch: int, dice: float | None
 ) -> None:
-    """Write a checkpoint for prediction: the weights that the network of the plan computes with."""
-    _save(path, {**model, "state_dict": merged_state(network), "epoch": epoch, "dice": dice})
+    """Write a checkpoint for prediction; low-rank updates are merged into the weights.
+
+    Args:
+        path: the file.
+        model: what the network is.
+        network: its weights are written.
+        epoch: the epoch of the weights, from 0.
+        dice: their validation Dice; None if there is no validation.
+    """
+    state = merged_state(network)
+    write_checkpoint(path, Checkpoint(model=model, state_dict=state, epoch=epoch, dice=dice))
 
 
 def save_latest(
     path: Path,
-    model: dict[str, Any],
+    model: ModelDescription,
     *,
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
-    progress: dict[str, Any],
+    progress: Progress,
+    scaler: GradScaler | None = None,
     average: nn.Module | None = None,
+    device: torch.device = CPU,
 ) -> None:
-    """Write a checkpoint to go on from; ``progress`` holds plain numbers only.
+    """Write a checkpoint to resume from, with the state of the random generators.
 
-    ``average`` is that of the weights, where one is kept.
+    Args:
+        path: the file.
+        model: what the network is.
+        network: the network in training.
+        optimizer: its optimizer.
+        progress: how far the training is.
+        scaler: of the loss.
+        average: of the weights, where one is kept.
+        device: the device that the network trains on; the state of its random generator is kept.
     """
-    content = {"state_dict": network.state_dict(), "optimizer": optimizer.state_dict(), "progress": progress}
-    if average is not None:
-        content["average"] = average.state_dict()
-    _save(path, {**model, **content, "epoch": progress["epoch"], "dice": progress["dice"]})
+    state = TrainingState(
+        progress=progress,
+        optimizer=optimizer.state_dict(),
+        scaler={} if scaler is None else scaler.state_dict(),
+        average=None if average is None else average.state_dict(),
+        random=random_state(device),
+    )
+    write_checkpoint(
+        path,
+        Checkpoint(
+            model=model,
+            state_dict=network.state_dict(),
+            epoch=progress.epoch,
+            dice=progress.dice,
+            training=state,
+        ),
+    )
 
 
 def restore(
     path: Path,
-    model: dict[str, Any],
+    model: ModelDescription,
     *,
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
+    scaler: GradScaler | None = None,
     average: nn.Module | None = None,
-) -> dict[str, Any]:
-    """Load a checkpoint into ``network``, ``optimizer`` and ``average``; returns its progress.
+) -> TrainingState:
+    """Load a checkpoint into the parts of a training.
 
-    A hyperparameter that the checkpoint does not know stood at its default.
+    A hyperparameter that the checkpoint does not have counts as its default.
+
+    Args:
+        path: the file.
+        model: what is trained now.
+        network: its weights are replaced.
+        optimizer: its state is replaced.
+        scaler: its state is replaced.
+        average: of the weights, where one is kept; its state is replaced.
+
+    Returns:
+        The state of the training. The random generators are not set yet.
 
     Raises:
-        CheckpointError: the checkpoint is broken, or was made with other settings than ``model`` asks for.
+        CheckpointError: the checkpoint is broken, holds weights only, or was trained with other settings.
     """
-    content = read_checkpoint(path)
-    changed = _difference(_constant(content), _constant(model))
+    checkpoint = read_checkpoint(path)
+    state = checkpoint.training
+    if state is None:
+        raise CheckpointError(
+            "holds weights only, training cannot resume from it", where=path, hint="Use --restart"
+        )
+    changed = _difference(_constant(checkpoint.model), _constant(model))
     if changed:
         raise CheckpointError(
             f"was trained with another setting ({changed})",
             where=path,
-            hint="Use the settings of before, or --restart to begin this fold anew.",
+            hint="Use the same settings as before, or --restart to retrain this fold",
         )
-    network.load_state_dict(content["state_dict"])
-    optimizer.load_state_dict(content["optimizer"])
-    if average is not None:
-        average.load_state_dict(content["average"])
-    return dict(content["progress"])
+    network.load_state_dict(checkpoint.state_dict)
+    optimizer.load_state_dict(dict(state.optimizer))
+    if average is not None and state.average is not None:
+        average.load_state_dict(state.average)
+    if scaler is not None and state.scaler:
+        scaler.load_state_dict(dict(state.scaler))
+    return state
 
 
-def _constant(content: dict[str, Any]) -> dict[str, Any]:
-    """What a checkpoint says of its run that must stay the same, whole."""
-    configuration = from_json(Configuration, content["configuration"], error=CheckpointError)
-    plain = to_json(configuration)
+def _constant(model: ModelDescription) -> dict[str, Any]:
+    """The settings that must stay the same during a training, as JSON types."""
+    configuration = to_json(model.configuration)
     for name in MAY_CHANGE:
-        del plain["hyperparameters"][name]
+        del configuration["hyperparameters"][name]
     return {
-        "network": content["network"],
-        "configuration": plain,
-        "variant": content["variant"],
-        "teacher": content.get("teacher", ""),
+        "network": to_json(model.network),
+        "configuration": configuration,
+        "variant": model.variant,
+        "teacher": model.teacher,
     }
 
 
 def _difference(old: Any, new: Any, where: str = "") -> str:
-    """The first place where two JSON values differ, as text; empty if they agree."""
+    """Name the first place where two JSON values differ; empty if they are equal."""
     if isinstance(old, dict) and isinstance(new, dict):
         differences = (
             _difference(old.get(key), new.get(key), f"{where}.{key}") for key in sorted(set(old) | set(new))
         )
         return next(filter(None, differences), "")
     return "" if old == new else f"{where.lstrip('.')}: {old} before, {new} now"
-
-
-def _save(path: Path, content: dict[str, Any]) -> None:
-    with atomic_path(path) as temporary:
-        torch.save(content, temporary)

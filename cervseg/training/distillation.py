@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from cervseg.core.errors import CheckpointError, PlanError
-from cervseg.core.jsonio import from_json
 from cervseg.core.paths import FoldFolder, ModelFolder
-from cervseg.core.types import Configuration, DatasetDescription
-from cervseg.networks.weights import network_from_checkpoint, read_checkpoint
+from cervseg.core.types import DatasetDescription
+from cervseg.networks.checkpoint import ModelDescription, network_from_checkpoint, read_checkpoint
 from cervseg.training.data import Batch
 from cervseg.training.trainer import StepResult
 
@@ -37,11 +35,10 @@ class Teacher:
     """
 
     def __init__(
-        self, networks: Sequence[nn.Module], *, content: dict[str, Any], name: str, weight: float
+        self, networks: Sequence[nn.Module], *, model: ModelDescription, name: str, weight: float
     ) -> None:
         self.networks, self.name, self.weight = tuple(networks), name, weight
-        self.configuration = from_json(Configuration, content["configuration"], error=CheckpointError)
-        self.variant = str(content["variant"])
+        self.configuration, self.variant = model.configuration, model.variant
         for network in self.networks:
             network.eval().requires_grad_(False)
 
@@ -75,18 +72,16 @@ class Teacher:
             raise CheckpointError(
                 "no trained fold there", where=model, hint="Name a model folder that cervseg_train made."
             )
-        taught = from_json(
-            DatasetDescription, read_checkpoint(folds[0].best)["dataset"], error=CheckpointError
-        )
+        taught = read_checkpoint(folds[0].best).model.dataset
         _check_dataset(taught, dataset, where=model)
         if taught.name == dataset.name and fold != "all":
             folds = [_same_fold(folder.fold(fold), validated=validated)]
-        contents = [read_checkpoint(taught_by.best) for taught_by in folds]
-        networks = [network_from_checkpoint(content).to(device) for content in contents]
+        read = [read_checkpoint(taught_by.best) for taught_by in folds]
+        networks = [network_from_checkpoint(checkpoint).to(device) for checkpoint in read]
         if any(getattr(network, "takes_points", False) for network in networks):
             raise PlanError("a model that wants prompts cannot teach", where=model, hint="Take another one.")
         name = f"{model.parent.name}/{model.name} ({', '.join(taught_by.name for taught_by in folds)})"
-        return cls(networks, content=contents[0], name=name, weight=weight)
+        return cls(networks, model=read[0].model, name=name, weight=weight)
 
     def blend(self, result: StepResult, batch: Batch) -> dict[str, torch.Tensor]:
         """The terms of a step, together (1 - w) of what they were, and the teacher's, w of it.

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+from torch.amp.grad_scaler import GradScaler
+from torch.optim.swa_utils import AveragedModel
 
 from cervseg.core.errors import CervsegError
-from cervseg.core.log import Log
+from cervseg.core.log import Log, quiet
 from cervseg.core.paths import FoldFolder
-from cervseg.core.progress import progress_bar
 from cervseg.core.types import Hyperparameters
+from cervseg.networks.checkpoint import ModelDescription, Progress, RandomState
+from cervseg.training.bar import TrainingBar
 from cervseg.training.checkpoint import restore, save_best, save_latest
-from cervseg.training.data import BatchPlan
+from cervseg.training.data import Batch, BatchPlan
 from cervseg.training.distillation import Teacher
 from cervseg.training.ema import average_of
 from cervseg.training.features import keep_features, what_is_kept
 from cervseg.training.freezing import train_mode
 from cervseg.training.logbook import Logbook
 from cervseg.training.precision import autocast, grad_scaler
+from cervseg.training.random_state import set_random_state
+from cervseg.training.schedule import set_learning_rate
 from cervseg.training.stopping import Clock, stop_at_step_end
 from cervseg.training.trainer import Trainer
 from cervseg.training.validation import mean_dice
@@ -33,185 +37,221 @@ SAVE_EVERY_S = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
+class FoldRun:
+    """The parts of one fold's training.
+
+    Args:
+        trainer: steps and logits.
+        network: on ``device``.
+        loss: on ``device``.
+        optimizer: of the network's parameters.
+        training: batches to train on.
+        validation: batches to validate on; None where every case is trained on: the last epoch is the best.
+        model: the constant part of the checkpoints, hyperparameters included.
+        folder: where checkpoints and log are written.
+        device: to compute on.
+        teacher: adds soft targets to the loss.
+        feature_bytes: memory for the features of a frozen encoder, where they can be kept.
+    """
+
+    trainer: Trainer
+    network: nn.Module
+    loss: nn.Module
+    optimizer: torch.optim.Optimizer
+    training: BatchPlan
+    validation: BatchPlan | None
+    model: ModelDescription
+    folder: FoldFolder
+    device: torch.device
+    teacher: Teacher | None = None
+    feature_bytes: int = 0
+
+    @property
+    def hyper(self) -> Hyperparameters:
+        """The hyperparameters of this training."""
+        return self.model.configuration.hyperparameters
+
+
+@dataclass(frozen=True, kw_only=True)
 class FitResult:
-    """How a fold's training ended."""
+    """How the training of a fold ended: finished.json.
+
+    ``max_epochs`` and ``stopped_by_time`` are unknown (None, False) in files of cervseg 0.1.
+    """
 
     epochs: int
     elapsed_s: float
     best_epoch: int
     best_dice: float | None
+    max_epochs: int | None = None
+    stopped_by_time: bool = False
 
 
 @dataclass(kw_only=True)
-class Progress:
-    """How far a fold's training has come; what a checkpoint remembers of it are plain numbers.
+class _Loop:
+    """The state of a running training."""
 
-    ``dice`` and ``best_epoch`` are the best so far, ``sums`` the loss terms of the epoch so far.
-    """
-
-    epoch: int = 0
-    batch: int = 0
-    elapsed_s: float = 0.0
-    dice: float | None = None
-    best_epoch: int = -1
-    sums: dict[str, float] = field(default_factory=dict)
-    scaler: dict[str, Any] = field(default_factory=dict)
+    clock: Clock
+    scaler: GradScaler
+    average: AveragedModel | None
+    progress: Progress = field(default_factory=Progress)
+    learning_rate: float = 0.0
+    last_save_s: float = field(default_factory=time.monotonic)
+    stop_wanted: Callable[[], bool] = lambda: False
 
 
 def fit(
-    trainer: Trainer,
+    run: FoldRun,
     *,
-    network: nn.Module,
-    loss: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    hyper: Hyperparameters,
-    training: BatchPlan,
-    validation: BatchPlan | None,
-    model: dict[str, Any],
-    folder: FoldFolder,
-    device: torch.device,
-    label: str,
-    teacher: Teacher | None = None,
-    feature_bytes: int = 0,
     max_time_s: float | None = None,
-    resume: bool = True,
     on_epoch: Callable[[list[dict[str, Any]]], None] | None = None,
-    log: Log = lambda _text: None,
+    log: Log = quiet,
 ) -> FitResult:
-    """Train one fold, from its latest checkpoint where there is one.
+    """Train one fold, from its latest checkpoint if there is one.
 
-    The learning rate follows the larger of the share of epochs and the share of ``max_time_s`` done: warm-up,
-    then a cosine to zero. Ctrl-C and SIGTERM end the current step, save, and raise KeyboardInterrupt. An
-    interrupted run ends bit-equal to an undisturbed one (same machine, no ``max_time_s``).
+    Ctrl-C and SIGTERM end the current step, save, and raise KeyboardInterrupt. An interrupted run that is
+    resumed ends bit-equal to an undisturbed one (same machine, no ``max_time_s``): the state of the random
+    generators is part of the checkpoint. When the function returns, a validated checkpoint exists, however
+    short the time was.
 
     ``hyper.accumulate`` batches make one step: their gradients add up to that of one batch of all their cases
     (for losses that are means over cases, and networks without batch statistics).
 
     Args:
-        network: on ``device`` already, as is ``loss``; ``optimizer`` holds its parameters.
-        validation: None where every case is trained on; then the last epoch counts as the best.
-        model: the constant part of the checkpoints.
-        teacher: adds soft targets to the loss.
-        feature_bytes: what the features of a frozen encoder may take, where they can be kept.
-        max_time_s: seconds for this fold's training, time before an interruption counted in.
+        run: the parts of the training; the network, the optimizer and the folder are changed.
+        max_time_s: seconds for this call; earlier calls are not counted. See
+            :func:`~cervseg.training.schedule.set_learning_rate` for the schedule of a resumed training.
         on_epoch: called with all rows of the log after each epoch.
-        say: told what the user should know.
+        log: called with each message.
+
+    Returns:
+        How the training ended.
+
+    Raises:
+        CervsegError: the loss is not finite, or the checkpoint does not fit.
+        KeyboardInterrupt: after a signal; the state is saved.
     """
+    hyper, logbook = run.hyper, Logbook(path=run.folder.log)
     torch.manual_seed(hyper.seed)
-    logbook = Logbook(path=folder.log)
-    progress = Progress()
-    average = average_of(network, decay=hyper.ema_decay)
-    judged: nn.Module = network if average is None else average.module
-    if resume and folder.latest.is_file():
-        kept = restore(folder.latest, model, network=network, optimizer=optimizer, average=average)
-        progress = Progress(**kept)
-    logbook.keep_before(progress.epoch)
-    scaler = grad_scaler(device, hyper.precision)
-    clock = Clock(already_s=progress.elapsed_s, limit_s=max_time_s)
-    num_steps = -(-training.num_batches // hyper.accumulate)  # in an epoch
-    last_save, rate = time.monotonic(), 0.0
-    if progress.scaler:
-        scaler.load_state_dict(progress.scaler)
+    loop, random = _begin(run, max_time_s=max_time_s)
+    logbook.keep_before(loop.progress.epoch)
     if hyper.freeze_encoder:
-        training, validation = keep_features(
-            trainer,
-            network,
-            training,
-            validation,
-            device=device,
-            precision=hyper.precision,
-            memory_bytes=feature_bytes,
-        )
-        log(what_is_kept(training, validation))
-
-    def save() -> None:
-        progress.elapsed_s, progress.scaler = clock.elapsed_s, scaler.state_dict()
-        save_latest(
-            folder.latest,
-            model,
-            network=network,
-            optimizer=optimizer,
-            average=average,
-            progress=asdict(progress),
-        )
-
-    bar = progress_bar(total=hyper.epochs * training.num_batches, label=label, unit="step", log=True)
-    bar.update(progress.epoch * training.num_batches + progress.batch)
-    with bar, stop_at_step_end() as stop_wanted:
-        while progress.epoch < hyper.epochs and not clock.over:
-            epoch, epoch_started = progress.epoch, time.monotonic()
-            train_mode(network)
-            for batch in training.epoch(epoch, start=progress.batch):
-                done = epoch * num_steps + progress.batch // hyper.accumulate
-                share = max(done / (hyper.epochs * num_steps), clock.share)
-                rate = hyper.learning_rate * schedule(share, warmup=hyper.warmup_fraction)
-                for group in optimizer.param_groups:
-                    group["lr"] = rate * group.get("factor", 1.0)
-                batch = batch.to(device)
-                with autocast(device, hyper.precision):
-                    result = trainer.step(network, loss, batch)
-                    terms = result.terms if teacher is None else teacher.blend(result, batch)
-                total = torch.stack(list(terms.values())).sum()
-                _check_finite(total, folder=folder.path, rate=rate)
-                weight = training.share_of_step(progress.batch, accumulate=hyper.accumulate)
-                scaler.scale(weight * total).backward()  # type: ignore[no-untyped-call]
-                progress.batch += 1
-                _add_to_sums(progress.sums, terms)
-                bar.update()
-                bar.set_postfix_str(_bar_text(total, progress, epoch, hyper, clock), refresh=False)
-                if progress.batch % hyper.accumulate and progress.batch < training.num_batches:
-                    continue  # the step has more batches; it is saved, and stopped, whole
-                scaler.unscale_(optimizer)
-                nn.utils.clip_grad_norm_(network.parameters(), hyper.gradient_clip)
-                scaler.step(optimizer)
-                scaler.update()
-                optimizer.zero_grad(set_to_none=True)
-                if average is not None:
-                    average.update_parameters(network)
-                if stop_wanted():
-                    save()
-                    raise KeyboardInterrupt
-                if clock.over:
-                    break
-                if time.monotonic() - last_save > SAVE_EVERY_S:
-                    save()
-                    last_save = time.monotonic()
-            dice = mean_dice(trainer, judged, validation, device=device, precision=hyper.precision)
-            means = {name: value / max(1, progress.batch) for name, value in progress.sums.items()}
-            logbook.append(
-                {
-                    "epoch": epoch,
-                    "loss": sum(means.values()),
-                    "terms": means,
-                    "val_dice": dice,
-                    "learning_rate": rate,
-                    "seconds": time.monotonic() - epoch_started,
-                    "elapsed_s": clock.elapsed_s,
-                }
-            )
-            if validation is None or progress.dice is None or (dice is not None and dice > progress.dice):
-                progress.dice, progress.best_epoch = dice, epoch
-                save_best(folder.best, model, network=judged, epoch=epoch, dice=dice)
-            progress.epoch, progress.batch, progress.sums = epoch + 1, 0, {}
+        run = _with_features(run)
+        log(what_is_kept(run.training, run.validation))
+    if random is not None:
+        set_random_state(random, run.device)
+    bar = TrainingBar(
+        fold=run.model.fold,
+        epochs=hyper.epochs,
+        num_batches=run.training.num_batches,
+        progress=loop.progress,
+        clock=loop.clock,
+    )
+    with bar, stop_at_step_end() as loop.stop_wanted:
+        while _has_more(run, loop):
+            started_s = time.monotonic()
+            _train_epoch(run, loop, bar)
+            logbook.append(_validate_epoch(run, loop, started_s=started_s))
             if on_epoch is not None:
                 on_epoch(logbook.rows())
-            if stop_wanted():
-                save()
+            if loop.stop_wanted():
+                _save(run, loop)
                 raise KeyboardInterrupt
-    save()
+    if not run.folder.best.is_file():  # deleted since; the latest weights are the only ones left
+        _keep_best(run, loop, epoch=loop.progress.epoch - 1, dice=_dice(run, loop))
+    _save(run, loop)
     return FitResult(
-        epochs=progress.epoch,
-        elapsed_s=clock.elapsed_s,
-        best_epoch=progress.best_epoch,
-        best_dice=progress.dice,
+        epochs=loop.progress.epoch,
+        elapsed_s=loop.clock.elapsed_s,
+        best_epoch=loop.progress.best_epoch,
+        best_dice=loop.progress.dice,
+        max_epochs=hyper.epochs,
+        stopped_by_time=loop.progress.epoch < hyper.epochs,
     )
 
 
-def schedule(share: float, *, warmup: float) -> float:
-    """Learning-rate factor in [0, 1] after ``share`` of the run: linear warm-up, then a cosine to zero."""
-    if share < warmup:
-        return (share + 1e-3) / (warmup + 1e-3)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (share - warmup) / max(1e-9, 1 - warmup))))
+def _begin(run: FoldRun, *, max_time_s: float | None) -> tuple[_Loop, RandomState | None]:
+    """Set up the loop, from the latest checkpoint if there is one; with the random state to continue from."""
+    average = average_of(run.network, decay=run.hyper.ema_decay)
+    scaler = grad_scaler(run.device, run.hyper.precision)
+    if not run.folder.latest.is_file():
+        clock = Clock(already_s=0.0, limit_s=max_time_s)
+        return _Loop(clock=clock, scaler=scaler, average=average), None
+    state = restore(
+        run.folder.latest,
+        run.model,
+        network=run.network,
+        optimizer=run.optimizer,
+        scaler=scaler,
+        average=average,
+    )
+    clock = Clock(already_s=state.progress.elapsed_s, limit_s=max_time_s)
+    return _Loop(clock=clock, scaler=scaler, average=average, progress=state.progress), state.random
+
+
+def _with_features(run: FoldRun) -> FoldRun:
+    """Compute the features of a frozen encoder once, where they can be kept."""
+    training, validation = keep_features(
+        run.trainer,
+        run.network,
+        run.training,
+        run.validation,
+        device=run.device,
+        precision=run.hyper.precision,
+        memory_bytes=run.feature_bytes,
+    )
+    return replace(run, training=training, validation=validation)
+
+
+def _has_more(run: FoldRun, loop: _Loop) -> bool:
+    """Is another epoch to train? Even without time left, until there is a validated checkpoint."""
+    is_over = loop.clock.is_over and loop.progress.best_epoch >= 0
+    return loop.progress.epoch < run.hyper.epochs and not is_over
+
+
+def _train_epoch(run: FoldRun, loop: _Loop, bar: TrainingBar) -> None:
+    """Train the rest of the current epoch, or until the time is over."""
+    hyper, progress = run.hyper, loop.progress
+    train_mode(run.network)
+    for batch in run.training.epoch(progress.epoch, start=progress.batch):
+        loop.learning_rate = set_learning_rate(
+            run.optimizer, hyper, step_share=_step_share(run, progress), time_share=loop.clock.share
+        )
+        loss = _backward(run, loop, batch.to(run.device))
+        progress.batch += 1
+        bar.update(progress, loss=loss)
+        if progress.batch % hyper.accumulate and progress.batch < run.training.num_batches:
+            continue  # the step has more batches; training is saved and stopped after whole steps only
+        _update_weights(run, loop)
+        if loop.stop_wanted():
+            _save(run, loop)
+            raise KeyboardInterrupt
+        if loop.clock.is_over:
+            break
+        if time.monotonic() - loop.last_save_s > SAVE_EVERY_S:
+            _save(run, loop)
+
+
+def _step_share(run: FoldRun, progress: Progress) -> float:
+    """Share of the steps of all epochs that is done."""
+    accumulate = run.hyper.accumulate
+    num_steps = -(-run.training.num_batches // accumulate)  # per epoch
+    return (progress.epoch * num_steps + progress.batch // accumulate) / (run.hyper.epochs * num_steps)
+
+
+def _backward(run: FoldRun, loop: _Loop, batch: Batch) -> float:
+    """Add the gradients of one batch and its loss terms; returns its loss."""
+    progress, hyper = loop.progress, run.hyper
+    with autocast(run.device, hyper.precision):
+        result = run.trainer.step(run.network, run.loss, batch)
+        terms = result.terms if run.teacher is None else run.teacher.blend(result, batch)
+    total = torch.stack(list(terms.values())).sum()
+    _check_finite(total, folder=run.folder.path, rate=loop.learning_rate)
+    weight = run.training.share_of_step(progress.batch, accumulate=hyper.accumulate)
+    loop.scaler.scale(weight * total).backward()  # type: ignore[no-untyped-call]
+    for name, value in terms.items():
+        progress.sums[name] = progress.sums.get(name, 0.0) + float(value.detach())
+    return float(total.detach())
 
 
 def _check_finite(total: torch.Tensor, *, folder: Path, rate: float) -> None:
@@ -219,18 +259,61 @@ def _check_finite(total: torch.Tensor, *, folder: Path, rate: float) -> None:
         raise CervsegError(
             "the loss is no longer a finite number",
             where=folder,
-            hint=f"Try --set learning_rate={rate / 3:.0e}, or --set precision=float32.",
+            hint=f"Try --set learning_rate={rate / 3:.0e}, or --set precision=float32",
         )
 
 
-def _add_to_sums(sums: dict[str, float], terms: dict[str, torch.Tensor]) -> None:
-    for name, value in terms.items():
-        sums[name] = sums.get(name, 0.0) + float(value.detach())
+def _update_weights(run: FoldRun, loop: _Loop) -> None:
+    loop.scaler.unscale_(run.optimizer)
+    nn.utils.clip_grad_norm_(run.network.parameters(), run.hyper.gradient_clip)
+    loop.scaler.step(run.optimizer)
+    loop.scaler.update()
+    run.optimizer.zero_grad(set_to_none=True)
+    if loop.average is not None:
+        loop.average.update_parameters(run.network)
 
 
-def _bar_text(
-    total: torch.Tensor, progress: Progress, epoch: int, hyper: Hyperparameters, clock: Clock
-) -> str:
-    best = f"{progress.dice:.3f}" if progress.dice is not None else "-"
-    left = f", {100 * clock.share:.0f}% of the time" if clock.share else ""
-    return f"epoch {epoch + 1}/{hyper.epochs}, loss {float(total.detach()):.3f}, best Dice {best}{left}"
+def _validate_epoch(run: FoldRun, loop: _Loop, *, started_s: float) -> dict[str, Any]:
+    """End an epoch: validate, keep the best weights; returns the epoch's row of the log."""
+    progress, dice = loop.progress, _dice(run, loop)
+    means = {name: value / max(1, progress.batch) for name, value in progress.sums.items()}
+    row = {
+        "epoch": progress.epoch,
+        "loss": sum(means.values()),
+        "terms": means,
+        "val_dice": dice,
+        "learning_rate": loop.learning_rate,
+        "seconds": time.monotonic() - started_s,
+        "elapsed_s": loop.clock.elapsed_s,
+    }
+    is_better = progress.dice is None or (dice is not None and dice > progress.dice)
+    if run.validation is None or is_better:
+        _keep_best(run, loop, epoch=progress.epoch, dice=dice)
+    progress.epoch, progress.batch, progress.sums = progress.epoch + 1, 0, {}
+    return row
+
+
+def _dice(run: FoldRun, loop: _Loop) -> float | None:
+    """Validate the average of the weights where one is kept, else the weights."""
+    network = run.network if loop.average is None else loop.average.module
+    return mean_dice(run.trainer, network, run.validation, device=run.device, precision=run.hyper.precision)
+
+
+def _keep_best(run: FoldRun, loop: _Loop, *, epoch: int, dice: float | None) -> None:
+    network = run.network if loop.average is None else loop.average.module
+    loop.progress.dice, loop.progress.best_epoch = dice, epoch
+    save_best(run.folder.best, run.model, network=network, epoch=epoch, dice=dice)
+
+
+def _save(run: FoldRun, loop: _Loop) -> None:
+    loop.progress.elapsed_s, loop.last_save_s = loop.clock.elapsed_s, time.monotonic()
+    save_latest(
+        run.folder.latest,
+        run.model,
+        network=run.network,
+        optimizer=run.optimizer,
+        progress=loop.progress,
+        scaler=loop.scaler,
+        average=loop.average,
+        device=run.device,
+    )

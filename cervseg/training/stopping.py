@@ -1,4 +1,4 @@
-"""When a run stops: its time is over, or somebody wants it to."""
+"""When a training stops: at its time limit, or at a signal."""
 
 from __future__ import annotations
 
@@ -11,30 +11,48 @@ from typing import Any
 
 
 class Clock:
-    """Seconds trained so far, the time before an interruption counted in."""
+    """Measure the time of a training and compare it with a limit.
+
+    Args:
+        already_s: seconds trained by earlier calls.
+        limit_s: seconds that this call may train; None for no limit.
+    """
 
     def __init__(self, *, already_s: float, limit_s: float | None) -> None:
-        self._start, self._limit_s = time.monotonic() - already_s, limit_s
+        self.already_s, self.limit_s = already_s, limit_s
+        self._start = time.monotonic()
 
     @property
-    def elapsed_s(self) -> float:
-        """Since the run began, without the time in which it was interrupted."""
+    def call_s(self) -> float:
+        """Seconds since this call began."""
         return time.monotonic() - self._start
 
     @property
-    def share(self) -> float:
-        """Of the limit; 0 where there is none."""
-        return self.elapsed_s / self._limit_s if self._limit_s else 0.0
+    def elapsed_s(self) -> float:
+        """Seconds trained, all calls together."""
+        return self.already_s + self.call_s
 
     @property
-    def over(self) -> bool:
-        """Has the limit been reached?"""
-        return self.share >= 1
+    def share(self) -> float:
+        """Share of the time that the training will have had when this call ends; 0 without a limit.
+
+        elapsed_s / (already_s + limit_s): it reaches 1 at the limit, however much was trained before.
+        """
+        return 0.0 if self.limit_s is None else self.elapsed_s / (self.already_s + self.limit_s)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether this call has reached its limit."""
+        return self.limit_s is not None and self.call_s >= self.limit_s
 
 
 @contextmanager
 def stop_at_step_end() -> Iterator[Callable[[], bool]]:
-    """Turn the first SIGINT or SIGTERM into a question to ask after each step; a second one acts at once."""
+    """Delay the first SIGINT or SIGTERM to the end of a step; a second one raises KeyboardInterrupt at once.
+
+    Yields:
+        A function that tells whether a signal has arrived.
+    """
     wanted = False
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False

@@ -16,8 +16,6 @@ from cervseg.networks.published import PublishedWeights
 from cervseg.training.data import Batch
 from cervseg.training.freezing import parameter_groups
 
-RANDOM = "random weights"  # a source of weights, see Trainer.start
-
 
 @dataclass(frozen=True, kw_only=True)
 class StepResult:
@@ -45,17 +43,20 @@ class Trainer:
         """The published weights that this trainer starts from where they are at hand; None: from scratch."""
         return None
 
-    def start(self, network: nn.Module, plan: Plan, *, pretrained: bool) -> Mapping[str, str]:
-        """Fill parts of a fresh network through their libraries' own loaders; part -> what it starts from.
-
-        Not called where a run goes on from its checkpoint.
+    def start(self, network: nn.Module, plan: Plan, *, pretrained: bool) -> Mapping[str, str | None]:
+        """Load first weights into parts of a fresh network; not called where training resumes.
 
         Args:
-            pretrained: False if the user wants random weights, or a file of weights is loaded afterwards;
-                frozen parts are filled even then. What stays as initialized is from ``RANDOM``.
+            network: on the CPU; changed in place.
+            plan: as the trainer sees it.
+            pretrained: False if the user wants random weights, or if a file of weights is loaded afterwards;
+                constant parts are filled even then.
+
+        Returns:
+            Part of the network -> source of its weights; None for random weights.
 
         Raises:
-            CheckpointError: the library's server cannot be reached; says how to do without.
+            CheckpointError: weights cannot be downloaded; the hint says how to train without them.
         """
         return {}
 

@@ -15,7 +15,7 @@ import pytest
 from cervseg.cli import evaluate, plan_and_preprocess, predict, train
 from cervseg.core import registry
 from cervseg.core.registry import NETWORKS, TRAINERS
-from cervseg.networks.weights import read_checkpoint
+from cervseg.networks.checkpoint import read_checkpoint
 from cervseg.testing import check_trainer, tiny_dataset
 from cervseg.trainers.trainer_file import register_trainer_file
 
@@ -87,7 +87,7 @@ def test_an_installed_package(installed: Path, workspace: Path, tmp_path: Path) 
     assert "tiny_net, 0.01 M parameters, input 64 x 64" in trained.stdout
     model = workspace / "results" / "Dataset001_Tiny" / "TinyTrainer__plans__original"
     content = read_checkpoint(model / "fold_0" / "checkpoint_best.pt")
-    assert content["run"]["versions"]["trainer"] == "cervseg-example 0.1"
+    assert content.model.run.versions["trainer"] == "cervseg-example 0.1"
 
     images = workspace / "raw_data" / "Dataset001_Tiny" / "imagesTr"
     wanted = ["-i", images, "-d", "1", "-tr", "TinyTrainer", "--device", "cpu", *where]

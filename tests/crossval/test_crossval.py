@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from cervseg.cli import plan_and_preprocess, predict, train
+from cervseg.networks.checkpoint import Checkpoint, network_from_checkpoint, read_checkpoint
 from cervseg.networks.lora import ALPHA
-from cervseg.networks.weights import network_from_checkpoint, read_checkpoint
 from cervseg.training.data import Batch, BatchPlan
 from tests.shapes import write_blob_dataset
 
@@ -37,7 +37,7 @@ def model_of(root: Path, trainer: str) -> Path:
     return root / "results" / "Dataset001_Blobs" / f"{trainer}__plans__original"
 
 
-def content_of(root: Path, trainer: str, *, fold: str = "0", kind: str = "best") -> dict[str, torch.Tensor]:
+def content_of(root: Path, trainer: str, *, fold: str = "0", kind: str = "best") -> Checkpoint:
     return read_checkpoint(model_of(root, trainer) / f"fold_{fold}" / f"checkpoint_{kind}.pt")
 
 
@@ -47,19 +47,19 @@ def test_lora(workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     line = next(row for row in capsys.readouterr().out.splitlines() if row.startswith("fold 0: "))
     assert " M train), input 64 x 64" in line
     best, latest = (content_of(workspace, "CervSpineNetTrainer", kind=kind) for kind in ("best", "latest"))
-    assert not any("lora" in name for name in best["state_dict"])
-    assert sum("lora" in name for name in latest["state_dict"]) == 4
-    a, b = (latest["state_dict"][f"encoder.blocks.1.attn.qkv.lora_{part}"] for part in "ab")
+    assert not any("lora" in name for name in best.state_dict)
+    assert sum("lora" in name for name in latest.state_dict) == 4
+    a, b = (latest.state_dict[f"encoder.blocks.1.attn.qkv.lora_{part}"] for part in "ab")
     assert bool(b.any())
-    if best["epoch"] == latest["epoch"]:
+    if best.epoch == latest.epoch:
         name = "encoder.blocks.1.attn.qkv.weight"
-        torch.testing.assert_close(best["state_dict"][name], latest["state_dict"][name] + ALPHA / 2 * b @ a)
+        torch.testing.assert_close(best.state_dict[name], latest.state_dict[name] + ALPHA / 2 * b @ a)
     network_from_checkpoint(best)
     images = workspace / "raw_data" / "Dataset001_Blobs" / "imagesTr"
     model = model_of(workspace, "CervSpineNetTrainer")
     assert predict.main(["-i", str(images), "-o", str(tmp_path / "masks"), "-m", str(model)]) == 0
     assert train_it(workspace, "CervSpineNetTrainer", "lora_rank=2", "epochs=3", more=("--continue",)) == 0
-    assert content_of(workspace, "CervSpineNetTrainer", kind="latest")["epoch"] == 3
+    assert content_of(workspace, "CervSpineNetTrainer", kind="latest").epoch == 3
 
 
 def test_a_frozen_encoder_and_its_features(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,8 +68,8 @@ def test_a_frozen_encoder_and_its_features(workspace: Path, capsys: pytest.Captu
     assert train_it(workspace, "CervSpineNetTrainer", *settings, more=("--restart",)) == 0
     said = capsys.readouterr().out
     assert "features of the frozen encoder: 10 images kept" in said
-    assert "note: what is frozen of the encoder has random weights" in said
-    states = [content_of(workspace, "CervSpineNetTrainer", kind=k)["state_dict"] for k in ("best", "latest")]
+    assert "note: the frozen part of the encoder has random weights" in said
+    states = [content_of(workspace, "CervSpineNetTrainer", kind=k).state_dict for k in ("best", "latest")]
     assert all(torch.equal(states[0][n], states[1][n]) for n in states[0] if n.startswith("encoder."))
 
 
@@ -94,7 +94,7 @@ def test_distillation(workspace: Path, tmp_path: Path, capsys: pytest.CaptureFix
     rows = [json.loads(row) for row in (fold / "log.jsonl").read_text().splitlines()]
     assert all(row["terms"]["distillation"] > 0 for row in rows)
     assert rows[0]["loss"] == pytest.approx(sum(rows[0]["terms"].values()))
-    assert content_of(workspace, "UNetTrainer")["teacher"] == "Dataset001_Blobs/Teacher (fold_0)"
+    assert content_of(workspace, "UNetTrainer").model.teacher == "Dataset001_Blobs/Teacher (fold_0)"
     # Going on without the teacher would be another run.
     assert train_it(workspace, "UNetTrainer", "distill_weight=0.3", "epochs=3", more=("--continue",)) == 2
     assert "teacher: Dataset001_Blobs/Teacher (fold_0) before" in capsys.readouterr().err
@@ -122,16 +122,16 @@ def test_a_file_of_weights_leaves_the_frozen_text_in_place(workspace: Path) -> N
     where = ["1", "TextSegFormerTrainer", "-f", "0", "--device", "cpu", "--root", str(workspace)]
     assert train.main([*where, "--from-scratch", "--set", *common, *small]) == 0
     before = content_of(workspace, "TextSegFormerTrainer")
-    source = before["run"]["started_from"]
-    assert source["encoder"] == "random weights"
+    source = before.model.run.started_from
+    assert source["encoder"] is None
     best = workspace / "start.pt"
     shutil.copy(model_of(workspace, "TextSegFormerTrainer") / "fold_0" / "checkpoint_best.pt", best)
     assert train.main([*where, "--restart", "--weights", str(best), "--set", *common, *small]) == 0
     after = content_of(workspace, "TextSegFormerTrainer")
-    assert after["run"]["started_from"]["text"] == source["text"]
-    assert after["run"]["started_from"]["network"].endswith("from start.pt")
-    text_D = after["state_dict"]["text_D"]
-    torch.testing.assert_close(text_D, before["state_dict"]["text_D"])
+    assert after.model.run.started_from["text"] == source["text"]
+    assert (after.model.run.started_from["network"] or "").endswith("from start.pt")
+    text_D = after.state_dict["text_D"]
+    torch.testing.assert_close(text_D, before.state_dict["text_D"])
     assert float(text_D.norm()) == pytest.approx(1.0, abs=1e-5)
 
 
@@ -170,7 +170,7 @@ def test_the_augmented_variant_leaks_nothing(
         model = tmp_path / "results" / "Dataset001_Blobs" / "UNetTrainer__plans__augmented"
         scored = json.loads((model / f"fold_{number}" / "summary.json").read_text())["metric_per_case"]
         assert {entry["case"] for entry in scored} == set(fold["val"])
-    assert "16 images to train on, 2 to validate" in capsys.readouterr().out
+    assert "16 images to train on, 2 to validate on" in capsys.readouterr().out
 
 
 def test_seeds_have_folders_of_their_own(workspace: Path) -> None:
@@ -179,5 +179,5 @@ def test_seeds_have_folders_of_their_own(workspace: Path) -> None:
     before = (model_of(workspace, "UNetTrainer") / "fold_0" / "checkpoint_best.pt").read_bytes()
     assert train_it(workspace, "UNetTrainer", "epochs=1", "seed=3") == 0
     other = model_of(workspace, "UNetTrainer").with_name("UNetTrainer__plans__original__seed3")
-    assert read_checkpoint(other / "fold_0" / "checkpoint_best.pt")["run"]["seed"] == 3
+    assert read_checkpoint(other / "fold_0" / "checkpoint_best.pt").model.run.seed == 3
     assert (model_of(workspace, "UNetTrainer") / "fold_0" / "checkpoint_best.pt").read_bytes() == before

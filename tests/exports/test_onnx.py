@@ -16,8 +16,9 @@ from cervseg.core.errors import CervsegError, CheckpointError
 from cervseg.core.registry import TRAINERS, available
 from cervseg.core.types import RunInfo
 from cervseg.exports.onnx import METADATA, export_onnx
+from cervseg.networks.checkpoint import ModelDescription
 from cervseg.testing import Trial
-from cervseg.training.checkpoint import model_content, save_best
+from cervseg.training.checkpoint import save_best
 
 
 def save(trial: Trial, path: Path, *, seed: int = 0) -> torch.nn.Module:
@@ -27,17 +28,18 @@ def save(trial: Trial, path: Path, *, seed: int = 0) -> torch.nn.Module:
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.01 * torch.randn_like(parameter))
-    content = model_content(
+    model = ModelDescription(
         trainer=trial.name,
-        plan=trial.plan,
+        network=trial.trainer.network_spec(trial.plan),
         configuration=trial.trainer.configured(trial.plan),
-        spec=trial.trainer.network_spec(trial.plan),
+        dataset=trial.plan.dataset,
+        cache_long_side_px=trial.plan.cache_long_side_px,
         variant="original",
         fold="0",
         run=RunInfo(versions={}, seed=0, commit="", device="cpu", date=""),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_best(path, content, network=network, epoch=0, dice=None)
+    save_best(path, model, network=network, epoch=0, dice=None)
     return network
 
 

@@ -97,10 +97,11 @@ def kill_when(process: subprocess.Popen[bytes], reached: object, number: int = s
 
 
 def weights_of(fold: Path) -> dict[str, object]:
-    from cervseg.networks.weights import read_checkpoint
+    from cervseg.networks.checkpoint import read_checkpoint
 
     content = read_checkpoint(fold / "checkpoint_latest.pt")
-    return {**content["state_dict"], **content["average"]}
+    assert content.training is not None
+    return {**content.state_dict, **(content.training.average or {})}
 
 
 def fold_1(root: Path) -> Path:

@@ -121,6 +121,6 @@ def test_finished_folds_are_skipped_and_all_folds_are_summarized(
     stamp = (model / "fold_0" / "checkpoint_best.pt").stat().st_mtime_ns
     capsys.readouterr()
     train_it(workspace, "UNetTrainer", TINY_CNN)
-    assert "fold 0 is finished; skipped" in capsys.readouterr().out
+    assert "fold 0: complete, 3 epochs; skipped" in capsys.readouterr().out
     assert (model / "fold_0" / "checkpoint_best.pt").stat().st_mtime_ns == stamp
     assert json.loads((model / "crossval_summary.json").read_text())["num_cases"] == 2

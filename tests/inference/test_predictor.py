@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from cervseg.core.jsonio import to_json
 from cervseg.core.types import Augmentation, Configuration, DatasetDescription, Hyperparameters, NetworkSpec
 from cervseg.inference.predictor import Predictor
 from cervseg.networks.base import build_network
-from cervseg.networks.weights import FORMAT
+from cervseg.networks.checkpoint import Checkpoint, write_checkpoint
+from tests.checkpoints import described
 from tests.shapes import disc_image
 
 FRAME = (64, 64)
@@ -23,8 +23,8 @@ NETWORKS = {
 }
 
 
-def content_of(name):
-    """A checkpoint's content of a small network with random weights, and the network."""
+def checkpoint_of(name):
+    """A checkpoint of a small network with random weights, and the network."""
     spec = NetworkSpec(name=name, arguments={"input_size": list(FRAME), **NETWORKS[name]})
     torch.manual_seed(0)
     network = build_network(spec)
@@ -45,19 +45,18 @@ def content_of(name):
         hyperparameters=Hyperparameters(epochs=1, batch_size=1, learning_rate=1e-3),
         augmentation=Augmentation(),
     )
-    content = {"format": FORMAT, "network": to_json(spec), "state_dict": network.state_dict()}
-    content |= {"dataset": to_json(description), "configuration": to_json(configuration)}
-    return {**content, "variant": "original", "cache_long_side_px": 1024}, network
+    model = described(spec, dataset=description, configuration=configuration)
+    return Checkpoint(model=model, state_dict=network.state_dict(), epoch=0, dice=None), network
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_rounding_weights_once_changes_nothing(name, tmp_path):
     """bfloat16 from a file answers bit for bit like the same network under autocast, at half the memory."""
-    content, network = content_of(name)
-    torch.save(content, tmp_path / "checkpoint_best.pt")
+    checkpoint, network = checkpoint_of(name)
+    write_checkpoint(tmp_path / "checkpoint_best.pt", checkpoint)
     loaded = Predictor.from_files([tmp_path / "checkpoint_best.pt"], device="cpu", precision="bfloat16")
     as_made = copy.deepcopy(network).eval().to(memory_format=torch.channels_last)
-    plain = Predictor([as_made], content=content, device=torch.device("cpu"), precision="bfloat16")
+    plain = Predictor([as_made], model=checkpoint.model, device=torch.device("cpu"), precision="bfloat16")
     image, _ = disc_image((80, 60), [(30.0, 40.0, 1)])
     np.testing.assert_array_equal(loaded.predict(image).probabilities, plain.predict(image).probabilities)
     sizes = [sum(p.nbytes for p in predictor.networks[0].parameters()) for predictor in (loaded, plain)]
@@ -66,8 +65,8 @@ def test_rounding_weights_once_changes_nothing(name, tmp_path):
 
 def test_float32_keeps_every_bit(tmp_path):
     """No weight is rounded where nobody asked for it."""
-    content, network = content_of("cervspinenet")
-    torch.save(content, tmp_path / "checkpoint_best.pt")
+    checkpoint, network = checkpoint_of("cervspinenet")
+    write_checkpoint(tmp_path / "checkpoint_best.pt", checkpoint)
     loaded = Predictor.from_files([tmp_path / "checkpoint_best.pt"], device="cpu", precision="float32")
     for name, value in network.state_dict().items():
         assert torch.equal(loaded.networks[0].state_dict()[name], value)

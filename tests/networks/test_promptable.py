@@ -13,8 +13,15 @@ from torch.nn import functional
 from cervseg.core.errors import CheckpointError
 from cervseg.core.types import NetworkSpec
 from cervseg.networks.base import build_network, num_parameters
+from cervseg.networks.checkpoint import (
+    Checkpoint,
+    network_from_checkpoint,
+    read_checkpoint,
+    write_checkpoint,
+)
 from cervseg.networks.promptable import NO_PROMPT, PromptableSAM
-from cervseg.networks.weights import FORMAT, load_pretrained, network_from_checkpoint, read_checkpoint
+from cervseg.networks.weights import load_pretrained
+from tests.checkpoints import described
 
 ENCODER = {"embed_dim": 24, "depth": 2, "num_heads": 2, "global_attn_indexes": (1,), "window_size": 3}
 SIZES = {**ENCODER, "patch_size": 16, "out_chans": 32}
@@ -279,10 +286,10 @@ def test_files_of_another_size_are_refused_and_change_nothing(tmp_path) -> None:
 def test_round_trip_is_bit_equal(tmp_path) -> None:
     """Saved, read and rebuilt by name: the same logits to the last bit."""
     arguments = {"in_channels": 1, "num_labels": 2, "input_size": (96, 64), **SIZES}
-    network = build_network(NetworkSpec(name="promptable_sam", arguments=arguments)).eval()
-    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in arguments.items()}
-    content = {"format": FORMAT, "network": {"name": "promptable_sam", "arguments": plain}}
-    torch.save({**content, "state_dict": network.state_dict()}, tmp_path / "checkpoint_best.pt")
+    spec = NetworkSpec(name="promptable_sam", arguments=arguments)
+    network = build_network(spec).eval()
+    made = Checkpoint(model=described(spec), state_dict=network.state_dict(), epoch=0, dice=None)
+    write_checkpoint(tmp_path / "checkpoint_best.pt", made)
     again = network_from_checkpoint(read_checkpoint(tmp_path / "checkpoint_best.pt"))
     image_BCHW, points = torch.rand(2, 1, 96, 64), [points_of((9, 9, 1)), points_of((60, 90, 0))]
     with torch.no_grad():

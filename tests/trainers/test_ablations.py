@@ -7,12 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cervseg.core.jsonio import to_json
 from cervseg.core.registry import TRAINERS, load
 from cervseg.losses.recipes import LOSSES
 from cervseg.networks.base import build_network, num_parameters
+from cervseg.networks.checkpoint import network_from_checkpoint, read_checkpoint
 from cervseg.networks.published import SAM_VIT_B
-from cervseg.networks.weights import FORMAT, network_from_checkpoint, read_checkpoint
 from cervseg.planning.planner import make_plan
 from cervseg.planning.settings import configure
 from cervseg.trainers import ablations
@@ -20,6 +19,7 @@ from cervseg.trainers.cervspine import CervSpineNetTrainer
 from cervseg.trainers.sam import SAMTrainer
 from cervseg.training.checkpoint import save_best
 from cervseg.training.freezing import choose_trained, num_trained, parameter_groups
+from tests.checkpoints import described
 from tests.planning.invented import DESCRIPTION, gpu, images, processor
 from tests.trainers.plans import blob_batch, overfit, tiny_plan
 
@@ -158,8 +158,7 @@ def test_checkpoint_rebuilds_the_network(trainer, tmp_path):
     spec = trainer.network_spec(plan)
     network = build_network(spec).train()
     network(torch.randn(1, 1, 64, 96))
-    model = {"format": FORMAT, "network": {"name": spec.name, "arguments": to_json(spec.arguments)}}
-    save_best(tmp_path / "c.pt", model, network=network, epoch=0, dice=None)
+    save_best(tmp_path / "c.pt", described(spec), network=network, epoch=0, dice=None)
     again = network_from_checkpoint(read_checkpoint(tmp_path / "c.pt"))
     image = torch.randn(2, 1, 64, 96)
     with torch.no_grad():

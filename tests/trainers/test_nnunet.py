@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cervseg.core.jsonio import to_json
 from cervseg.core.registry import TRAINERS, load
 from cervseg.losses.compound import build_loss
 from cervseg.networks.base import build_network, num_parameters
-from cervseg.networks.weights import FORMAT, network_from_checkpoint, read_checkpoint
+from cervseg.networks.checkpoint import network_from_checkpoint, read_checkpoint
 from cervseg.planning.planner import make_plan
 from cervseg.trainers.nnunet import DynUNetTrainer, ResEncUNetTrainer, deep_weights
 from cervseg.training.checkpoint import save_best
+from tests.checkpoints import described
 from tests.planning.invented import DESCRIPTION, gpu, images, processor
 from tests.trainers.plans import blob_batch, overfit, tiny_plan
 
@@ -103,8 +103,7 @@ def test_checkpoint_rebuilds_the_network(trainer, tmp_path):
     plan = tiny_plan("2d_nnunet", NETWORK, labels=("upper", "middle", "lower"))
     spec = trainer.network_spec(plan)
     network = build_network(spec).eval()
-    model = {"format": FORMAT, "network": {"name": spec.name, "arguments": to_json(spec.arguments)}}
-    save_best(tmp_path / "c.pt", model, network=network, epoch=0, dice=None)
+    save_best(tmp_path / "c.pt", described(spec), network=network, epoch=0, dice=None)
     again = network_from_checkpoint(read_checkpoint(tmp_path / "c.pt"))
     image = torch.randn(2, 1, 64, 96)
     with torch.no_grad():

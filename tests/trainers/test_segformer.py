@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from cervseg.core.errors import CheckpointError
-from cervseg.core.jsonio import to_json
 from cervseg.core.registry import TRAINERS, load
 from cervseg.networks import imagenet
 from cervseg.networks.base import build_network
-from cervseg.networks.weights import FORMAT, network_from_checkpoint, read_checkpoint
+from cervseg.networks.checkpoint import network_from_checkpoint, read_checkpoint
 from cervseg.planning.planner import make_plan
 from cervseg.trainers import segformer
 from cervseg.trainers.segformer import TextSegFormerTrainer
 from cervseg.training.checkpoint import save_best
+from tests.checkpoints import described
 from tests.planning.invented import DESCRIPTION, gpu, images, processor
 from tests.trainers.plans import overfit, tiny_plan
 
@@ -113,8 +113,7 @@ def test_checkpoint_rebuilds_the_network_without_its_text_encoder(tmp_path, plan
     TRAINER.start(network, plan, pretrained=False)
     embedding.unlink()
     network.train()(torch.randn(1, 1, 64, 96))
-    model = {"format": FORMAT, "network": {"name": spec.name, "arguments": to_json(spec.arguments)}}
-    save_best(tmp_path / "c.pt", model, network=network, epoch=0, dice=None)
+    save_best(tmp_path / "c.pt", described(spec), network=network, epoch=0, dice=None)
     again = network_from_checkpoint(read_checkpoint(tmp_path / "c.pt"))
     image = torch.randn(2, 1, 64, 96)
     with torch.no_grad():

@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,9 @@ import torch
 from torch import nn
 
 from cervseg.core.errors import CheckpointError
+from cervseg.core.types import NetworkSpec
+from cervseg.networks.checkpoint import ModelDescription, Progress, load_tensors, read_checkpoint
 from cervseg.networks.lora import add_lora
-from cervseg.networks.weights import read_checkpoint
 from cervseg.training.checkpoint import restore, save_best, save_latest
 from tests.training.tiny import hyper, model_of, tiny_network
 
@@ -26,7 +28,7 @@ def parts(seed: int) -> tuple[nn.Module, torch.optim.Optimizer]:
 
 def saved(path: Path) -> nn.Module:
     network, optimizer = parts(0)
-    progress = {"epoch": 2, "batch": 1, "elapsed_s": 3.0, "dice": 0.5, "best_epoch": 1, "sums": {"dice": 0.2}}
+    progress = Progress(epoch=2, batch=1, elapsed_s=3.0, dice=0.5, best_epoch=1, sums={"dice": 0.2})
     save_latest(path, MODEL, network=network, optimizer=optimizer, progress=progress)
     return network
 
@@ -35,13 +37,12 @@ def test_going_on_restores_weights_optimizer_and_progress(tmp_path: Path) -> Non
     """Everything that the loop needs comes back bit-equal."""
     before = saved(tmp_path / "c.pt")
     network, optimizer = parts(1)
-    progress = restore(tmp_path / "c.pt", MODEL, network=network, optimizer=optimizer)
+    progress = restore(tmp_path / "c.pt", MODEL, network=network, optimizer=optimizer).progress
     assert torch.equal(network.weight, before.weight)  # type: ignore[arg-type]
-    assert progress["batch"] == 1
-    assert progress["sums"] == {"dice": 0.2}
+    assert progress == Progress(epoch=2, batch=1, elapsed_s=3.0, dice=0.5, best_epoch=1, sums={"dice": 0.2})
 
 
-def changed(**hyperparameters: Any) -> dict[str, Any]:
+def changed(**hyperparameters: Any) -> ModelDescription:
     return model_of(hyper(**{"epochs": 5, "learning_rate": 0.1, **hyperparameters}))
 
 
@@ -61,11 +62,11 @@ def test_what_may_change(tmp_path: Path, change: dict[str, Any]) -> None:
             r"configuration.hyperparameters.learning_rate: 0\.1 before, 0\.2",
         ),
         (changed(accumulate=2), "configuration.hyperparameters.accumulate: 1 before, 2 now"),
-        ({**MODEL, "teacher": "other (fold_0)"}, r"teacher:  before, other \(fold_0\) now"),
-        ({**MODEL, "network": {"name": "n", "arguments": {}}}, "network.arguments.width: 3 before, None now"),
+        (replace(MODEL, teacher="other (fold_0)"), r"teacher:  before, other \(fold_0\) now"),
+        (replace(MODEL, network=NetworkSpec(name="n", arguments={})), "arguments.width: 3 before, None now"),
     ],
 )
-def test_what_may_not_change(tmp_path: Path, model: dict[str, Any], difference: str) -> None:
+def test_what_may_not_change(tmp_path: Path, model: ModelDescription, difference: str) -> None:
     """Another setting, teacher or network is refused with both values and a mend; nothing is loaded."""
     saved(tmp_path / "c.pt")
     network, optimizer = parts(1)
@@ -79,10 +80,10 @@ def test_what_may_not_change(tmp_path: Path, model: dict[str, Any], difference: 
 def test_what_an_older_checkpoint_does_not_know_stood_at_its_default(tmp_path: Path) -> None:
     """A run goes on with the defaults of later hyperparameters, and is refused with another value."""
     saved(tmp_path / "c.pt")
-    content = read_checkpoint(tmp_path / "c.pt")
-    del content["teacher"]
+    content = load_tensors(tmp_path / "c.pt")
+    del content["model"]["teacher"]
     for name in ("accumulate", "freeze_encoder", "layer_decay"):
-        del content["configuration"]["hyperparameters"][name]
+        del content["model"]["configuration"]["hyperparameters"][name]
     torch.save(content, tmp_path / "older.pt")
     network, optimizer = parts(1)
     restore(tmp_path / "older.pt", MODEL, network=network, optimizer=optimizer)
@@ -100,11 +101,11 @@ def test_the_best_checkpoint_holds_merged_weights_the_latest_their_updates(tmp_p
                 parameter.fill_(0.1)
     optimizer = torch.optim.AdamW(p for p in network.parameters() if p.requires_grad)
     save_best(tmp_path / "best.pt", MODEL, network=network, epoch=0, dice=None)
-    progress = {"epoch": 0, "dice": None}
+    progress = Progress()
     save_latest(tmp_path / "latest.pt", MODEL, network=network, optimizer=optimizer, progress=progress)
 
     plain, image = tiny_network(seed=1), torch.randn(1, 1, 32, 32)
-    plain.load_state_dict(read_checkpoint(tmp_path / "best.pt")["state_dict"])
+    plain.load_state_dict(read_checkpoint(tmp_path / "best.pt").state_dict)
     with torch.no_grad():
         torch.testing.assert_close(plain(image), network(image), atol=1e-5, rtol=1e-5)
     again = tiny_network(seed=2)

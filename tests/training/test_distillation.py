@@ -11,15 +11,15 @@ from torch.nn import functional
 
 from cervseg.core.errors import CheckpointError, PlanError
 from cervseg.core.geometry import place
-from cervseg.core.jsonio import to_json
 from cervseg.core.types import Augmentation, DatasetDescription, NetworkSpec
 from cervseg.networks.base import build_network
-from cervseg.networks.weights import FORMAT
+from cervseg.networks.checkpoint import ModelDescription
 from cervseg.preprocessing.store import CaseStore
 from cervseg.training.checkpoint import save_best
 from cervseg.training.data import Batch, BatchPlan, FrameSource
 from cervseg.training.distillation import TERM, Teacher, to_student
 from cervseg.training.trainer import StepResult
+from tests.checkpoints import described
 from tests.training.tiny import (
     CPU,
     SIDE,
@@ -65,23 +65,17 @@ class Constant(nn.Module):
         return self.logit.expand(len(image_BCHW), 1, *image_BCHW.shape[2:])
 
 
-def content(**changes: Any) -> dict[str, Any]:
-    made = {
-        "format": FORMAT,
-        "network": {"name": "cervspinenet", "arguments": to_json(SIZES)},
-        "configuration": to_json(configuration()),
-        "dataset": to_json(DATASET),
-        "variant": "original",
-    }
-    return {**made, **changes}
+def model(**changes: Any) -> ModelDescription:
+    spec = NetworkSpec(name="cervspinenet", arguments=SIZES)
+    return described(spec, **{"configuration": configuration(), "dataset": DATASET, **changes})
 
 
 def teacher_of(*networks: nn.Module, weight: float = 0.5) -> Teacher:
-    return Teacher(networks, content=content(), name="model (fold_0)", weight=weight)
+    return Teacher(networks, model=model(), name="model (fold_0)", weight=weight)
 
 
 def shown_to(teacher: Any, folder: Path, *, ranges: Augmentation = STILL) -> BatchPlan:
-    """Four images, 60 x 48 px, as a student in a padded frame and a teacher of that configuration see them."""
+    """Four images of 60 x 48 px for a student in a padded frame and a teacher of that configuration."""
     store = blob_store(folder, num=4)
     student = FrameSource(store, configuration=configuration(normalization="unit"), labels={"disc": 1})
     view = FrameSource(store, configuration=teacher, labels={"disc": 1})
@@ -228,8 +222,8 @@ def test_a_student_learns_what_its_teacher_thinks(tmp_path: Path) -> None:
 
 def model_folder(folder: Path, *folds: str, **changes: Any) -> Path:
     """A trained model with these folds."""
-    made = content(**changes)
-    network = build_network(NetworkSpec(**made["network"]))
+    made = model(**changes)
+    network = build_network(made.network)
     for fold in folds:
         (folder / f"fold_{fold}").mkdir(parents=True)
         path = folder / f"fold_{fold}" / "checkpoint_best.pt"
@@ -268,7 +262,7 @@ def test_folds_that_have_changed_are_found_out(tmp_path: Path) -> None:
 
 def test_every_fold_of_another_dataset_teaches(tmp_path: Path) -> None:
     """It has seen other images."""
-    other = to_json(replace(DATASET, name="Dataset002_Others"))
+    other = replace(DATASET, name="Dataset002_Others")
     model = model_folder(tmp_path, "0", "1", "all", dataset=other)
     assert len(from_folder(model, fold="4").networks) == 2
 
@@ -279,7 +273,7 @@ def test_teachers_that_cannot_teach(tmp_path: Path) -> None:
         ("labels", {"labels": {"background": 0, "ring": 1}}),
         ("channels", {"channel_names": ("a", "b")}),
     ):
-        other = to_json(replace(DATASET, **change))  # type: ignore[arg-type]
+        other = replace(DATASET, **change)  # type: ignore[arg-type]
         with pytest.raises(PlanError, match="same labels and channels"):
             from_folder(model_folder(tmp_path / name, "0", dataset=other), fold="0")
     with pytest.raises(CheckpointError, match="no trained fold"):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from cervseg.networks.checkpoint import Progress
 from cervseg.training.checkpoint import restore, save_latest
 from cervseg.training.ema import average_of
 from tests.training.tiny import hyper, model_of
@@ -52,7 +53,7 @@ def test_average_goes_on_after_an_interruption(tmp_path: Path) -> None:
         with torch.no_grad():
             network[0].weight.mul_(1.7)  # type: ignore[index, operator]
     optimizer = torch.optim.AdamW(network.parameters())
-    progress = {"epoch": 0, "batch": 3, "dice": None}
+    progress = Progress(batch=3)
     save_latest(
         tmp_path / "c.pt", model, network=network, optimizer=optimizer, progress=progress, average=average
     )

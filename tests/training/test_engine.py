@@ -1,24 +1,18 @@
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from cervseg.networks.weights import read_checkpoint
+from cervseg.core.types import NetworkSpec
+from cervseg.networks.base import build_network
+from cervseg.networks.checkpoint import read_checkpoint
 from cervseg.training.data import Batch
-from cervseg.training.engine import schedule
 from cervseg.training.trainer import Trainer
 from tests.training.tiny import SIDE, InterruptedTrainer, blob_batches, hyper, run, state_of, tiny_network
-
-
-def test_schedule_warms_up_then_falls_to_zero() -> None:
-    """Almost nothing at first, all of it after the warm-up, half of it halfway down, nothing at the end."""
-    assert schedule(0.0, warmup=0.1) < 0.02
-    assert schedule(0.1, warmup=0.1) == pytest.approx(1.0)
-    assert schedule(0.55, warmup=0.1) == pytest.approx(0.5)
-    assert schedule(1.0, warmup=0.1) == pytest.approx(0.0, abs=1e-12)
-    assert schedule(1.7, warmup=0.1) == pytest.approx(0.0, abs=1e-12)
 
 
 def convolutions() -> nn.Module:
@@ -66,13 +60,99 @@ def test_stopped_within_a_step_of_several_batches(tmp_path: Path) -> None:
     stopped, trainer = tiny_network(), InterruptedTrainer(num_batches=8)
     with pytest.raises(KeyboardInterrupt):
         run(stopped, batches, tmp_path / "two", hyperparameters=settings, trainer=trainer)
-    progress = read_checkpoint(tmp_path / "two" / "checkpoint_latest.pt")["progress"]
-    assert (progress["epoch"], progress["batch"]) == (1, 3)  # not 8: 7 batches, then a whole step of 3
+    state = read_checkpoint(tmp_path / "two" / "checkpoint_latest.pt").training
+    assert state is not None
+    assert (state.progress.epoch, state.progress.batch) == (1, 3)  # not 8: 7 batches, then a whole step of 3
 
     again = tiny_network(seed=1)
     run(again, batches, tmp_path / "two", hyperparameters=settings)
     for name, expected in undisturbed.state_dict().items():
         assert torch.equal(again.state_dict()[name], expected), name
+
+
+DEEPLAB = {"encoder": "resnet18", "decoder_channels": 16}
+SEGFORMER = {"encoder": "mit_b0", "decoder_channels": 16, "text_dim": 4}
+
+
+@pytest.mark.parametrize(("name", "sizes"), [("deeplabv3plus", DEEPLAB), ("text_segformer", SEGFORMER)])
+def test_resumed_random_layers_end_equal(tmp_path: Path, name: str, sizes: dict[str, object]) -> None:
+    """Dropout and DropPath: an interrupted run ends bit-equal to an undisturbed one, another seed does not."""
+    spec = NetworkSpec(
+        name=name, arguments={"in_channels": 1, "num_labels": 1, "input_size": (64, 64), **sizes}
+    )
+    batches = blob_batches(tmp_path / "cache", num=6, side=64)
+    settings = hyper(epochs=2, learning_rate=1e-3)
+
+    def trained(folder: str, *, seed: int = 0, **options: Any) -> dict[str, torch.Tensor]:
+        torch.manual_seed(0)
+        network = build_network(spec)
+        run(network, batches, tmp_path / folder, hyperparameters=replace(settings, seed=seed), **options)
+        return network.state_dict()
+
+    undisturbed = trained("one")
+    with pytest.raises(KeyboardInterrupt):
+        trained("two", trainer=InterruptedTrainer(num_batches=4))
+    torch.manual_seed(99)  # a new process has another random state
+    again, other = trained("two"), trained("other", seed=1)
+    for key, expected in undisturbed.items():
+        assert torch.equal(again[key], expected), key
+    assert any(not torch.equal(other[key], expected) for key, expected in undisturbed.items())
+
+
+def test_a_limit_counts_for_its_own_call(tmp_path: Path) -> None:
+    """Time of an interrupted call is not counted: the next call with a limit trains; elapsed time adds up."""
+    batches, settings = blob_batches(tmp_path / "cache", num=4), hyper(epochs=1000)
+    with pytest.raises(KeyboardInterrupt):
+        run(
+            tiny_network(),
+            batches,
+            tmp_path,
+            hyperparameters=settings,
+            trainer=InterruptedTrainer(num_batches=40, pause_s=0.02),
+        )
+    before = read_checkpoint(tmp_path / "checkpoint_latest.pt").training
+    assert before is not None
+    assert before.progress.elapsed_s > 0.8
+    result = run(tiny_network(), batches, tmp_path, hyperparameters=settings, max_time_s=0.5)
+    assert result.stopped_by_time
+    assert result.epochs > before.progress.epoch
+    assert result.elapsed_s > before.progress.elapsed_s + 0.5
+    assert result.max_epochs == 1000
+
+
+@pytest.mark.parametrize("has_validation", [True, False])
+def test_a_fold_without_time_has_a_validated_checkpoint(tmp_path: Path, has_validation: bool) -> None:
+    """Interrupted in its first epoch, then no time: one step is trained, the best checkpoint exists."""
+    batches, settings = blob_batches(tmp_path / "cache", num=6), hyper(epochs=5)
+    validation = replace(batches, ranges=None) if has_validation else None
+    with pytest.raises(KeyboardInterrupt):
+        run(
+            tiny_network(),
+            batches,
+            tmp_path,
+            hyperparameters=settings,
+            trainer=InterruptedTrainer(num_batches=1),
+            validation=validation,
+        )
+    assert not (tmp_path / "checkpoint_best.pt").exists()
+    options = {"hyperparameters": settings, "validation": validation, "max_time_s": 1e-9}
+    result = run(tiny_network(), batches, tmp_path, **options)
+    assert (result.epochs, result.best_epoch, result.stopped_by_time) == (1, 0, True)
+    assert (result.best_dice is not None) == has_validation
+    assert read_checkpoint(tmp_path / "checkpoint_best.pt").dice == result.best_dice
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [0]
+
+
+def test_a_deleted_best_checkpoint_is_written_again(tmp_path: Path) -> None:
+    """A call that has nothing left to train still ends with a checkpoint for prediction."""
+    batches, settings = blob_batches(tmp_path / "cache", num=4), hyper(epochs=1)
+    run(tiny_network(), batches, tmp_path, hyperparameters=settings)
+    (tmp_path / "checkpoint_best.pt").unlink()
+    result = run(tiny_network(), batches, tmp_path, hyperparameters=settings)
+    assert (result.epochs, result.stopped_by_time) == (1, False)
+    states = [read_checkpoint(tmp_path / f"checkpoint_{kind}.pt").state_dict for kind in ("best", "latest")]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
 
 
 def test_groups_keep_their_factor_of_the_learning_rate(tmp_path: Path) -> None:

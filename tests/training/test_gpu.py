@@ -4,7 +4,7 @@ import torch
 from cervseg.core.types import NetworkSpec
 from cervseg.losses.compound import build_loss
 from cervseg.networks.base import build_network
-from cervseg.training.engine import autocast
+from cervseg.training.precision import autocast
 
 SIZES = {
     "embed_dim": 64,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,17 +14,18 @@ import torch
 from torch import nn
 
 from cervseg.core.paths import FoldFolder
-from cervseg.core.jsonio import to_json
-from cervseg.core.types import Augmentation, Configuration, Hyperparameters
+from cervseg.core.types import Augmentation, Configuration, Hyperparameters, NetworkSpec
 from cervseg.losses.compound import build_loss
 from cervseg.networks.cervspine import CervSpineNet
-from cervseg.networks.weights import FORMAT
+from cervseg.networks.checkpoint import ModelDescription
 from cervseg.preprocessing.store import FORMAT as STORE_FORMAT
 from cervseg.preprocessing.store import CaseRecord, CaseStore
 from cervseg.training.data import Batch, BatchPlan, FrameSource
-from cervseg.training.engine import FitResult, fit
+from cervseg.training.distillation import Teacher
+from cervseg.training.engine import FitResult, FoldRun, fit
 from cervseg.training.freezing import parameter_groups
 from cervseg.training.trainer import StepResult, Trainer
+from tests.checkpoints import described
 from tests.shapes import blob_image
 
 SIDE = 32
@@ -90,23 +92,19 @@ def blob_store(folder: Path, *, num: int, size: tuple[int, int] = (60, 48)) -> C
 
 
 def blob_batches(
-    folder: Path, *, num: int, batch_size: int = 2, ranges: Augmentation | None = STILL
+    folder: Path, *, num: int, batch_size: int = 2, ranges: Augmentation | None = STILL, side: int = SIDE
 ) -> BatchPlan:
-    """Shuffled batches of such images."""
-    source = FrameSource(blob_store(folder, num=num), configuration=configuration(), labels={"disc": 1})
+    """Shuffled batches of such images in a frame of ``side`` x ``side`` px."""
+    frame = configuration(input_size=(side, side))
+    source = FrameSource(blob_store(folder, num=num), configuration=frame, labels={"disc": 1})
     cases = [f"c{index}" for index in range(num)]
     return BatchPlan(source=source, cases=cases, batch_size=batch_size, num_workers=1, ranges=ranges)
 
 
-def model_of(hyperparameters: Hyperparameters) -> dict[str, Any]:
+def model_of(hyperparameters: Hyperparameters) -> ModelDescription:
     """The constant part of a checkpoint."""
-    return {
-        "format": FORMAT,
-        "network": {"name": "n", "arguments": {"width": 3}},
-        "configuration": to_json(configuration(hyperparameters=hyperparameters)),
-        "variant": "original",
-        "teacher": "",
-    }
+    spec = NetworkSpec(name="n", arguments={"width": 3})
+    return described(spec, configuration=configuration(hyperparameters=hyperparameters))
 
 
 def run(
@@ -117,34 +115,39 @@ def run(
     hyperparameters: Hyperparameters,
     trainer: Trainer | None = None,
     optimizer: torch.optim.Optimizer | None = None,
+    validation: BatchPlan | None = None,
+    teacher: Teacher | None = None,
+    feature_bytes: int = 0,
     **options: Any,
 ) -> FitResult:
-    """Train in ``folder``, or go on with what is there; validation is off unless it is among the options."""
+    """Train in ``folder``, or resume from its checkpoint; ``options`` are those of ``fit``."""
     folder.mkdir(parents=True, exist_ok=True)
-    return fit(
-        trainer or Trainer(),
+    parts = FoldRun(
+        trainer=trainer or Trainer(),
         network=network,
         loss=build_loss("bce_dice"),
         optimizer=optimizer or torch.optim.AdamW(parameter_groups(network, hyperparameters)),
-        hyper=hyperparameters,
         training=batches,
+        validation=validation,
         model=model_of(hyperparameters),
         folder=FoldFolder(folder),
         device=CPU,
-        label="test",
-        **{"validation": None, **options},
+        teacher=teacher,
+        feature_bytes=feature_bytes,
     )
+    return fit(parts, **options)
 
 
 class InterruptedTrainer(Trainer):
-    """Gets a Ctrl-C while its last batch of ``num_batches`` is computed."""
+    """Receives SIGINT during its batch number ``num_batches``; each batch takes ``pause_s`` longer."""
 
-    def __init__(self, *, num_batches: int) -> None:
-        self.left = num_batches
+    def __init__(self, *, num_batches: int, pause_s: float = 0.0) -> None:
+        self.left, self.pause_s = num_batches, pause_s
 
     def step(self, network: nn.Module, loss: nn.Module, batch: Batch) -> StepResult:
         """The base's, with a signal to this process when it is time."""
         self.left -= 1
+        time.sleep(self.pause_s)
         if self.left == 0:
             os.kill(os.getpid(), signal.SIGINT)
         return super().step(network, loss, batch)

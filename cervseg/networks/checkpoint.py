@@ -1,0 +1,282 @@
+"""Checkpoint files: a trained network as data, and the state that an interrupted training resumes from.
+
+A file holds plain types and tensors only, so that ``torch.load(weights_only=True)`` reads it: opening a
+checkpoint never executes code.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from cervseg.core.errors import CheckpointError, PluginError
+from cervseg.core.jsonio import from_json, to_json
+from cervseg.core.paths import atomic_path
+from cervseg.core.types import Configuration, DatasetDescription, NetworkSpec, RunInfo
+from cervseg.networks.base import build_network
+
+FORMAT = 2  # of the files; 1 is cervseg 0.1's, which has no random state and keeps the scaler in the progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDescription:
+    """What rebuilds a network and its input; it stays the same while the network trains.
+
+    ``teacher`` names the model that is distilled from; empty if there is none.
+    """
+
+    trainer: str
+    network: NetworkSpec
+    configuration: Configuration
+    dataset: DatasetDescription
+    cache_long_side_px: int
+    variant: str
+    fold: str
+    run: RunInfo
+    teacher: str = ""
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """How far the training of a fold is.
+
+    Args:
+        epoch: the number of completed epochs.
+        batch: batches done in the current epoch.
+        elapsed_s: seconds trained, all calls together.
+        dice: the best validation Dice so far; None where no validation image has a label.
+        best_epoch: the epoch of the best checkpoint, from 0; -1 before the first validation.
+        sums: each loss term, summed over the batches of the current epoch.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    elapsed_s: float = 0.0
+    dice: float | None = None
+    best_epoch: int = -1
+    sums: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomState:
+    """States of torch's random generators as uint8 tensors: the CPU's, and that of a device of ``device_type``."""
+
+    cpu: torch.Tensor
+    device: torch.Tensor | None = None
+    device_type: str = "cpu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingState:
+    """What a training resumes from, beside the weights.
+
+    ``scaler`` is empty where losses are not scaled, ``average`` None where no average of the weights is kept,
+    ``random`` None in files of format 1.
+    """
+
+    progress: Progress
+    optimizer: Mapping[str, Any]
+    scaler: Mapping[str, Any] = field(default_factory=dict)
+    average: Mapping[str, Any] | None = None
+    random: RandomState | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """The content of a checkpoint file.
+
+    Args:
+        model: what the network is.
+        state_dict: its weights, on the CPU.
+        epoch: the epoch of the weights, from 0; in the latest checkpoint the number of completed epochs.
+        dice: the best validation Dice; None if there is none.
+        training: what training resumes from; None in a checkpoint for prediction.
+        format: of the file that it was read from.
+    """
+
+    model: ModelDescription
+    state_dict: Mapping[str, torch.Tensor]
+    epoch: int
+    dice: float | None
+    training: TrainingState | None = None
+    format: int = FORMAT
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read one of our checkpoints, of this format or an older one.
+
+    Raises:
+        CheckpointError: the file is missing, truncated, not a checkpoint, of a newer format or holds code.
+    """
+    content = load_tensors(path)
+    if "format" not in content or "state_dict" not in content:
+        raise CheckpointError("is not a cervseg checkpoint", where=path, hint="Name a checkpoint_best.pt")
+    if content["format"] not in (1, FORMAT):
+        raise CheckpointError(
+            f"has format {content['format']!r}, this version reads 1 to {FORMAT}",
+            where=path,
+            hint="Use the version of cervseg that wrote it, or retrain",
+        )
+    if content["format"] == 1:
+        content = _from_format_1(content)
+    model = from_json(ModelDescription, content.get("model"), where=str(path), error=CheckpointError)
+    try:
+        state = content.get("training")
+        return Checkpoint(
+            model=model,
+            state_dict=content["state_dict"],
+            epoch=int(content["epoch"]),
+            dice=content["dice"],
+            training=None if state is None else _training_state(state),
+            format=content["format"],
+        )
+    except (KeyError, TypeError) as problem:
+        raise CheckpointError(*_BROKEN, where=path, hint=_REPLACE) from problem
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint under a temporary name first."""
+    content: dict[str, Any] = {
+        "format": FORMAT,
+        "model": to_json(checkpoint.model),
+        "state_dict": checkpoint.state_dict,
+        "epoch": checkpoint.epoch,
+        "dice": checkpoint.dice,
+    }
+    state = checkpoint.training
+    if state is not None:
+        content["training"] = {**vars(state), "progress": dict(vars(state.progress))}
+        if state.random is not None:
+            content["training"]["random"] = dict(vars(state.random))
+    with atomic_path(path) as temporary:
+        torch.save(content, temporary)
+
+
+def without_weights(checkpoint: Checkpoint) -> Checkpoint:
+    """Drop the tensors of a checkpoint, to free their memory."""
+    return replace(checkpoint, state_dict={}, training=None)
+
+
+def network_from_checkpoint(checkpoint: Checkpoint) -> nn.Module:
+    """Build the network of a checkpoint with its trained weights, in evaluation mode, on the CPU.
+
+    Raises:
+        CheckpointError: the weights do not fit the network that the checkpoint describes.
+    """
+    try:
+        with _NoRandomWeights():
+            network = build_network(checkpoint.model.network)
+        network.load_state_dict(checkpoint.state_dict)
+    except (KeyError, TypeError, AttributeError, RuntimeError) as problem:
+        raise CheckpointError(
+            f"the checkpoint's weights do not fit its network ({_first_line(problem)})",
+            hint="Use the version of cervseg, and of the network's plug-in, that wrote it",
+        ) from problem
+    except PluginError as problem:
+        raise CheckpointError(f"the checkpoint's network: {problem.what}", hint=problem.hint) from problem
+    return network.eval()
+
+
+def load_tensors(path: Path) -> dict[str, Any]:
+    """Read a file of tensors and plain types by name, on the CPU, without executing anything in it.
+
+    Raises:
+        CheckpointError: the file is missing, truncated, not a checkpoint, or holds code.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as problem:
+        raise CheckpointError("there is no such file", where=path) from problem
+    except pickle.UnpicklingError as problem:
+        if "global" in str(problem).lower() or "unsupported" in str(problem).lower():
+            raise CheckpointError(
+                "holds more than tensors and plain values, and was not opened",
+                where=path,
+                hint="It could run code: only use checkpoints that cervseg or SAM's authors wrote",
+            ) from None
+        raise CheckpointError(*_BROKEN, where=path, hint=_REPLACE) from problem
+    except OSError as problem:
+        raise CheckpointError(f"cannot be read ({problem.strerror or problem})", where=path) from problem
+    except Exception as problem:  # torch passes on whatever its unpickler raises
+        raise CheckpointError(*_BROKEN, where=path, hint=_REPLACE) from problem
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise CheckpointError("is not a checkpoint", where=path, hint="Name a checkpoint_best.pt")
+    return content
+
+
+_BROKEN = ("is truncated or not a checkpoint",)
+_REPLACE = "Copy or download it again"
+
+
+class _NoRandomWeights(TorchFunctionMode):
+    """Initialize parameters with 0 instead of random values: a checkpoint fills them next.
+
+    Drawing 46 million weights takes longer than predicting an image with them. Only parameters are skipped;
+    initializers that redraw until a condition holds (truncated normal) draw into other tensors.
+    """
+
+    _DRAWS = frozenset(
+        (
+            torch.Tensor.normal_,
+            torch.Tensor.uniform_,
+            # torch passes these to the mode as a whole, not the functions that they call.
+            nn.init.kaiming_normal_,
+            nn.init.kaiming_uniform_,
+            nn.init.normal_,
+            nn.init.uniform_,
+        )
+    )
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        given = kwargs or {}
+        if func in self._DRAWS and isinstance(tensor := args[0] if args else given["tensor"], nn.Parameter):
+            with torch.no_grad():
+                return tensor.zero_()
+        return func(*args, **given)
+
+
+def _training_state(content: Mapping[str, Any]) -> TrainingState:
+    random = content["random"]
+    return TrainingState(
+        progress=Progress(**content["progress"]),
+        optimizer=content["optimizer"],
+        scaler=content["scaler"],
+        average=content["average"],
+        random=None if random is None else RandomState(**random),
+    )
+
+
+def _from_format_1(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a file of cervseg 0.1 in the layout of format 2."""
+    names = ("trainer", "network", "configuration", "dataset", "cache_long_side_px", "variant", "fold", "run")
+    model = {name: content[name] for name in (*names, "teacher") if name in content}
+    run = dict(model.get("run", {}))
+    sources = run.get("started_from", {}).items()
+    run["started_from"] = {part: None if source == "random weights" else source for part, source in sources}
+    model["run"] = run
+    upgraded = {"format": 1, "model": model}
+    upgraded |= {name: content[name] for name in ("state_dict", "epoch", "dice") if name in content}
+    if "optimizer" in content:
+        progress = dict(content["progress"])
+        upgraded["training"] = {
+            "scaler": progress.pop("scaler", {}),
+            "progress": progress,
+            "optimizer": content["optimizer"],
+            "average": content.get("average"),
+            "random": None,
+        }
+    return upgraded
+
+
+def _first_line(problem: Exception) -> str:
+    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
+    return lines[1] if len(lines) > 1 else (lines[0] if lines else type(problem).__name__)
