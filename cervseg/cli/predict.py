@@ -69,10 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
         "centroid of each connected part is a point",
     )
     made.add_argument(
-        "--continue",
-        dest="resume",
-        action="store_true",
-        help="keep every mask that is there, whoever made it",
+        "--continue", dest="resume", action="store_true", help="keep every mask that is there, whoever made it"
     )
     made.add_argument(
         "--make-default", action="store_true", help="from now on take this model where none is named"

@@ -20,6 +20,8 @@ def run_info(*, trainer: str, seed: int, device: str, started_from: Mapping[str,
 
     Args:
         trainer: the package that the trainer comes from, with its version.
+        seed: of the training.
+        device: that it computes on.
         started_from: part of the network -> source of its first weights; None for random weights.
     """
     versions = {}

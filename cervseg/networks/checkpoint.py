@@ -66,7 +66,7 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class RandomState:
-    """States of torch's random generators as uint8 tensors: the CPU's, and that of a device of ``device_type``."""
+    """States of torch's random generators, uint8: the CPU's, and that of a device of ``device_type``."""
 
     cpu: torch.Tensor
     device: torch.Tensor | None = None

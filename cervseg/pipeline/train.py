@@ -35,7 +35,7 @@ def train(
 ) -> ModelFolder:
     """Train the folds of a trainer, validate each at the images' own size, and summarize.
 
-    Finished folds are skipped and unfinished folds are resumed. A fold whose time was over counts as finished.
+    Finished folds are skipped, unfinished folds are resumed. A fold that its time limit stopped is finished.
 
     Args:
         dataset: 1, "001" or "Dataset001_Name".
@@ -44,7 +44,8 @@ def train(
         folds: numbers, or "all" for one network on every case; by default every fold of the splits.
         variant: of the dataset: "original", "clahe", "augmented".
         settings: name -> value, overrule the plan: ``{"epochs": "5"}``.
-        max_time_s: limit for this call, validation included, shared by its folds; earlier calls do not count.
+        max_time_s: limit for this call, validation included, shared by its folds; earlier calls do not
+            count.
         device: "cpu", "cuda", "cuda:1", "mps"; by default the best available one.
         weights: a file of initial weights.
         from_scratch: start from random weights even where pretrained ones are available.

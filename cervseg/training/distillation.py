@@ -1,8 +1,8 @@
-"""Distillation (Hinton et al. 2015): a trained model's probabilities as soft targets beside the masks.
+"""Distillation (Hinton et al. 2015): the probabilities of a trained model as soft targets beside the masks.
 
 loss = (1 - w) own loss + w BCE(logits, teacher's probabilities), w = ``distill_weight``. The teacher may be
-any model: it sees the same images, turned and moved as the student sees them, but in its own frame, at its own
-resolution and with intensities as they are. Its probabilities come back through the images' geometry.
+any model: it sees the same images with the student's geometric augmentation, but in its own frame, at its own
+resolution and with unchanged intensities. Its probabilities are mapped back to the student's frame.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ TERM = "distillation"
 
 
 class Teacher:
-    """Trained networks, frozen, whose probabilities are averaged.
+    """Frozen trained networks; their probabilities are averaged.
 
     Args:
-        networks: they give logits B x L x H x W of their frame.
-        content: a checkpoint of theirs.
-        name: of the model and the folds that teach, for a checkpoint of the student's.
-        weight: of its term, 0 to 1.
+        networks: return logits B x L x H x W in their frame.
+        model: what the networks are.
+        name: of the model and its folds, for the checkpoints of the student.
+        weight: of the distillation term, in [0, 1].
     """
 
     def __init__(
@@ -53,24 +53,31 @@ class Teacher:
         weight: float,
         device: torch.device,
     ) -> Teacher:
-        """The teacher of one fold: of a model of the same dataset the same fold alone, else every fold.
+        """Load the teacher of one fold.
+
+        For a model of the same dataset that is the same fold alone, else every fold.
 
         Args:
             model: a model folder.
             dataset: of the student.
-            fold: of the student; "all" is validated on nothing, so every fold may teach it.
+            fold: of the student; "all" has no validation set, so every fold may teach it.
             validated: the cases that the student is validated on.
+            weight: of the distillation term, in [0, 1].
+            device: for the networks.
+
+        Returns:
+            The teacher.
 
         Raises:
-            PlanError: the model sees other labels or channels, wants prompts, or has learnt the cases that
-                the student is validated on.
+            PlanError: the model has other labels or channels, takes prompts, or was trained on cases that the
+                student is validated on.
             CheckpointError: there is no trained fold, or a checkpoint is broken.
         """
         folder = ModelFolder(model)
         folds = folder.trained_folds()
         if not folds:
             raise CheckpointError(
-                "no trained fold there", where=model, hint="Name a model folder that cervseg_train made."
+                "no trained fold there", where=model, hint="Name a model folder that cervseg_train wrote"
             )
         taught = read_checkpoint(folds[0].best).model.dataset
         _check_dataset(taught, dataset, where=model)
@@ -79,18 +86,22 @@ class Teacher:
         read = [read_checkpoint(taught_by.best) for taught_by in folds]
         networks = [network_from_checkpoint(checkpoint).to(device) for checkpoint in read]
         if any(getattr(network, "takes_points", False) for network in networks):
-            raise PlanError("a model that wants prompts cannot teach", where=model, hint="Take another one.")
+            raise PlanError("a model that takes prompts cannot teach", where=model, hint="Use another model")
         name = f"{model.parent.name}/{model.name} ({', '.join(taught_by.name for taught_by in folds)})"
         return cls(networks, model=read[0].model, name=name, weight=weight)
 
     def blend(self, result: StepResult, batch: Batch) -> dict[str, torch.Tensor]:
-        """The terms of a step, together (1 - w) of what they were, and the teacher's, w of it.
+        """Return the terms of a step, each times (1 - w), and the distillation term times w.
+
+        Args:
+            result: of the trainer's step.
+            batch: the same batch.
 
         Raises:
-            PlanError: the trainer's logits are cut off from its network.
+            PlanError: the trainer's logits are detached from its network.
         """
         if not result.logits_BLHW.requires_grad:
-            raise PlanError("this trainer learns from masks alone", hint="Leave --teacher out.")
+            raise PlanError("this trainer cannot learn from a teacher", hint="Leave --teacher out")
         probability_BLHW, seen_B1HW = self.soft_target(batch)
         logits_BLHW = result.logits_BLHW.float()
         with torch.autocast(logits_BLHW.device.type, enabled=False):
@@ -104,9 +115,14 @@ class Teacher:
 
     @torch.no_grad()
     def soft_target(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean probabilities B x L x H x W float32 in the student's frame, and where the teacher sees it.
+        """Compute the teacher's mean probabilities in the student's frame.
 
-        The latter is B x 1 x H x W float32: 1 inside the teacher's frame, 0 outside, where it knows nothing.
+        Args:
+            batch: with the teacher's view of its images.
+
+        Returns:
+            Probabilities B x L x H x W float32, and a mask B x 1 x H x W float32: 1 inside the teacher's
+            frame, 0 outside of it.
         """
         assert batch.teacher_BCHW is not None
         assert batch.to_teacher_B33 is not None
@@ -118,21 +134,24 @@ class Teacher:
 def to_student(
     plane_BLHW: torch.Tensor, to_teacher_B33: torch.Tensor, *, size: tuple[int, int]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Planes of a teacher's frame in the student's of ``size`` (height, width), and where they cover it.
+    """Resample planes from the teacher's frame to the student's.
 
     Args:
-        plane_BLHW: float32.
-        to_teacher_B33: float32, student's points (x, y, 1) in px to teacher's, a scaling and a shift.
+        plane_BLHW: float32, in the teacher's frame.
+        to_teacher_B33: float32, maps points (x, y, 1) in px of the student's frame to the teacher's; scaling
+            and shift.
+        size: (height, width) of the student's frame.
 
     Returns:
-        B x L x size, averaged by whole factors and then interpolated, and B x 1 x size of {0, 1}.
+        B x L x height x width, averaged by whole factors and then interpolated bilinearly, and
+        B x 1 x height x width of {0, 1}: where the teacher's frame covers the student's.
     """
     height, width = plane_BLHW.shape[2:]
     before, after = torch.linalg.inv(_to_unit(size[1], size[0])), _to_unit(width, height)
     theta_B33 = after.to(to_teacher_B33) @ to_teacher_B33 @ before.to(to_teacher_B33)
     grid_BHW2 = functional.affine_grid(theta_B33[:, :2], [len(plane_BLHW), 1, *size], align_corners=False)
     factors = max(1, height // size[0]), max(1, width // size[1])
-    if factors != (1, 1):  # what is left for the interpolation is below 2x: nothing is skipped
+    if factors != (1, 1):  # the interpolation then scales by less than 2: no pixel is skipped
         smaller = (height // factors[0], width // factors[1])
         plane_BLHW = functional.interpolate(plane_BLHW, size=smaller, mode="area")
     moved_BLHW = functional.grid_sample(
@@ -143,7 +162,7 @@ def to_student(
 
 
 def _to_unit(width: int, height: int) -> torch.Tensor:
-    """3 x 3: points in px, pixel centres at whole numbers, to [-1, 1] from edge to edge of a frame."""
+    """Return the 3 x 3 matrix from px, pixel centres at whole numbers, to [-1, 1] from edge to edge."""
     return torch.tensor(
         [[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]], dtype=torch.float64
     )
@@ -152,28 +171,28 @@ def _to_unit(width: int, height: int) -> torch.Tensor:
 def _check_dataset(taught: DatasetDescription, dataset: DatasetDescription, *, where: Path) -> None:
     if taught.foreground != dataset.foreground or len(taught.channel_names) != len(dataset.channel_names):
         raise PlanError(
-            f"the teacher has learnt {_words(taught)}, this dataset has {_words(dataset)}",
+            f"the teacher was trained on {_words(taught)}, this dataset has {_words(dataset)}",
             where=where,
-            hint="Take a model of the same labels and channels.",
+            hint="Use a model with the same labels and channels",
         )
 
 
 def _same_fold(folder: FoldFolder, *, validated: Collection[str]) -> FoldFolder:
-    """The teacher's fold of the same number, made sure that it has not learnt the cases in ``validated``."""
+    """Check that the teacher's fold of the same number was not trained on the cases in ``validated``."""
     name, model = folder.name, folder.model.path
     if not folder.best.is_file():
         raise PlanError(
             f"the teacher has no {name}, and its other folds were trained on this fold's validation cases",
             where=model,
-            hint=f"Train the teacher's fold {folder.fold}, or this model's fold all, which is not validated.",
+            hint=f"Train the teacher's fold {folder.fold}, or this model's fold all, which is not validated",
         )
     held_out = {path.stem for path in folder.validation.path.glob("*.png")}
-    learnt = sorted(set(validated) - held_out)
-    if held_out and learnt:
+    trained_on = sorted(set(validated) - held_out)
+    if held_out and trained_on:
         raise PlanError(
-            f"the teacher's {name} was not validated on {learnt[0]}, so it may have learnt it",
+            f"the teacher's {name} was not validated on {trained_on[0]}, it may have been trained on it",
             where=model,
-            hint="The folds have changed since: train the teacher again.",
+            hint="The folds have changed since: retrain the teacher",
         )
     return folder
 

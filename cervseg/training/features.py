@@ -1,4 +1,4 @@
-"""Features of a frozen encoder, made once: an epoch then costs the decoder alone."""
+"""Features of a frozen encoder, computed once: an epoch then costs the decoder only."""
 
 from __future__ import annotations
 
@@ -26,15 +26,24 @@ def keep_features(
     precision: str,
     memory_bytes: int,
 ) -> tuple[BatchPlan, BatchPlan | None]:
-    """Both with the features of their cases, on the CPU, where they can be kept.
+    """Add the features of their cases, on the CPU, to the batches, where they can be kept.
 
-    They cannot where images change from epoch to epoch, where the network is no
-    :class:`~cervseg.networks.base.Splittable`, where the trainer makes logits in a way of its own, or where
-    they do not fit into what is left of ``memory_bytes``. They keep the encoder's own precision, so training
-    is what it would be without them, up to the rounding of batches of another composition.
+    They cannot be kept where images change from epoch to epoch, where the network is not a
+    :class:`~cervseg.networks.base.Splittable`, where the trainer overrides ``logits``, or where they do not
+    fit into ``memory_bytes``. They have the encoder's precision, so that training gives the same result as
+    without them, up to the rounding of batches of another composition.
 
     Args:
+        trainer: computes the logits.
         network: on ``device``, its encoder frozen.
+        training: batches to train on.
+        validation: batches to validate on; None where there are none.
+        device: of the network.
+        precision: of the forward pass, by name.
+        memory_bytes: for the features of both.
+
+    Returns:
+        Training and validation batches.
     """
     if not isinstance(network, Splittable) or type(trainer).logits is not Trainer.logits:
         return training, validation
@@ -49,20 +58,20 @@ def keep_features(
 
 
 def what_is_kept(training: BatchPlan, validation: BatchPlan | None) -> str:
-    """A sentence for the user."""
+    """Describe in one sentence which features are kept."""
     both = {**(training.features or {}), **((validation and validation.features) or {})}
     if not both:
-        return "features of the frozen encoder: they cannot be kept here, every epoch makes them anew"
+        return "features of the frozen encoder: cannot be kept, every epoch computes them again"
     text = f"features of the frozen encoder: {len(both)} images kept, {num_bytes(both) / 2**30:.2f} GiB"
     if not training.is_fixed:
         text += (
-            "; augmented images need the encoder in every epoch (--set probability=0 leaves them as they are)"
+            "; augmented images need the encoder in every epoch (--set probability=0 turns augmentation off)"
         )
     return text
 
 
 def num_bytes(features: Mapping[str, torch.Tensor] | None) -> int:
-    """What features take."""
+    """The memory that features take."""
     return sum(feature_CHW.nbytes for feature_CHW in (features or {}).values())
 
 

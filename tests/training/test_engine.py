@@ -76,10 +76,9 @@ SEGFORMER = {"encoder": "mit_b0", "decoder_channels": 16, "text_dim": 4}
 
 @pytest.mark.parametrize(("name", "sizes"), [("deeplabv3plus", DEEPLAB), ("text_segformer", SEGFORMER)])
 def test_resumed_random_layers_end_equal(tmp_path: Path, name: str, sizes: dict[str, object]) -> None:
-    """Dropout and DropPath: an interrupted run ends bit-equal to an undisturbed one, another seed does not."""
-    spec = NetworkSpec(
-        name=name, arguments={"in_channels": 1, "num_labels": 1, "input_size": (64, 64), **sizes}
-    )
+    """Dropout and DropPath: an interrupted run ends bit-equal to an undisturbed one."""
+    shape = {"in_channels": 1, "num_labels": 1, "input_size": (64, 64)}
+    spec = NetworkSpec(name=name, arguments={**shape, **sizes})
     batches = blob_batches(tmp_path / "cache", num=6, side=64)
     settings = hyper(epochs=2, learning_rate=1e-3)
 

@@ -133,7 +133,7 @@ def test_what_does_not_fit_is_not_kept(tmp_path: Path, memory_bytes: int) -> Non
     """Either all images of a plan or none."""
     kept, _ = keep(frozen(), blob_batches(tmp_path, num=5), memory_bytes=memory_bytes)
     assert kept.features is None
-    assert "every epoch makes them anew" in what_is_kept(kept, None)
+    assert "every epoch computes them again" in what_is_kept(kept, None)
 
 
 def test_networks_and_trainers_of_another_kind_keep_nothing(tmp_path: Path) -> None:

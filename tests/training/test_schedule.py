@@ -32,14 +32,12 @@ def test_the_larger_share_sets_the_rate() -> None:
 
 
 def test_a_resumed_schedule_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """10 s trained before and a limit of 30 s: the call starts at a quarter of the schedule and ends at its end."""
+    """10 s trained before, a limit of 30 s: the call begins at a quarter of the schedule, ends at its end."""
     now = [100.0]
     monkeypatch.setattr("cervseg.training.stopping.time.monotonic", lambda: now[0])
     clock = Clock(already_s=10.0, limit_s=30.0)
     assert (clock.share, clock.elapsed_s, clock.is_over) == (0.25, 10.0, False)
     now[0] += 30.0
     assert (clock.share, clock.elapsed_s, clock.call_s, clock.is_over) == (1.0, 40.0, 30.0, True)
-    assert (Clock(already_s=10.0, limit_s=None).share, Clock(already_s=10.0, limit_s=None).is_over) == (
-        0,
-        False,
-    )
+    endless = Clock(already_s=10.0, limit_s=None)
+    assert (endless.share, endless.is_over) == (0.0, False)
