@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from cervseg.core.errors import CervsegError, PluginError
+from cervseg.core.errors import PluginError, as_cervseg_error, one_line
 
 TRAINERS = "cervseg.trainers"
 NETWORKS = "cervseg.networks"
@@ -70,7 +70,7 @@ def load(group: str, name: str) -> Any:
         return point.load()
     except Exception as problem:  # importing runs somebody's code
         raise PluginError(
-            f"plug-in {name!r} cannot be imported ({_reason(problem)})", where=point.value
+            f"plug-in {name!r} cannot be imported ({one_line(problem)})", where=point.value
         ) from problem
 
 
@@ -112,21 +112,14 @@ def import_file(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except Exception as problem:  # somebody's code
-        hint = problem.hint if isinstance(problem, CervsegError) else ""
-        raise PluginError(_reason(problem), where=f"{path}:{_line(problem, path)}", hint=hint) from problem
+        where = f"{path}:{_line(problem, path)}"
+        error = as_cervseg_error(problem, where=where)
+        raise PluginError(error.what, where=where, hint=error.hint) from problem
     return module
 
 
 def _value(plugin: Any) -> str:
     return f"{plugin.__module__}:{plugin.__qualname__}"
-
-
-def _reason(problem: Exception) -> str:
-    """What went wrong, in one line."""
-    if isinstance(problem, CervsegError):
-        return problem.what
-    text = problem.msg if isinstance(problem, SyntaxError) else str(problem)
-    return f"{type(problem).__name__}: {next(iter(text.splitlines()), '')}".rstrip(": ")
 
 
 def _line(problem: Exception, path: Path) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cervseg.core.errors import DatasetError, ImageError
+from cervseg.core.errors import DatasetError, ImageError, one_line
 from cervseg.core.types import DatasetDescription
 from cervseg.core.workers import map_cases
 from cervseg.dataset.contents import Contents, scan
@@ -55,8 +55,8 @@ def verify_dataset(
     for outcome in map_cases(work, cases, workers=workers, label="verify", progress=progress):
         if outcome.result is not None:
             looks.append(outcome.result)
-        else:
-            looks.append(_Look(findings=(f"{outcome.item.id}: {outcome.error}",), values=None))
+        elif outcome.error is not None:
+            looks.append(_Look(findings=(f"{outcome.item.id}: {one_line(outcome.error)}",), values=None))
     findings = [
         *_of_names(contents, description),
         *(line for look in looks for line in look.findings),
@@ -115,12 +115,12 @@ def _look(case: _Files, *, num_labels: int) -> _Look:
         try:
             sizes[path.name] = read_image(path).pixels.shape[1:]
         except ImageError as problem:
-            findings.append(str(problem))
+            findings.append(one_line(problem))
     if case.mask is not None:
         try:
             mask = read_mask(case.mask)
         except ImageError as problem:
-            findings.append(str(problem))
+            findings.append(one_line(problem))
         else:
             sizes[f"mask {case.mask.name}"] = mask.shape
             values = tuple(int(value) for value in np.flatnonzero(np.bincount(mask.ravel())))

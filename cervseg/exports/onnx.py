@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from cervseg.core.errors import CervsegError
+from cervseg.core.errors import CervsegError, one_line
+from cervseg.core.notice import NOTICE
 from cervseg.core.paths import atomic_path
 from cervseg.networks.checkpoint import ModelDescription, network_from_checkpoint, read_checkpoint
 
@@ -122,7 +123,7 @@ def _write(
             program.save(str(target), external_data=False)
     except Exception as problem:  # torch's exporter raises whatever its passes stumble over
         raise CervsegError(
-            f"this network cannot be written in ONNX ({str(problem).strip().splitlines()[0]})",
+            f"this network cannot be written in ONNX ({one_line(problem)})",
             hint="It has to compute with tensors alone, without choices that depend on their values.",
         ) from problem
 
@@ -141,7 +142,7 @@ def _metadata(model: ModelDescription, *, num_folds: int) -> dict[str, str]:
         "variant": model.variant,
         "num_folds": num_folds,
         "threshold": 0.5,
-        "notice": "Research software, not a medical device.",
+        "notice": NOTICE,
     }
     return {METADATA: json.dumps(about)}
 

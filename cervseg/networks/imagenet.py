@@ -6,7 +6,7 @@ from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_c
 from segmentation_models_pytorch.encoders import encoders, get_encoder
 from torch import nn
 
-from cervseg.core.errors import CheckpointError
+from cervseg.core.errors import CheckpointError, one_line
 
 WEIGHTS_FILE = "model.safetensors"
 
@@ -30,7 +30,7 @@ def load_imagenet(encoder: nn.Module, *, name: str) -> str:
         state = get_encoder(name, weights="imagenet").state_dict()
     except Exception as problem:  # of the system, the HTTP client, the server's or the file's format
         raise CheckpointError(
-            f"the ImageNet weights of {name} cannot be fetched ({_cause(problem)})",
+            f"the ImageNet weights of {name} cannot be fetched ({one_line(_cause(problem))})",
             where=repository,
             hint="Train once online, they are kept; or start from random weights with --from-scratch.",
         ) from problem
@@ -44,9 +44,8 @@ def _ask_once(repository: str, *, revision: str) -> None:
         get_hf_file_metadata(hf_hub_url(repository, WEIGHTS_FILE, revision=revision))
 
 
-def _cause(problem: BaseException) -> str:
-    """The first line of what went wrong first."""
+def _cause(problem: BaseException) -> BaseException:
+    """The exception that came first."""
     while problem.__cause__ is not None:
         problem = problem.__cause__
-    lines = str(problem).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(problem).__name__
+    return problem

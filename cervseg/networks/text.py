@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from cervseg.core.errors import CheckpointError, PlanError
+from cervseg.core.errors import CheckpointError, PlanError, one_line
 from cervseg.networks.published import PublishedWeights, verify_sha256
 
 DEFAULT_PROMPTS = (
@@ -132,9 +132,8 @@ def _read_phrases(phrases: list[str], *, folder: Path) -> torch.Tensor:
             )
             hidden_NTD = model.float().eval()(**token).last_hidden_state
     except Exception as problem:  # transformers raises whatever it stumbles over
-        reason = next(iter(str(problem).strip().splitlines()), type(problem).__name__)
         raise CheckpointError(
-            f"is no text encoder that transformers can use ({reason.rstrip('.')})",
+            f"is no text encoder that transformers can use ({one_line(problem)})",
             where=folder,
             hint=_MEND_FOLDER,
         ) from problem

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from cervseg.core.errors import DatasetError
+from cervseg.core.errors import DatasetError, one_line
 from cervseg.core.jsonio import write_json
 from cervseg.core.log import Log, quiet
 from cervseg.core.paths import Workspace
@@ -133,5 +133,7 @@ def _has_sam_checkpoint() -> bool:
 def _raise_failures(outcomes: Sequence[Outcome[Case, bool]]) -> None:
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     if failed:
-        lines = "\n".join(f"  {outcome.item.id}: {outcome.error}" for outcome in failed[:20])
+        lines = "\n".join(
+            f"  {outcome.item.id}: {one_line(outcome.error)}" for outcome in failed[:20] if outcome.error
+        )
         raise DatasetError(f"{len(failed)} case(s) could not be preprocessed:\n{lines}")

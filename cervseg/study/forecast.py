@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cervseg.core.errors import CervsegError
+from cervseg.core.errors import CervsegError, one_line
 from cervseg.core.study import Cell
 from cervseg.dataset.splits import read_folds
 from cervseg.planning.cost import pass_seconds
@@ -53,7 +53,9 @@ def _of_cell(job: StudyJob, cell: Cell) -> Forecast:
     try:
         seconds = sum(_planned_s(job, cell, fold) for fold in folds)
     except CervsegError as problem:
-        return Forecast(cell=cell, folds=folds, seconds=None, source=f"cannot be trained: {problem}")
+        return Forecast(
+            cell=cell, folds=folds, seconds=None, source=f"cannot be trained: {one_line(problem)}"
+        )
     return Forecast(cell=cell, folds=folds, seconds=seconds, source="the plan")
 
 

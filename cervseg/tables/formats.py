@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cervseg.core.jsonio import write_json
+from cervseg.core.notice import NOTICE
 from cervseg.core.paths import atomic_path
 from cervseg.tables.table import Table
 
 _WIDTH = 110  # of notes in a terminal
-NOTICE = "Research software, not a medical device."
 _LATEX = {
     "\\": r"\textbackslash{}",
     "&": r"\&",

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import torch
 from torch import nn
 
-from cervseg.core.errors import CervsegError, PlanError, PluginError
+from cervseg.core.errors import PlanError, PluginError, one_line
 from cervseg.core.registry import TRAINERS, find, load, source_of
 from cervseg.core.types import (
     Configuration,
@@ -76,7 +76,7 @@ def describe_trainers(names: Sequence[str], plan: Plan) -> list[TrainerCard]:
         try:
             cards.append(_describe(point, plan))
         except Exception as problem:  # a plug-in may fail in any way; it must not hide the others
-            cards.append(TrainerCard(name=name, source=source_of(point), error=_one_line(problem)))
+            cards.append(TrainerCard(name=name, source=source_of(point), error=one_line(problem)))
     return cards
 
 
@@ -184,11 +184,6 @@ def _in_words(trainer: Trainer, hook: str) -> str:
     if own is getattr(Trainer, hook):
         return ""
     return (inspect.getdoc(own) or f"its own {hook}()").splitlines()[0].rstrip(".")
-
-
-def _one_line(problem: Exception) -> str:
-    text = next(iter(str(problem).strip().splitlines()), "")
-    return text if isinstance(problem, CervsegError) else f"{type(problem).__name__}: {text}"
 
 
 def _always(value: float) -> Distribution:

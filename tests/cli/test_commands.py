@@ -99,22 +99,22 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("command", "argv", "message"),
     [
-        (predict, ["-i", "nowhere", "-o", "out"], "nowhere: no such file"),
+        (predict, ["-i", "nowhere", "-o", "out"], "error: no such file or folder: nowhere"),
         (train, ["1", "CervSpinNetTrainer"], "Did you mean CervSpineNetTrainer"),
         (train, ["1", "UNetTrainer"], "no dataset '1'"),
         (train, ["1", "--device", "cpu", "UNetTrainer"], "no dataset '1'"),
-        (train, ["1"], "no trainer is named. cervseg_trainers lists them"),
-        (train, ["1", "--trainer-file", "no.py"], "no.py: no such file"),
-        (predict, ["-i", ".", "-o", "out", "--trainer-file", "no.py"], "no.py: no such file"),
+        (train, ["1"], "error: no trainer is named\nhint: cervseg_trainers lists them"),
+        (train, ["1", "--trainer-file", "no.py"], "error: no such file: no.py"),
+        (predict, ["-i", ".", "-o", "out", "--trainer-file", "no.py"], "error: no such file: no.py"),
         (trainers, ["UNetTrain"], "Did you mean UNetTrainer"),
         (trainers, ["-d", "1"], "no dataset '1'"),
-        (train, ["1", "UNetTrainer", "--weights", "no.pth"], "no.pth: no such file"),
+        (train, ["1", "UNetTrainer", "--weights", "no.pth"], "error: no such file: no.pth"),
         (plan_and_preprocess, ["-d", "1"], "no dataset '1'"),
         (plan_and_preprocess, ["-d", "1", "--set", "epochs"], "no dataset"),
         (evaluate, ["-p", "a", "-r", "b", "-o", "c.json"], "no such folder"),
     ],
 )
-def test_mistakes_get_one_line_and_exit_code_2(
+def test_mistakes_end_with_exit_code_2(
     command: object,
     argv: list[str],
     message: str,
@@ -122,7 +122,7 @@ def test_mistakes_get_one_line_and_exit_code_2(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """No traceback: what is wrong, where, and how to mend it."""
+    """No traceback: what is wrong, where, and a hint."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CERVSEG_ROOT", str(tmp_path))
     assert command.main(argv) == 2  # type: ignore[attr-defined]

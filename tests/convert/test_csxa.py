@@ -118,11 +118,12 @@ def test_unusable_files_are_named_and_the_others_converted(
     assert convert(tmp_path) == 1
     said = capsys.readouterr()
     assert "1 image(s) lack some of the 23 key points: C7 bottom right (1)" in said.out
-    lines = "\n".join(sorted(said.err.splitlines()))
-    for text in ("0002135.png: is truncated", "0003027.json: is not valid JSON", "0005160.json: key points"):
+    left_out = [line for line in said.err.splitlines() if not line.startswith("hint: ")]
+    lines = "\n".join(left_out)
+    for text in ("is truncated: its end is missing: ", "is not valid JSON", "0005160.json: key points"):
         assert text in lines
     assert "cover.png: its name does not begin with seven digits" in lines
-    assert len(said.err.splitlines()) == 4
+    assert len(left_out) == 4
     folder = tmp_path / "raw_data" / "Dataset104_Atlas"
     assert {path.stem for path in (folder / "landmarks").iterdir()} == {"0001035", "0004160"}
 

@@ -21,10 +21,10 @@ def test_one_bad_case_does_not_end_the_rest(workers: int) -> None:
     """Results come in order; the error of the bad case comes back whole."""
     outcomes = map_cases(_square, range(6), workers=workers, label="test", progress=False)
     assert [outcome.result for outcome in outcomes] == [0, 1, 4, None, 16, 25]
-    assert str(outcomes[3].error) == "image 3: is odd. Leave it out."
+    assert str(outcomes[3].error) == "is odd: image 3\nhint: Leave it out."
 
 
 def test_a_killed_worker_is_an_error_and_no_hang() -> None:
-    """A worker process that dies is reported with a mend."""
+    """A worker process that dies is reported with a hint."""
     with pytest.raises(CervsegError, match="--workers 1"):
         map_cases(_die, range(4), workers=2, label="test", progress=False)

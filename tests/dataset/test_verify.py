@@ -50,7 +50,7 @@ def test_all_findings_at_once(made: tuple[Path, DatasetDescription]) -> None:
     assert found == [
         "b: no mask in labelsTr",
         "lonely.png: a mask without image in imagesTr",
-        f"{folder / 'imagesTr/a_0000.png'}: is truncated: its end is missing. Copy or export it again.",
+        f"is truncated: its end is missing: {folder / 'imagesTr/a_0000.png'} (Copy or export it again.)",
         "c: sizes differ: c_0000.png 30 x 20, mask c.png 30 x 18",
         "d.png: values 255 are no labels; run cervseg_convert paired",
     ]

@@ -184,7 +184,7 @@ def test_command(tmp_path, capsys):
     assert main(arguments) == 1
     assert "1 case(s) with a reference but without a prediction" in capsys.readouterr().out
     assert main([*arguments, "--labels", "canine"]) == 2
-    assert "--labels: 'canine' is no label" in capsys.readouterr().err
+    assert "'canine' is no label: --labels" in capsys.readouterr().err
 
 
 def test_read_labels():

@@ -107,7 +107,7 @@ def test_bad_dicom_files_are_named(tmp_path: Path) -> None:
     """Truncated pixels and images of several frames."""
     write_dicom(tmp_path / "a.dcm")
     (tmp_path / "cut.dcm").write_bytes((tmp_path / "a.dcm").read_bytes()[:1500])
-    with pytest.raises(ImageError, match=r"cut\.dcm: its pixels cannot be decoded"):
+    with pytest.raises(ImageError, match=r"its pixels cannot be decoded .*: .*cut\.dcm"):
         read_image(tmp_path / "cut.dcm")
     write_dicom(tmp_path / "b.dcm", np.stack([PIXELS, PIXELS]), NumberOfFrames=2)
     with pytest.raises(ImageError, match="2 frames"):

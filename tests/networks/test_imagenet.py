@@ -66,9 +66,9 @@ def test_offline_is_one_line_with_a_mend():
     with pytest.raises(CheckpointError) as caught:
         load_imagenet(encoder, name="resnet18")
     assert str(caught.value) == (
-        "smp-hub/resnet18.imagenet: the ImageNet weights of resnet18 cannot be fetched "
-        "(Name or service not known). Train once online, they are kept; or start from random weights with "
-        "--from-scratch."
+        "the ImageNet weights of resnet18 cannot be fetched "
+        "(ConnectionError: Name or service not known.): smp-hub/resnet18.imagenet\n"
+        "hint: Train once online, they are kept; or start from random weights with --from-scratch."
     )
     assert all(torch.equal(before[key], value) for key, value in encoder.state_dict().items())
 

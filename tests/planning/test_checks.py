@@ -125,7 +125,7 @@ def test_a_suggested_frame_is_accepted(plan: MakePlan) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"accumulate": "0"}, "accumulate cannot be 0. It must be 1 or more"),
+        ({"accumulate": "0"}, "accumulate cannot be 0: 2d_vit\nhint: It must be 1 or more"),
         ({"train_last_blocks": "-2"}, "train_last_blocks cannot be -2"),
         ({"lora_rank": "-1"}, "lora_rank cannot be -1"),
         ({"layer_decay": "0"}, "layer_decay cannot be 0"),

@@ -86,7 +86,7 @@ def test_configurations_rule_over_decisions(path: Path) -> None:
 @pytest.mark.parametrize(
     ("keys", "value", "expected"),
     [
-        (("input_size",), [384, 300], "2d_cnn: input_size cannot be 384 x 300.*take 384 x 288"),
+        (("input_size",), [384, 300], "(?s)input_size cannot be 384 x 300: .*2d_cnn.*take 384 x 288"),
         (("input_size",), [384], "list of 2"),
         (("hyperparameters", "batch_size"), 0, "batch_size cannot be 0"),
         (("hyperparameters", "precision"), "half", "precision"),
@@ -121,13 +121,13 @@ def test_a_missing_or_broken_plan(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="cervseg_plan_and_preprocess"):
         read_plan(tmp_path / "plans.json")
     (tmp_path / "plans.json").write_text("{")
-    with pytest.raises(PlanError, match=r"not valid JSON.*--replan"):
+    with pytest.raises(PlanError, match=r"(?s)not valid JSON.*--replan"):
         read_plan(tmp_path / "plans.json")
     (tmp_path / "plans.json").write_text("{}")
-    with pytest.raises(PlanError, match=r"is missing.*--replan"):
+    with pytest.raises(PlanError, match=r"(?s)is missing.*--replan"):
         read_plan(tmp_path / "plans.json")
     (tmp_path / "plans.json").write_text('{"size": 1}')
-    with pytest.raises(PlanError, match=r"Known fields: dataset.*--replan"):
+    with pytest.raises(PlanError, match=r"(?s)Known fields: dataset.*--replan"):
         read_plan(tmp_path / "plans.json")
 
 

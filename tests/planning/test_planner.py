@@ -233,7 +233,7 @@ def test_cache_follows_the_frames(plan: MakePlan) -> None:
         ({"overrides": {"input_size": "100x128"}}, "take 96 x 128"),
         (
             {"overrides": {"encoder": "resnet34"}},
-            "2d_segformer: .* There are: mit_b0.* put its name in front",
+            ": 2d_segformer\nhint: There are: mit_b0.* put its name in front",
         ),
         ({"variants": ()}, "variants"),
     ],

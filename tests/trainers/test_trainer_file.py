@@ -39,33 +39,34 @@ def test_by_its_class_name(file: Path) -> None:
 def test_two_trainers_want_a_choice(file: Path) -> None:
     """Their names are in the message; a name chooses."""
     file.write_text(MINE + "class YourTrainer(MyTrainer):\n    pass\n")
-    with pytest.raises(PluginError, match=r"defines MyTrainer and YourTrainer\. Say which"):
+    with pytest.raises(PluginError, match=r"(?s)defines MyTrainer and YourTrainer: .*hint: Say which"):
         register_trainer_file(file)
     assert register_trainer_file(file, name="YourTrainer") == "YourTrainer"
-    with pytest.raises(PluginError, match=r"no trainer 'OurTrainer'\. It defines MyTrainer and YourTrainer"):
+    with pytest.raises(
+        PluginError, match=r"(?s)no trainer 'OurTrainer': .*It defines MyTrainer and YourTrainer"
+    ):
         register_trainer_file(file, name="OurTrainer")
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (IMPORT, r"trainer-1\.py: defines no trainer\. Subclass"),
-        (IMPORT + "class MyTrainer(Trainer)\n", r"trainer-1\.py:2: SyntaxError: expected ':'"),
-        ("\n\n1 / 0\n", r"trainer-1\.py:3: ZeroDivisionError: division by zero"),
-        ("import no_such_module\n", r"trainer-1\.py:1: ModuleNotFoundError: No module named"),
+        (IMPORT, r"(?s)defines no trainer: .*trainer-1\.py\nhint: Subclass"),
+        (IMPORT + "class MyTrainer(Trainer)\n", r"SyntaxError: expected ':': .*trainer-1\.py:2"),
+        ("\n\n1 / 0\n", r"ZeroDivisionError: division by zero: .*trainer-1\.py:3"),
+        ("import no_such_module\n", r"ModuleNotFoundError: No module named .*: .*trainer-1\.py:1"),
         (MINE.replace("MyTrainer", "UNetTrainer"), "the name 'UNetTrainer' is taken"),
         (
             MINE + "from cervseg.core.registry import *\nregister(NETWORKS, 'unet', MyTrainer)\n",
-            r"trainer-1\.py:5: the name 'unet' is taken \(cervseg.networks.unet:UNet\)\. Choose another",
+            r"(?s)'unet' is taken \(cervseg.networks.unet:UNet\): .*trainer-1\.py:5\nhint: Choose another",
         ),
     ],
 )
-def test_mistakes_are_one_line_with_file_and_line_number(file: Path, text: str, message: str) -> None:
-    """What is wrong, where, and how to mend it."""
+def test_mistakes_name_file_and_line_number(file: Path, text: str, message: str) -> None:
+    """What is wrong, where, and in a second line what to do."""
     file.write_text(text)
-    with pytest.raises(PluginError, match=message) as caught:
+    with pytest.raises(PluginError, match=message):
         register_trainer_file(file)
-    assert "\n" not in str(caught.value)
 
 
 def test_no_file_and_no_python_file(tmp_path: Path) -> None:
