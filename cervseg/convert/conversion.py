@@ -11,7 +11,7 @@ from typing import Generic
 from cervseg.convert.pixels import as_integers
 from cervseg.convert.source import ConvertedCase, Facts, Listing, Source, SourceCase
 from cervseg.convert.target import DatasetTarget
-from cervseg.core.errors import CervsegError, DatasetError
+from cervseg.core.errors import DatasetError, as_cervseg_error
 from cervseg.core.workers import map_cases
 from cervseg.dataset.attributes import CaseAttributes, write_attributes
 from cervseg.dataset.landmarks import write_landmarks
@@ -103,7 +103,9 @@ def convert(
         work = _ConvertCase[Facts](writer=writer)
         outcomes = map_cases(work, listing.cases, workers=workers, label="convert", progress=progress)
         cases = tuple(outcome.result for outcome in outcomes if outcome.result is not None)
-        failures = [_reason(o.item.path, o.error) for o in outcomes if o.error is not None]
+        failures = [
+            str(as_cervseg_error(o.error, where=o.item.path)) for o in outcomes if o.error is not None
+        ]
         report = ConversionReport(
             folder=target.folder,
             labels=dict(listing.labels),
@@ -158,7 +160,3 @@ def _notes(cases: Sequence[ConvertedCase[Facts]]) -> list[str]:
         ),
     ]
     return [f"{number} {text}" for number, text in lines if number]
-
-
-def _reason(path: Path, error: Exception) -> str:
-    return str(error) if isinstance(error, CervsegError) else f"{path}: {error}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cervseg.core.errors import CervsegError
+from cervseg.core.errors import CervsegError, as_cervseg_error
 from cervseg.core.paths import atomic_path
 from cervseg.core.progress import progress_bar
 from cervseg.core.types import Prediction, PreparedCase, RawImage
@@ -142,5 +142,4 @@ def _write(
 
 
 def _fail(report: StreamReport, job: ImageJob, problem: Exception) -> None:
-    reason = problem if isinstance(problem, CervsegError) else f"{job.images[0]}: {problem}"
-    report.failed.append((job.images[0], str(reason)))
+    report.failed.append((job.images[0], str(as_cervseg_error(problem, where=job.images[0]))))

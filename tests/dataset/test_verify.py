@@ -39,7 +39,7 @@ def test_a_sound_dataset_has_no_findings(made: tuple[Path, DatasetDescription]) 
 
 
 def test_all_findings_at_once(made: tuple[Path, DatasetDescription]) -> None:
-    """A truncated image, a missing mask, a lonely mask, other sizes, unknown values: five lines, one error."""
+    """One error lists a truncated image, a missing and a lonely mask, other sizes and unknown values."""
     folder, description = made
     data = (folder / "imagesTr/a_0000.png").read_bytes()
     (folder / "imagesTr/a_0000.png").write_bytes(data[: len(data) // 2])
