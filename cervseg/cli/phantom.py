@@ -36,7 +36,6 @@ def build_parser() -> argparse.ArgumentParser:
 
 def act(options: argparse.Namespace) -> int:
     """Draw the phantoms."""
-
     from cervseg.core.errors import DatasetError
     from cervseg.core.paths import Workspace, dataset_folder_name
     from cervseg.phantom.dataset import write_phantom_dataset

@@ -129,7 +129,7 @@ def _check_order(options: argparse.Namespace) -> None:
         raise CervsegError(
             what,
             where=" ".join([options.dataset, options.trainer, *options.more]),
-            hint=f"Name a trainer, and the fold with -f: cervseg_train {options.dataset} {trainer} -f {folds}",
+            hint=f"Name a trainer, the fold with -f: cervseg_train {options.dataset} {trainer} -f {folds}",
         )
 
 

@@ -1,4 +1,4 @@
-"""cervseg_trainers: what can be trained."""
+"""cervseg_trainers: list the installed trainers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cervseg.cli.run import add_root, parser, run
+from cervseg.cli.arguments import add_root, add_trainer
+from cervseg.cli.command_parser import CommandParser
+from cervseg.cli.run import run
 
 if TYPE_CHECKING:
     from cervseg.trainers.catalogue import TrainerCard
@@ -15,16 +17,19 @@ if TYPE_CHECKING:
 _HEAD = ("trainer", "network", "parameters", "size", "input", "source")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    made = parser(
-        "List the trainers that are installed, plug-ins included, at their published sizes.",
+def build_parser() -> CommandParser:
+    """Define the command's options."""
+    parser = CommandParser(
+        description="List the installed trainers, plug-ins included, at their published sizes; "
+        "or describe one of them in full.",
         example="cervseg_trainers CervSpineNetTrainer -d 001",
     )
-    made.add_argument("trainer", nargs="?", help="show one of them in full")
-    made.add_argument("-d", "--dataset", metavar="ID", help="show them as the plan of this dataset has them")
-    add_root(made)
-    return made
+    add_trainer(parser)
+    parser.add_argument(
+        "-d", "--dataset", metavar="DATASET", help="describe them as the plan of this dataset has them"
+    )
+    add_root(parser)
+    return parser
 
 
 def act(options: argparse.Namespace) -> int:
@@ -87,5 +92,5 @@ def _frame(card: TrainerCard) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point."""
+    """Run the command; ``argv`` without the program's name."""
     return run(build_parser(), act, argv)

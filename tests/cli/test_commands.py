@@ -22,8 +22,6 @@ from cervseg.cli import (
     train,
     trainers,
 )
-from cervseg.cli.train import seconds
-from cervseg.core.errors import CervsegError
 
 COMMANDS = [
     agreement,
@@ -79,21 +77,6 @@ def test_every_command_is_installed() -> None:
         p.name: p.value for p in entry_points(group="console_scripts") if p.name.startswith("cervseg_")
     }
     assert scripts == {f"cervseg_{name_of(c)}": f"cervseg.cli.{name_of(c)}:main" for c in COMMANDS}
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"), [("90s", 90), ("20m", 1200), ("1.5h", 5400), ("45", 45), ("1d", 86400)]
-)
-def test_times_as_people_write_them(text: str, expected: float) -> None:
-    """Seconds, minutes, hours and days."""
-    assert seconds(text) == expected
-
-
-@pytest.mark.parametrize("text", ["soon", "-3m", "0", "5 minutes"])
-def test_what_is_no_time_is_refused(text: str) -> None:
-    """A slip is an error with an example."""
-    with pytest.raises(CervsegError, match="20m"):
-        seconds(text)
 
 
 @pytest.mark.parametrize(
