@@ -1,40 +1,47 @@
-"""cervseg_compare: do systems differ, tested case by case."""
+"""cervseg_compare: test whether systems differ on the same cases."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
-from cervseg.cli.run import parser, run
+from cervseg.cli.arguments import add_output
+from cervseg.cli.command_parser import CommandParser
+from cervseg.cli.run import run
+from cervseg.metrics.table import COMPARABLE_METRICS, COMPARED_METRICS, listed
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    made = parser(
-        "Compare systems that were scored on the same images: means with intervals, Friedman's test, "
-        "Wilcoxon's signed-rank test of every pair with Bonferroni's and Holm's corrections, effect sizes.",
+def build_parser() -> CommandParser:
+    """Build the parser of cervseg_compare."""
+    parser = CommandParser(
+        description="Compare systems that were scored on the same images: means with intervals, Friedman's "
+        "test, Wilcoxon's signed-rank test of every pair with Bonferroni's and Holm's corrections, and "
+        "effect sizes.",
         example="cervseg_compare CervSpineNet=a/summary.json U-Net=b/summary.json -o out",
     )
-    made.add_argument(
+    parser.add_argument(
         "summaries",
         nargs="+",
         metavar="NAME=SUMMARY",
-        help="summary.json of ours or of nnU-Net v2, or the folder that holds it; without NAME= the model's "
-        "folder gives the name",
+        help="summary.json of cervseg or nnU-Net v2, or the folder that contains it; without NAME= the "
+        "system is named after the model's folder",
     )
-    made.add_argument("-o", "--output", type=Path, help="folder for the tables as CSV, LaTeX, Markdown, JSON")
-    made.add_argument(
-        "--metrics", nargs="+", metavar="NAME", help="default: the paper's that all summaries have"
+    add_output(parser, "folder for the tables as CSV, LaTeX, Markdown and JSON", required=False)
+    parser.add_argument(
+        "--metrics",
+        nargs="+",
+        metavar="METRIC",
+        help=f"any of {listed(COMPARABLE_METRICS)} (default: {listed(COMPARED_METRICS)}, as far as all "
+        "summaries have them)",
     )
-    made.add_argument("--label", help="compare this label alone (default: the mean over labels)")
-    return made
+    parser.add_argument("--label", help="compare only this label (default: the mean over labels)")
+    return parser
 
 
 def act(options: argparse.Namespace) -> int:
     """Compare and print."""
     from cervseg.pipeline.compare import compare, named_summaries
-    from cervseg.tables.formats import as_text
+    from cervseg.tables.terminal import as_text
 
     tables = compare(
         named_summaries(options.summaries),

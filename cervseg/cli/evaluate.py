@@ -1,4 +1,4 @@
-"""cervseg_evaluate: masks against references."""
+"""cervseg_evaluate: score masks against reference masks."""
 
 from __future__ import annotations
 
@@ -6,59 +6,38 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from cervseg.cli.run import parser, run
-from cervseg.core.errors import DatasetError
+from cervseg.cli.arguments import add_labels, add_output, add_workers, read_labels
+from cervseg.cli.command_parser import CommandParser
+from cervseg.cli.run import run
+from cervseg.metrics.table import SHOWN_METRICS, listed
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The options of cervseg_evaluate."""
-    made = parser(
-        "Score a folder of masks against a folder of reference masks of the same names: Dice, IoU, volume\n"
-        "similarity, SSIM and HD95 (pooled as in the paper, and MONAI's) for every case and label.",
-        example=(
-            "cervseg_evaluate -p predictions -r raw_data/Dataset001_Neck/labelsTs -o summary.json\n\n"
-            "exit code: 0 all scored; 1 a reference has no prediction or a case could not be read; 2 error"
-        ),
+def build_parser() -> CommandParser:
+    """Build the parser of cervseg_evaluate."""
+    parser = CommandParser(
+        description="Score a folder of masks against a folder of reference masks of the same names: "
+        f"{listed(SHOWN_METRICS)}, per case and label. summary.json defines the metrics.",
+        example="cervseg_evaluate -p predictions -r raw_data/Dataset001_Neck/labelsTs -o summary.json",
+        notes="exit code: 0 all scored; 1 a reference has no prediction or a case could not be read; 2 error",
     )
-    made.add_argument("-p", "--predictions", type=Path, required=True, help="folder of predicted masks")
-    made.add_argument("-r", "--references", type=Path, required=True, help="folder of reference masks")
-    made.add_argument("-o", "--output", type=Path, required=True, help="summary.json to write")
-    made.add_argument(
-        "--labels",
-        nargs="+",
-        metavar="NAME=VALUE",
-        help="labels to score (default: those of the dataset.json in or above the references, "
-        "else the values found in the masks)",
+    parser.add_argument(
+        "-p", "--predictions", type=Path, required=True, metavar="DIR", help="folder of predicted masks"
     )
-    made.add_argument("--workers", type=int, help="processes (default: one a core)")
-    return made
+    parser.add_argument(
+        "-r", "--references", type=Path, required=True, metavar="DIR", help="folder of reference masks"
+    )
+    add_output(parser, "summary.json to write", metavar="FILE")
+    add_labels(
+        parser,
+        "labels to score (default: those of the dataset.json in or above the references, or in the "
+        "predictions; else the values found in the masks)",
+    )
+    add_workers(parser)
+    return parser
 
 
-def read_labels(texts: Sequence[str]) -> dict[str, int]:
-    """``["canine=1"]`` as ``{"canine": 1}``.
-
-    Raises:
-        DatasetError: not NAME=VALUE, a value that is no whole number from 1 to 65535, or one given twice.
-    """
-    labels: dict[str, int] = {}
-    for text in texts:
-        name, _, value = text.rpartition("=")
-        if not name or not value.isdecimal() or not 1 <= int(value) <= 65535:
-            raise DatasetError(
-                f"{text!r} is no label", where="--labels", hint="Write NAME=VALUE, as canine=1."
-            )
-        if name in labels or int(value) in labels.values():
-            raise DatasetError(f"{text!r} names a label or value twice", where="--labels")
-        labels[name] = int(value)
-    return labels
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point."""
-    return run(build_parser(), _evaluate, argv)
-
-
-def _evaluate(options: argparse.Namespace) -> int:
+def act(options: argparse.Namespace) -> int:
+    """Score and print; exit code 1 where something was not scored."""
     labels = read_labels(options.labels) if options.labels else None
 
     from cervseg.pipeline.evaluate import evaluate
@@ -74,3 +53,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     print(score_table(evaluation.summary))
     print(f"\nwritten: {options.output}")
     return 0 if evaluation.is_complete else 1
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point."""
+    return run(build_parser(), act, argv)

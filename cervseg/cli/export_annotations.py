@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cervseg.cli.evaluate import read_labels
+from cervseg.cli.arguments import read_labels
 from cervseg.cli.run import parser, run
 from cervseg.core.errors import CervsegError, DatasetError
 from cervseg.core.machine import num_cores

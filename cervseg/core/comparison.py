@@ -1,4 +1,4 @@
-"""The results of comparing systems on the same cases: estimates, tests and their pairs."""
+"""Results of a comparison of systems on the same cases: estimates, tests and pairs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A mean over cases with its 95 % bootstrap interval; None where nothing is defined.
+    """A mean over cases with its 95 % bootstrap interval.
 
-    ``seed_std`` is the sample standard deviation of the seeds' means; None with fewer than two seeds.
-    ``num_undefined`` counts cases (all seeds together) in which the metric has no value.
+    Args:
+        mean: over the cases with a defined value; None where there is none.
+        low, high: bounds of the interval; None for fewer than three cases.
+        seed_std: sample standard deviation of the seeds' means; None for fewer than two seeds.
+        num_cases: cases with a defined value.
+        num_undefined: cases (of all seeds) in which the metric is undefined.
     """
 
     mean: float | None
@@ -23,15 +27,16 @@ class Estimate:
 
 @dataclass(frozen=True, kw_only=True)
 class PairTest:
-    """Two systems on the same cases: Wilcoxon's signed-rank test, two-sided.
+    """Wilcoxon's signed-rank test (two-sided) of two systems on the same cases.
 
     Args:
         first, second: names of the systems.
-        median_difference: of first minus second over the cases.
+        median_difference: median over the cases of first minus second.
         num_cases, num_ties: cases that both have, and those in which they are equal.
-        statistic, p: of the test; None where it cannot be made (``note`` says why).
+        statistic, p: of the test; None where the test is impossible (``note`` says why).
         p_bonferroni, p_holm: corrected for all pairs that were tested together.
-        effect: matched-pairs rank-biserial correlation, -1 to 1; positive: first is larger.
+        effect: matched-pairs rank-biserial correlation in [-1, 1]; positive where first is larger.
+        note: why there is no test, or why its p cannot be small.
     """
 
     first: str
@@ -49,19 +54,19 @@ class PairTest:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Several systems on the same cases, by one metric.
+    """Comparison of several systems on the same cases, by one metric.
 
     Args:
-        metric: "Dice" and the like.
-        variant: of the dataset; empty where there is none.
-        systems: names, in the order they were given.
+        metric: name in ``METRICS``.
+        variant: of the dataset; "" where there is none.
+        systems: names, in their given order.
         num_cases: cases in which every system has a value; only these are compared.
         num_left_out: cases in which some system has none.
         mean_rank: system -> mean rank, 1 = best.
         statistic, p: Friedman's chi-squared and its p; None with fewer than three systems or too few cases.
-        kendalls_w: Friedman's effect size, 0 to 1.
+        kendalls_w: effect size of Friedman's test, in [0, 1].
         pairs: every pair of systems.
-        note: what could not be done and why.
+        note: why there is no test, or why its p is approximate.
     """
 
     metric: str

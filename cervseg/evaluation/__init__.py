@@ -1,1 +1,1 @@
-"""Predictions against references."""
+"""Evaluation: scores, summaries, comparison of systems, statistics, agreement of raters."""

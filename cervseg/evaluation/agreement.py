@@ -1,4 +1,4 @@
-"""How well raters agree with each other, and a model with them (3.4)."""
+"""Agreement of raters with each other, and of models with raters (3.4)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _Pair = tuple[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class PairAgreement:
-    """Two sets of masks of the same images.
+    """Agreement of two sets of masks of the same images.
 
     Args:
-        first, second: who made them.
+        first, second: names of the raters or models.
         with_model: whether the second is a model.
         estimates: metric -> mean over the images that all have, with its interval.
     """
@@ -36,13 +36,14 @@ class PairAgreement:
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """Every pair, over the same images.
+    """Agreement of every pair, over the same images.
 
     Args:
         images: those that every pair has; only these are in any mean.
         left_out: image -> why it is in no mean.
-        groups: means over pairs, image by image: "raters with raters", "<model> with raters" and their
-            difference "<model> minus raters" (of HD95, less than 0 is better) -> metric -> estimate.
+        pairs: every pair of raters, and every rater with every model.
+        groups: means over pairs, per image: "raters with raters", "<model> with raters" and their
+            difference "<model> minus raters" (for distances, below 0 is better) -> metric -> estimate.
     """
 
     images: tuple[str, ...]
@@ -59,31 +60,34 @@ def agree(
     workers: int = 1,
     progress: bool = True,
 ) -> Agreement:
-    """Every pair of raters, and every rater with every model, by the five metrics of the paper.
+    """Compare every pair of raters, and every rater with every model, by the metrics of the paper.
 
-    All five are symmetric: who counts as the reference does not matter. An image that one of them lacks, or
-    whose masks cannot be compared, is named and in no mean, so that all pairs are judged on the same images.
-    Of several labels the mean over those that are defined in an image is taken.
+    These metrics are symmetric: it does not matter which mask is the reference. An image that one of them
+    lacks, or whose masks cannot be compared, is listed and in no mean, so that all pairs are compared on the
+    same images. With several labels, the mean over the labels that are defined in the image is taken.
 
     Args:
-        raters, models: name -> folder of masks, named by image.
+        raters: name -> folder of masks, named like their images.
+        models: name -> folder of masks, named like their images.
         labels: foreground names -> values; by default as :func:`evaluate_folders` finds them.
+        workers: number of processes.
+        progress: show progress bars.
 
     Raises:
-        DatasetError: there are fewer than two folders, no rater, a name is used twice, or there is no image
-            that all have.
+        DatasetError: there are fewer than two folders, there is no rater, a name is used twice, or no image
+            has a mask by all of them.
     """
     if not raters or len(raters) + len(models) < 2:
-        raise DatasetError("agreement needs two folders of masks, one of them a rater's")
+        raise DatasetError("agreement needs at least two folders of masks, one of them of a rater")
     if both := raters.keys() & models.keys():
-        raise DatasetError(f"{min(both)!r} is the name of a rater and of a model", hint="Name one otherwise.")
+        raise DatasetError(f"{min(both)!r} is the name of a rater and of a model", hint="Rename one of them.")
     pairs = [*itertools.combinations(raters, 2), *itertools.product(raters, models)]
     found = _evaluate(pairs, {**raters, **models}, labels=labels, workers=workers, progress=progress)
     images = sorted(set.intersection(*({s.case for s in summary.scores} for summary in found.values())))
     left_out = _left_out(found)
     if not images:
         image, why = next(iter(left_out.items()))
-        raise DatasetError("there is no image that all of them have", hint=f"For example {image}: {why}.")
+        raise DatasetError("no image has a mask by all of them", hint=f"For example {image}: {why}.")
     values = {pair: _values(summary, images) for pair, summary in found.items()}
     return Agreement(
         images=tuple(images),
@@ -109,7 +113,7 @@ def _evaluate(
     workers: int,
     progress: bool,
 ) -> dict[_Pair, Summary]:
-    """Pair -> its scores, all of the same labels: those that any of them has."""
+    """Score every pair by the same labels, those that any pair has: pair -> scores."""
 
     def score(pair: _Pair, labels: Mapping[str, int] | None) -> Summary:
         first, second = pair
@@ -124,7 +128,7 @@ def _evaluate(
     found = {pair: score(pair, labels) for pair in pairs}
     names: dict[int, str] = {}
     for summary in found.values():
-        for name, value in summary.labels.items():  # a name of dataset.json goes before a bare number
+        for name, value in summary.labels.items():  # a name of dataset.json is preferred to a number
             names[value] = name if name != str(value) else names.get(value, name)
     wanted = {name: value for value, name in sorted(names.items())}
     return {
@@ -172,7 +176,7 @@ def _groups(
 
 
 def _over_pairs(pairs: Sequence[Values]) -> Values:
-    # Undefined where any pair is: dropping the pair that missed a structure would flatter the rest.
+    # Undefined where any pair is: leaving out the pair that missed a structure would raise the mean.
     found: dict[str, float | None] = {}
     for image in pairs[0]:
         values = [value for pair in pairs if (value := pair[image]) is not None]

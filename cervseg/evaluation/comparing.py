@@ -1,4 +1,4 @@
-"""Summaries of several systems, checked and ready to be compared."""
+"""Summaries of several systems, checked and ready for comparison."""
 
 from __future__ import annotations
 
@@ -11,44 +11,51 @@ from cervseg.core.errors import DatasetError
 from cervseg.core.types import Summary
 from cervseg.evaluation.statistics import Values, case_values, compare_systems, estimate
 from cervseg.evaluation.summary import read_summary
-from cervseg.metrics.table import COMPARABLE_METRICS, COMPARED_METRICS
+from cervseg.metrics.table import COMPARABLE_METRICS, COMPARED_METRICS, listed
 
-_NAMED = 5
+_CASES_SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Systems:
-    """Metric -> system -> case -> value, over the cases that all summaries have; ``notes`` say more."""
+    """Values of several systems over the cases that all of them have.
+
+    Args:
+        metrics: names in ``METRICS``.
+        values: metric -> system -> case -> value.
+        notes: sentences that belong below the tables.
+    """
 
     metrics: tuple[str, ...]
     values: Mapping[str, Mapping[str, Values]]
     notes: tuple[str, ...]
 
     def estimates(self) -> dict[str, dict[str, Estimate]]:
-        """System -> metric -> mean over the shared cases in which it is defined, with its interval."""
+        """Estimate means over the shared cases in which a metric is defined: system -> metric -> estimate."""
         names = next(iter(self.values.values()))
         return {
             name: {metric: estimate([self.values[metric][name]]) for metric in self.metrics} for name in names
         }
 
     def comparisons(self) -> list[Comparison]:
-        """Every metric, over the cases in which all systems have a value."""
+        """Compare the systems by every metric, over the cases in which all of them have a value."""
         return [compare_systems(self.values[metric], metric=metric) for metric in self.metrics]
 
 
 def read_systems(
     summaries: Mapping[str, Path], *, metrics: Sequence[str] | None = None, label: str | None = None
 ) -> Systems:
-    """Read summaries, ours or nnU-Net's.
+    """Read summaries of cervseg or nnU-Net v2.
 
     Args:
-        summaries: name -> summary.json; where its masks were made with oracle points the name will say so.
-        metrics: by default the paper's, and HD95 with missed structures, as far as every summary has them.
-        label: by default the mean over labels. nnU-Net's files name no labels: there its number is meant.
+        summaries: name -> summary.json; a name gets "(oracle points)" where its masks were made with them.
+        metrics: names in ``METRICS``; by default ``COMPARED_METRICS``, as far as every summary has them.
+        label: label to compare; by default the mean over labels. nnU-Net's files have no label names: there
+            the label is found by its number.
 
     Raises:
-        DatasetError: fewer than two, one cannot be read, they differ in labels or references, or there is no
-            case or metric in common.
+        DatasetError: there are fewer than two summaries, one cannot be read, they differ in labels or
+            references, or they have no case or metric in common.
     """
     if len(summaries) < 2:
         raise DatasetError("a comparison needs at least two summaries")
@@ -76,7 +83,7 @@ def _shared_cases(read: Mapping[str, Summary]) -> list[str]:
     cases = {name: {score.case for score in summary.scores} for name, summary in read.items()}
     for name, summary in read.items():
         if len(cases[name]) < len(summary.scores):
-            raise DatasetError("the summary has a case twice", where=name)
+            raise DatasetError("the summary has a duplicate case", where=name)
     shared = set.intersection(*cases.values())
     if not shared:
         raise DatasetError("the summaries have no case in common", hint="Compare scores of the same images.")
@@ -86,7 +93,7 @@ def _shared_cases(read: Mapping[str, Summary]) -> list[str]:
 def _check_references(
     read: Mapping[str, Summary], shared: Sequence[str], labels: Mapping[str, str | None]
 ) -> None:
-    """Cases of the same name may be other images: then their references have other numbers of pixels."""
+    # Cases of the same name may be different images: then the pixel counts of their references differ.
     first, *others = read
     expected = _reference_pixels(read[first], labels[first])
     for name in others:
@@ -113,10 +120,10 @@ def _differ(one: Sequence[float | None], other: Sequence[float | None]) -> bool:
 
 
 def _labels(read: Mapping[str, Summary], label: str | None) -> dict[str, str | None]:
-    """Name of the system -> what it calls the label that is wanted.
+    """Find the label's name in each summary: system -> name, None for the mean over labels.
 
     Raises:
-        DatasetError: a summary lacks the label; or no label is named, and they do not all have the same.
+        DatasetError: a summary lacks the label; or no label is named, and the labels differ.
     """
     if label is None:
         numbers = {name: sorted(summary.labels.values()) for name, summary in read.items()}
@@ -141,7 +148,7 @@ def _labels(read: Mapping[str, Summary], label: str | None) -> dict[str, str | N
 
 
 def _metrics(read: Mapping[str, Summary], metrics: Sequence[str] | None) -> tuple[tuple[str, ...], list[str]]:
-    """The metrics to compare, and a note for each of the usual ones that some summary lacks."""
+    """Choose the metrics, and note each default metric that some summary lacks."""
     has = {name: {m for found in summary.mean.values() for m in found} for name, summary in read.items()}
     lacking = {
         metric: [name for name in read if metric not in has[name]]
@@ -152,7 +159,7 @@ def _metrics(read: Mapping[str, Summary], metrics: Sequence[str] | None) -> tupl
             raise DatasetError(
                 f"{metric!r} cannot be compared",
                 where="--metrics",
-                hint=f"Use {', '.join(COMPARABLE_METRICS)}.",
+                hint=f"Use {listed(COMPARABLE_METRICS)}.",
             )
         if metrics and names:
             there = (
@@ -161,7 +168,7 @@ def _metrics(read: Mapping[str, Summary], metrics: Sequence[str] | None) -> tupl
             raise DatasetError(f"has no {metric}", where=names[0], hint=f"It has: {there}.")
     wanted = tuple(metric for metric, names in lacking.items() if not names)
     if not wanted:
-        raise DatasetError("the summaries have no metric of the paper in common", hint="Name --metrics.")
+        raise DatasetError("the summaries have no metric in common", hint="Choose metrics with --metrics.")
     notes = [f"{metric} is not compared: not in {', '.join(n)}." for metric, n in lacking.items() if n]
     return wanted, notes
 
@@ -175,8 +182,10 @@ def _case_notes(read: Mapping[str, Summary], shared: Sequence[str]) -> list[str]
     for name, summary in read.items():
         lost = sorted({*summary.without_prediction, *summary.failed})
         if lost:
-            more = ", ..." if len(lost) > _NAMED else ""
-            notes.append(f"{name} has no score in {len(lost)} case(s): {', '.join(lost[:_NAMED])}{more}.")
+            more = ", ..." if len(lost) > _CASES_SHOWN else ""
+            notes.append(
+                f"{name} has no score in {len(lost)} case(s): {', '.join(lost[:_CASES_SHOWN])}{more}."
+            )
     return notes
 
 
@@ -186,14 +195,16 @@ def _label_notes(read: Mapping[str, Summary], label: str | None) -> list[str]:
     if all(len(summary.labels) == 1 for summary in read.values()):
         return []
     return [
-        "Values are means over the labels defined in a case: a missed label drops out of HD95, not out of "
-        "HD95_missed_as_diagonal."
+        "Values are means over the labels for which the metric is defined in the case. HD95 of a missed "
+        "label is undefined; HD95_missed_as_diagonal counts it."
     ]
 
 
 def _prompt_notes(read: Mapping[str, Summary]) -> list[str]:
     return [
-        f"{name} was shown points: {summary.prompts}." for name, summary in read.items() if summary.prompts
+        f"{name} was prompted with points: {summary.prompts}."
+        for name, summary in read.items()
+        if summary.prompts
     ]
 
 

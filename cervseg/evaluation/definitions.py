@@ -6,7 +6,6 @@ from cervseg.core.types import Summary
 from cervseg.metrics.table import METRICS
 
 THRESHOLD = 0.5
-NOTICE = "Research software, not a medical device."
 
 STATISTICS: dict[str, str] = {
     "mean": "Mean over the cases in which the metric is defined; the others are counted under undefined.",

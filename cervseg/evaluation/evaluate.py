@@ -1,4 +1,4 @@
-"""A folder of masks against a folder of references."""
+"""Scores of a folder of masks against a folder of references."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from cervseg.evaluation.score import score_case
 from cervseg.evaluation.summary import summarize
 from cervseg.imageio import list_images, read_mask
 
-WHITE = 255  # many binary masks hold 0 and 255
+WHITE = 255  # many binary masks contain 0 and 255
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What came of an evaluation."""
+    """The result of an evaluation."""
 
     summary: Summary
 
     @property
     def is_complete(self) -> bool:
-        """Was every reference scored? The command's exit code is 1 if not."""
+        """Whether every reference was scored."""
         return not self.summary.without_prediction and not self.summary.failed
 
 
@@ -57,29 +57,29 @@ def evaluate_folders(
     oracle_prompts: bool = False,
     progress: bool = True,
 ) -> Evaluation:
-    """Score every prediction that has a reference of the same name (endings may differ).
+    """Score every prediction that has a reference of the same name (file endings may differ).
 
-    An unreadable case is named in the summary, as is a reference without a prediction; the rest is scored.
+    Unreadable cases and references without a prediction are listed in the summary; the rest is scored.
 
     Args:
         predictions: folder of predicted masks.
         references: folder of reference masks.
-        labels: foreground names -> values; other values in the masks are background. By default those of the
-            dataset.json in or above the folder of references; without one, the values that the masks hold.
-            Masks of 0 and 255 are read as the one label there is.
+        labels: foreground names -> values; other values in the masks are background. By default the labels of
+            the dataset.json in or above ``references``, or in ``predictions``; without one, the values found
+            in the masks. Masks of 0 and 255 are read as a single label.
         workers: number of processes.
-        probabilities: a folder that may hold ``<case>.npz`` with ``probabilities``, L x H x W.
-        spacing_mm: case -> (row, column); by default as dataset.json has it.
-        only: the cases to look at; by default all.
-        prompts: where the points came from that the predictions were made with, if there were any.
-        oracle_prompts: do these points come from the references?
+        probabilities: folder that may contain ``<case>.npz`` with ``probabilities``, L x H x W.
+        spacing_mm: case -> (row, column); by default from dataset.json.
+        only: cases to score; by default all.
+        prompts: origin of the points that the predictions were made with; "" where there were none.
+        oracle_prompts: whether these points come from the references.
         progress: show a progress bar.
 
     Raises:
-        DatasetError: a folder is missing, no prediction has a reference, or the labels cannot be told.
+        DatasetError: a folder is missing, no prediction has a reference, or dataset.json is invalid.
     """
     found, expected = _by_case(predictions, only), _by_case(references, only)
-    description = _description(references, required=labels is None)
+    description = _description(references, predictions, required=labels is None)
     if spacing_mm is None:
         spacing_mm = description.spacing_mm if description else {}
     pairs = _pairs(found, expected, probabilities=probabilities, spacing_mm=spacing_mm)
@@ -87,7 +87,7 @@ def evaluate_folders(
         raise DatasetError(
             f"none of {len(found)} prediction(s) has a reference of the same name in {references}",
             where=predictions,
-            hint="Both folders must hold masks, named like their cases.",
+            hint="Both folders must contain masks, named like their cases.",
         )
     is_strict = labels is None
     if labels is None and description is not None:
@@ -154,14 +154,14 @@ def _read_labels(path: Path, labels: Mapping[str, int], *, is_strict: bool) -> N
     values, known = _values(mask), set(labels.values())
     if WHITE in values and WHITE not in known and values <= {0, WHITE}:
         if len(labels) != 1:
-            raise DatasetError(f"holds only 0 and {WHITE}, but there are {len(labels)} labels", where=path)
+            raise DatasetError(f"contains only 0 and {WHITE}, but there are {len(labels)} labels", where=path)
         return np.where(mask == WHITE, next(iter(known)), 0)
     unknown = sorted(values - known - {0})
     if unknown and is_strict:
         raise DatasetError(
-            f"holds the value {unknown[0]}, which is no label",
+            f"contains the unknown label value {unknown[0]}",
             where=path,
-            hint="With --labels name=value ... all other values count as background.",
+            hint="Name the labels with --labels NAME=VALUE ...; all other values count as background.",
         )
     return mask
 
@@ -171,7 +171,7 @@ def _read_probabilities(path: Path) -> NDArray[Any]:
         with np.load(path, allow_pickle=False) as archive:
             planes: NDArray[Any] = archive["probabilities"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
-        raise DatasetError(f"holds no probabilities ({problem})", where=path) from None
+        raise DatasetError(f"contains no probabilities ({problem})", where=path) from None
     if planes.ndim == 4 and planes.shape[1] == 1:  # nnU-Net: background first, and a depth of one
         planes = planes[1:, 0]
     return planes
@@ -212,8 +212,8 @@ def _by_case(folder: Path, only: Collection[str] | None) -> dict[str, Path]:
     return found
 
 
-def _description(references: Path, *, required: bool) -> DatasetDescription | None:
-    for folder in (references, references.resolve().parent):
+def _description(references: Path, predictions: Path, *, required: bool) -> DatasetDescription | None:
+    for folder in (references, references.resolve().parent, predictions):
         if (folder / "dataset.json").is_file():
             try:
                 return read_description(folder)

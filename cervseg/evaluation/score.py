@@ -1,4 +1,8 @@
-"""All metrics of one case."""
+"""All metrics of one case.
+
+SciPy and scikit-image, which the metrics import on first use, are imported here as well: before worker
+processes are forked, so that each of them need not do it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from numpy.typing import NDArray
+from scipy.spatial import KDTree  # noqa: F401
+from skimage.metrics import structural_similarity  # noqa: F401
 
 from cervseg.core.errors import DatasetError
 from cervseg.core.types import CaseScore, MetricValues, SpacingMm

@@ -1,7 +1,7 @@
-"""Several systems on the same cases: Friedman's test, pairwise Wilcoxon tests, effect sizes, intervals (3.2).
+"""Statistics of systems on the same cases: Friedman's test, Wilcoxon's tests, effect sizes, intervals (3.2).
 
 Cases are the blocks and the unit of resampling. Only cases in which every system has a value are compared;
-the others are counted. P-values are two-sided; corrected ones cover all pairs of one metric and variant.
+the others are counted. P-values are two-sided and corrected for all pairs of one metric and variant.
 """
 
 from __future__ import annotations
@@ -27,17 +27,22 @@ Values = Mapping[str, float | None]  # case -> value, None where it is undefined
 LEVEL = 0.05
 CONFIDENCE = 0.95
 RESAMPLES = 2000
-_ROUNDING = 12  # decimals; 0.3 and 0.1 + 0.2 are a tie, not a difference
+_ROUNDING = 12  # decimals, so that 0.3 and 0.1 + 0.2 are a tie
 
 
 def case_values(summary: Summary, metric: str, *, label: str | None = None) -> dict[str, float | None]:
-    """Case -> value of a metric; without ``label`` the mean over the labels that define it in that case.
+    """Get a metric of every case: case -> value.
+
+    Args:
+        summary: scores.
+        metric: name in ``METRICS``.
+        label: label name; by default the mean over the labels for which the metric is defined in the case.
 
     Raises:
         DatasetError: the summary has no such label, or no case has the metric.
     """
     if label is not None and label not in summary.labels:
-        raise DatasetError(f"no label {label!r}", hint=f"There are: {', '.join(summary.labels)}.")
+        raise DatasetError(f"unknown label {label!r}", hint=f"The summary has: {', '.join(summary.labels)}.")
     if not any(metric in found for score in summary.scores for found in score.metrics.values()):
         raise DatasetError(f"the summary has no metric {metric!r}")
     values: dict[str, float | None] = {}
@@ -49,10 +54,10 @@ def case_values(summary: Summary, metric: str, *, label: str | None = None) -> d
 
 
 def estimate(seeds: Sequence[Values]) -> Estimate:
-    """The mean over cases of the mean over seeds, with its interval, and the spread of the seeds' means.
+    """Estimate the mean over cases of the mean over seeds, its interval, and the spread of the seeds' means.
 
     Args:
-        seeds: case -> value, one mapping a seed.
+        seeds: one mapping per seed, case -> value.
     """
     cases = dict.fromkeys(case for seed in seeds for case in seed)
     defined = {case: [v for seed in seeds if (v := seed.get(case)) is not None] for case in cases}
@@ -73,10 +78,14 @@ def estimate(seeds: Sequence[Values]) -> Estimate:
 def bootstrap_mean(
     values: Sequence[float], *, seed: int = 0
 ) -> tuple[float | None, float | None, float | None]:
-    """Mean and its 95 % interval by the percentile bootstrap over ``values``, 2000 resamples.
+    """Compute a mean and its 95 % interval by the percentile bootstrap, with 2000 resamples.
 
-    Of few values it is too narrow: of skewed scores it held the true mean in 70 (3 cases), 84 (5), 87 (10)
-    and 94 (40) of 100 samples. Tables say so.
+    The interval of few values is too narrow: for skewed scores it contained the true mean in 70 (3 cases),
+    84 (5), 87 (10) and 94 (40) of 100 samples. Tables say so.
+
+    Args:
+        values: one per case.
+        seed: of the resampling.
 
     Returns:
         (mean, low, high); the interval is None for fewer than three values.
@@ -97,7 +106,7 @@ def bootstrap_mean(
 
 
 def compare_systems(systems: Mapping[str, Values], *, metric: str, variant: str = "") -> Comparison:
-    """All tests of one metric over systems that were scored on the same cases.
+    """Make all tests of one metric over systems that were scored on the same cases.
 
     Args:
         systems: name -> case -> value.
@@ -135,7 +144,7 @@ def compare_systems(systems: Mapping[str, Values], *, metric: str, variant: str 
 
 
 def _friedman(table: NDArray[Any]) -> tuple[float | None, float | None, str]:
-    """Friedman's chi-squared (ties corrected) of cases x systems, its p, and why there is none."""
+    """Compute Friedman's chi-squared (corrected for ties) of a cases x systems table, its p, and a note."""
     num_cases, num_systems = table.shape
     if num_systems < 3:
         return None, None, "Friedman's test needs three systems"
@@ -149,12 +158,12 @@ def _friedman(table: NDArray[Any]) -> tuple[float | None, float | None, str]:
 
 
 def _pair(table: NDArray[Any], names: Sequence[str], first: int, second: int) -> PairTest:
-    """Wilcoxon's signed-rank test of two columns.
+    """Make Wilcoxon's signed-rank test of two columns.
 
-    Cases without a difference are left out, as Wilcoxon did: they favour nobody, the exact distribution needs
-    it, and the effect is made of the same ranks. scipy's "auto" takes the exact distribution for up to 50
-    differences without ties, every change of signs for up to 13 with ties, and else the normal approximation
-    with ties corrected.
+    Cases without a difference are left out, as in Wilcoxon's paper: they favor neither system, the exact
+    distribution requires it, and the effect is computed from the same ranks. SciPy's "auto" uses the exact
+    distribution for up to 50 differences without ties, all permutations of signs for up to 13 differences
+    with ties, and else the normal approximation corrected for ties.
     """
     differences = np.round(table[:, first] - table[:, second], _ROUNDING)
     nonzero = differences[differences != 0]
@@ -162,7 +171,7 @@ def _pair(table: NDArray[Any], names: Sequence[str], first: int, second: int) ->
     statistic = p = effect = None
     if len(nonzero):
         effect = float((ranks[nonzero > 0].sum() - ranks[nonzero < 0].sum()) / ranks.sum())
-        with warnings.catch_warnings():  # said in the note
+        with warnings.catch_warnings():  # the note tells
             warnings.simplefilter("ignore")
             found = stats.wilcoxon(nonzero)
         statistic, p = float(found.statistic), float(found.pvalue)
@@ -185,7 +194,7 @@ def _pair(table: NDArray[Any], names: Sequence[str], first: int, second: int) ->
 
 
 def _few_differences(num_differences: int, *, num_pairs: int) -> str:
-    """What is said where even all differences in one direction, p = 2 / 2^n, would not reach ``LEVEL``."""
+    """Note that even with all differences in one direction, p = 2 / 2^n is not below ``LEVEL``; else ""."""
     smallest = 2 / 2**num_differences
     if smallest >= LEVEL:
         return f"only {num_differences} difference(s): p cannot fall below {LEVEL}"
@@ -195,9 +204,9 @@ def _few_differences(num_differences: int, *, num_pairs: int) -> str:
 
 
 def _corrected(pairs: Sequence[PairTest]) -> tuple[PairTest, ...]:
-    """The pairs with their p-values corrected for all pairs.
+    """Correct the p-values for all pairs.
 
-    A pair that is equal in every case counts as p = 1, so that equal systems do not ease the correction.
+    A pair that is equal in every case counts as p = 1, so that equal systems do not weaken the correction.
     """
     p_values = [1.0 if pair.p is None else pair.p for pair in pairs]
     return tuple(
@@ -211,7 +220,16 @@ def _bonferroni(p_values: Sequence[float]) -> list[float]:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction (1979): the k-th smallest of m, times m - k + 1; at most 1, not falling."""
+    """Apply Holm's step-down correction (1979).
+
+    The k-th smallest of m p-values is multiplied by m - k + 1; results are at most 1 and do not decrease.
+
+    Args:
+        p_values: uncorrected, in any order.
+
+    Returns:
+        Corrected p-values, in the same order.
+    """
     order = sorted(range(len(p_values)), key=lambda index: p_values[index])
     corrected, largest = [0.0] * len(p_values), 0.0
     for position, index in enumerate(order):

@@ -1,4 +1,4 @@
-"""Scores of many cases as one summary, and summary.json: a superset of nnU-Net v2's, always valid JSON."""
+"""Summaries of the scores of many cases, and summary.json: a superset of nnU-Net v2's, always valid JSON."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 from cervseg.core.errors import DatasetError
 from cervseg.core.jsonio import read_json, write_json
+from cervseg.core.notice import NOTICE
 from cervseg.core.types import CaseScore, FoldMeans, MetricValues, Summary
-from cervseg.evaluation.definitions import NOTICE, THRESHOLD, definitions
+from cervseg.evaluation.definitions import THRESHOLD, definitions
 
 
 def summarize(
@@ -25,9 +26,21 @@ def summarize(
     oracle_prompts: bool = False,
     folds: Sequence[FoldMeans] = (),
 ) -> Summary:
-    """Means, deviations and counts over cases.
+    """Compute means, standard deviations and counts over cases.
 
-    A metric that any case has is expected of every case: where it is absent it counts as undefined.
+    A metric that any case has is expected of every case: where it is absent, it counts as undefined.
+
+    Args:
+        scores: one per case that was scored.
+        labels: foreground names -> values.
+        without_prediction: cases with a reference and no prediction.
+        without_reference: cases with a prediction and no reference.
+        failed: case -> why it could not be scored.
+        prompts: origin of the points that the predictions were made with; "" where there were none.
+        folds: means of each fold of a cross-validation.
+
+    Returns:
+        The summary, keyed by label name and metric.
     """
     cases = tuple(scores)
     by_label = {name: [case.metrics.get(name, {}) for case in cases] for name in _by_value(labels)}
@@ -65,21 +78,24 @@ def summarize(
 
 
 def combine_folds(summaries: Sequence[Summary]) -> Summary:
-    """A cross-validation as one summary: the cases of all folds pooled, and each fold's means beside them.
+    """Combine the folds of a cross-validation: all cases pooled, and the means of each fold.
+
+    Args:
+        summaries: one per fold.
 
     Raises:
-        DatasetError: there is no fold, the labels differ, or a case was validated in two folds.
+        DatasetError: there is no fold, the labels differ, or a case is in two folds.
     """
     if not summaries:
-        raise DatasetError("there is no fold to combine")
+        raise DatasetError("no fold to combine")
     labels = summaries[0].labels
     if any(summary.labels != labels for summary in summaries):
-        raise DatasetError("the folds do not have the same labels", hint="Evaluate them again.")
+        raise DatasetError("the folds have different labels", hint="Evaluate all folds with the same labels.")
     scores = [score for summary in summaries for score in summary.scores]
     seen: set[str] = set()
     for score in scores:
         if score.case in seen:
-            raise DatasetError("the case was validated in two folds", where=score.case)
+            raise DatasetError("the case is in the validation sets of two folds", where=score.case)
         seen.add(score.case)
     return summarize(
         scores,
@@ -94,7 +110,12 @@ def combine_folds(summaries: Sequence[Summary]) -> Summary:
 
 
 def write_summary(path: Path, summary: Summary) -> None:
-    """Write summary.json; labels are keyed by their values, as in nnU-Net."""
+    """Write summary.json. As in nnU-Net, labels are keyed by their values.
+
+    Args:
+        path: file to write.
+        summary: scores to write.
+    """
     number = {name: str(value) for name, value in summary.labels.items()}
 
     def numbered(by_name: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,12 +164,15 @@ def write_summary(path: Path, summary: Summary) -> None:
 
 
 def read_summary(path: Path) -> Summary:
-    """Read a summary.json of ours or of nnU-Net v2 (whose NaN are read as undefined).
+    """Read a summary.json of cervseg or nnU-Net v2 (whose NaN are read as undefined).
 
-    Means and counts are worked out again from the cases, so that they cannot contradict them.
+    Means and counts are computed again from the cases, so that they cannot contradict them.
+
+    Args:
+        path: file to read.
 
     Raises:
-        DatasetError: the file is missing, is not JSON, or has no usable ``metric_per_case``.
+        DatasetError: the file is missing, is not JSON, or has no valid ``metric_per_case``.
     """
     content = read_json(path, error=DatasetError)
     try:
@@ -177,12 +201,12 @@ def read_summary(path: Path) -> Summary:
         raise DatasetError(
             f"is not a summary of scores ({type(problem).__name__}: {problem})",
             where=path,
-            hint="It must be a summary.json of cervseg_evaluate or of nnU-Net v2, without label regions.",
+            hint="Use a summary.json of cervseg_evaluate or nnU-Net v2, without label regions.",
         ) from None
 
 
 def _label_names(content: Mapping[str, Any]) -> dict[str, str]:
-    # Number as text -> name. nnU-Net's files name no labels: there the number is the name.
+    # Number as text -> name. nnU-Net's files have no label names: there the number is the name.
     if "labels" in content:
         return {str(value): name for name, value in content["labels"].items()}
     numbers = {number for entry in content["metric_per_case"] for number in entry["metrics"]}

@@ -1,4 +1,4 @@
-"""From the masks of several raters and models to their agreement."""
+"""From masks of several raters and models to their agreement."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ def agree(
     """Score every pair of raters, and every model against every rater.
 
     Args:
-        raters, models: name -> folder of masks.
-        output: a folder for the table and agreement.json.
+        raters: name -> folder of masks.
+        models: name -> folder of masks.
+        output: folder for the table and agreement.json.
         labels: foreground names -> values; by default as :func:`cervseg.evaluate` finds them.
-        workers: processes; by default one per core.
+        workers: number of processes; by default one per core.
         progress: show progress bars.
 
     Returns:

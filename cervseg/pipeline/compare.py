@@ -21,13 +21,13 @@ def compare(
     metrics: Sequence[str] | None = None,
     label: str | None = None,
 ) -> list[Table]:
-    """Test whether systems differ that were scored on the same cases.
+    """Test whether systems that were scored on the same cases differ.
 
     Args:
-        summaries: name -> summary.json, of cervseg or of nnU-Net v2.
-        output: a folder for the tables (CSV, LaTeX, Markdown, JSON) and comparisons.json.
-        metrics: by default those of the paper that every summary has.
-        label: by default the mean over the labels, case by case.
+        summaries: name -> summary.json of cervseg or nnU-Net v2.
+        output: folder for the tables (CSV, LaTeX, Markdown, JSON) and comparisons.json.
+        metrics: names of metrics; by default ``COMPARED_METRICS``, as far as every summary has them.
+        label: label to compare; by default the mean over the labels, per case.
 
     Returns:
         Scores, Friedman's tests and pairwise tests, as tables.
@@ -52,6 +52,9 @@ def compare(
 
 def named_summaries(texts: Sequence[str]) -> dict[str, Path]:
     """Parse ``NAME=summary.json``, or a path alone, which is then named after its model's folder.
+
+    Args:
+        texts: one per system.
 
     Raises:
         DatasetError: a name is used twice.

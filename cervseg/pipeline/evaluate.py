@@ -24,14 +24,14 @@ def evaluate(
 
     Args:
         predictions: folder of predicted masks.
-        references: folder of reference masks, named alike.
+        references: folder of reference masks of the same names.
         output: summary.json to write; by default nothing is written.
-        labels: foreground names -> values; by default those of a dataset.json, else the values found.
-        workers: processes; by default one per core.
+        labels: foreground names -> values; by default those of a dataset.json, else the values in the masks.
+        workers: number of processes; by default one per core.
         progress: show a progress bar.
 
     Raises:
-        DatasetError: a folder is missing, or there is nothing to compare.
+        DatasetError: a folder is missing, or no prediction has a reference.
     """
     predictions, references = Path(predictions), Path(references)
     prompts = prompts_of(predictions, references=references)

@@ -1,1 +1,1 @@
-"""Tables of scores and comparisons, in every format."""
+"""Tables of scores and comparisons: as text for a terminal, Markdown, LaTeX, CSV and JSON."""

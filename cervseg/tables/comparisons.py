@@ -9,29 +9,30 @@ from cervseg.metrics.table import METRICS, PAPER_METRICS
 from cervseg.tables.table import Table
 
 LEVEL = 0.05
-_MEAN = "Mean [95 % bootstrap interval over cases]; u: cases in which a metric is undefined, left out."
-FEWEST_CASES = 10  # below, see evaluation.statistics.bootstrap_mean
+FEWEST_CASES = 10  # below this, see evaluation.statistics.bootstrap_mean
+_MEAN = "Mean [95 % bootstrap interval over cases]. u: cases in which the metric is undefined (left out)."
+_FEW = f" An interval of fewer than {FEWEST_CASES} cases is too narrow; with 3 cases it is about the range."
 _FRIEDMAN = (
     "Over the cases in which every system has a value; the others are left out and counted. "
-    "W: Kendall's, 0 (no common order) to 1 (the same order in every case)."
+    "W: Kendall's W, from 0 (no common order) to 1 (the same order in every case)."
 )
 _PAIRS = (
-    "Wilcoxon's signed-rank test, two-sided, cases without a difference (ties) left out; corrected for all "
-    "pairs of one metric. Differences are first minus second. Effect: matched-pairs rank-biserial "
-    f"correlation, -1 to 1. * below {LEVEL}; better: by ranks, where Bonferroni's p is below {LEVEL}."
+    "Wilcoxon's signed-rank test, two-sided; cases without a difference (ties) are left out; p-values are "
+    "corrected for all pairs of one metric. Differences are first minus second. Effect: matched-pairs "
+    f"rank-biserial correlation, from -1 to 1. *: below {LEVEL}. Better: the system with the better ranks, "
+    f"where Bonferroni's p is below {LEVEL}."
 )
-_FEW = f" An interval from fewer than {FEWEST_CASES} cases is too narrow: with 3 take it for a range."
 
 
 def p_value(p: float | None) -> str:
-    """A p-value as papers print it."""
+    """Format a p-value as papers do: three decimals, or "< 0.001"."""
     if p is None:
         return "-"
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def estimate_text(estimate: Estimate, metric: str) -> str:
-    """Mean, spread over seeds, interval, and in how many cases it is undefined."""
+    """Format the mean, the standard deviation over seeds, the interval and the undefined cases."""
     number = METRICS[metric].text
     text = number(estimate.mean)
     if estimate.seed_std is not None:
@@ -44,27 +45,28 @@ def estimate_text(estimate: Estimate, metric: str) -> str:
 def score_rows(
     systems: Mapping[str, Mapping[str, Estimate]], *, metrics: Sequence[str], notes: Sequence[str] = ()
 ) -> Table:
-    """Systems down, metrics across; ``notes`` below."""
+    """Make a table of means: systems down, metrics across.
+
+    Args:
+        systems: name -> metric -> estimate.
+        metrics: columns, names in ``METRICS``.
+        notes: sentences below the table.
+    """
     rows = [
-        (name, *(estimate_text(found[m], m) if m in found else "not there" for m in metrics))
+        (name, *(estimate_text(found[m], m) if m in found else "not available" for m in metrics))
         for name, found in systems.items()
     ]
     return Table(
         name="table_scores",
         title="Scores",
-        note=" ".join(
-            [
-                f"{_MEAN}{_warning(systems.values())}",
-                *notes,
-            ]
-        ),
-        columns=("System", *metrics),
+        note=" ".join([f"{_MEAN}{_warning(systems.values())}", *notes]),
+        columns=("System", *(METRICS[m].title for m in metrics)),
         rows=tuple(rows),
     )
 
 
 def overall_table(comparisons: Sequence[Comparison]) -> Table:
-    """A line a metric: Friedman's test and the mean ranks."""
+    """Make a table with one row per metric (and variant): Friedman's test and the mean ranks."""
     systems = list(dict.fromkeys(name for found in comparisons for name in found.systems))
     has_variants = any(found.variant for found in comparisons)
     rows = [
@@ -94,11 +96,12 @@ def overall_table(comparisons: Sequence[Comparison]) -> Table:
             *systems,
         ),
         rows=tuple(rows),
+        num_keys=2 if has_variants else 1,
     )
 
 
 def pair_table(comparisons: Sequence[Comparison]) -> Table:
-    """A line a pair and metric."""
+    """Make a table with one row per pair of systems and metric: Wilcoxon's signed-rank tests."""
     has_variants = any(found.variant for found in comparisons)
     rows = [
         (
@@ -133,6 +136,7 @@ def pair_table(comparisons: Sequence[Comparison]) -> Table:
             "Remarks",
         ),
         rows=tuple(rows),
+        num_keys=3 if has_variants else 2,
     )
 
 
@@ -141,7 +145,7 @@ def _marked(p: float | None) -> str:
 
 
 def _better(pair: PairTest, metric: str) -> str:
-    """The system that the ranks favour, where Bonferroni's p shows a difference."""
+    """Name the system with the better ranks where Bonferroni's p shows a difference; else ""."""
     if pair.p_bonferroni is None or pair.p_bonferroni >= LEVEL or not pair.effect:
         return ""
     return pair.first if (pair.effect > 0) != bool(METRICS[metric].lower_is_better) else pair.second
@@ -153,21 +157,20 @@ def _warning(rows: Iterable[Mapping[str, Estimate]]) -> str:
 
 
 def agreement_table(rows: Mapping[str, Mapping[str, Estimate]], *, num_images: int) -> Table:
-    """Pairs, and what follows from them, down; metrics across.
+    """Make a table of agreement: pairs and groups of pairs down, metrics across.
 
     Args:
-        rows: what is compared -> metric -> estimate.
-        num_images: how many images all have.
+        rows: name of the pair or group -> metric -> estimate.
+        num_images: number of images for which all have a mask.
     """
     return Table(
         name="table_agreement",
         title="Agreement",
-        note=f"Mean [95 % bootstrap interval over images] over the {num_images} image(s) that all have. "
-        "Every metric is symmetric: nobody is the reference. "
-        "u: images in which a metric is undefined, as nobody or only one of two has marked anything. "
-        f"Minus raters: the model's mean with the raters less the raters' with each other, image by image."
-        f"{_warning(rows.values())}",
-        columns=("Pair", *PAPER_METRICS),
+        note=f"Mean [95 % bootstrap interval over images] over {num_images} image(s) that all have. Every "
+        "metric is symmetric: nobody is the reference. u: images in which the metric is undefined, because "
+        "one or both masks are empty. Minus raters: the model's mean with the raters minus the raters' mean "
+        f"with each other, per image.{_warning(rows.values())}",
+        columns=("Pair", *(METRICS[metric].title for metric in PAPER_METRICS)),
         rows=tuple(
             (name, *(estimate_text(found[metric], metric) for metric in PAPER_METRICS))
             for name, found in rows.items()

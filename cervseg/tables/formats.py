@@ -1,10 +1,9 @@
-"""Tables as text, Markdown, LaTeX, CSV and JSON."""
+"""Tables as Markdown, LaTeX, CSV and JSON."""
 
 from __future__ import annotations
 
 import csv
 import io
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from cervseg.core.notice import NOTICE
 from cervseg.core.paths import atomic_path
 from cervseg.tables.table import Table
 
-_WIDTH = 110  # of notes in a terminal
 _LATEX = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -44,7 +42,7 @@ def write_tables(tables: Sequence[Table], folder: Path) -> list[Path]:
 
 
 def as_markdown(table: Table) -> str:
-    """A heading, the table, its note; the best in bold, what is published in italics."""
+    """Format a heading, the table and its note; the best value in bold, published rows in italics."""
     rows = [
         [
             _emphasized(table, row, column, _plain(text), bold="**", italic="*")
@@ -64,16 +62,8 @@ def as_markdown(table: Table) -> str:
     return "\n".join(lines)
 
 
-def as_text(table: Table) -> str:
-    """A table for a terminal: columns aligned, the note below."""
-    rows = [table.columns, *table.rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(table.columns))]
-    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]
-    return "\n".join([table.title, "", *lines, "", textwrap.fill(table.note, _WIDTH, break_on_hyphens=False)])
-
-
 def as_latex(table: Table) -> str:
-    """A table environment with booktabs' rules; numbers as in the other formats."""
+    """Format a LaTeX table environment with the rules of booktabs; numbers as in the other formats."""
     body = []
     for row, cells in enumerate(table.rows):
         texts = []
@@ -106,7 +96,7 @@ def as_latex(table: Table) -> str:
 
 
 def as_csv(table: Table) -> str:
-    """The headings and the rows, as text; scores.csv holds the numbers."""
+    """Format the headings and the rows as CSV; cells are text."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(table.columns)

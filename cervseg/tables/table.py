@@ -1,4 +1,4 @@
-"""A table as text, before it takes a format."""
+"""A table as text, before it is written in a format."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ class Table:
     """A table as text, ready to be written in any format.
 
     Args:
-        name: of its files.
+        name: stem of its files.
         title: above it.
         note: below it.
-        columns: headings; the first column names the rows.
-        rows: cells as text, as many a row as there are columns.
+        columns: headings; the first columns name the rows.
+        rows: cells as text, as many per row as there are columns.
         best: (row, column) of the cells to print in bold.
-        published: rows that are the paper's, printed in italics.
+        published: rows with the paper's values, printed in italics.
+        num_keys: leading columns that name a row.
     """
 
     name: str
@@ -26,3 +27,4 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     best: tuple[tuple[int, int], ...] = ()
     published: tuple[int, ...] = ()
+    num_keys: int = 1

@@ -49,7 +49,7 @@ def test_three_systems(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     said = " ".join(capsys.readouterr().out.split())  # notes are wrapped
     assert "B (oracle points)" in said
     assert "19 (1 left out)" in said
-    assert "B was shown points: oracle" in said
+    assert "B was prompted with points: oracle" in said
     assert "20 cases are in all summaries" in said
     found = json.loads((out / "comparisons.json").read_text())
     assert found[0]["num_cases"] == 19
@@ -88,7 +88,7 @@ def test_agreement(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "anna - B" in said
     assert "net with raters" in said
     assert "net minus raters" in said
-    assert "over the 2 image(s) that all have" in said
+    assert "over 2 image(s) that all have" in said
     rows = json.loads((tmp_path / "out" / "tables.json").read_text())[0]["rows"]
     assert [row[1] for row in rows[:3]] == ["0.9500", "0.9000", "0.9500"]
     (tmp_path / "net" / "y.png").unlink()

@@ -71,7 +71,7 @@ def test_no_image_that_all_have(tmp_path: Path) -> None:
     x = rater(tmp_path / "x", shift=0, images=("a", "b"))
     y = rater(tmp_path / "y", shift=0, images=("b", "c"))
     net = rater(tmp_path / "net", shift=0, images=("a", "c"))
-    with pytest.raises(DatasetError, match="no image that all") as caught:
+    with pytest.raises(DatasetError, match="no image has a mask by all") as caught:
         agree({"x": x, "y": y}, {"net": net}, progress=False)
     assert caught.value.hint == "For example a: no mask by y."
 

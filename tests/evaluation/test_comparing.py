@@ -92,7 +92,7 @@ def test_points_are_said(tmp_path: Path) -> None:
     b = ours(tmp_path / "b.json", DICES, prompts="centroids of the masks in out")
     found = read_systems({"A": a, "B": b})
     assert list(found.values["Dice"]) == ["A (oracle points)", "B"]
-    assert "B was shown points: centroids of the masks in out." in found.notes
+    assert "B was prompted with points: centroids of the masks in out." in found.notes
 
 
 def test_counts_have_no_better(tmp_path: Path) -> None:

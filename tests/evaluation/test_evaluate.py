@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cervseg.cli.evaluate import main, read_labels
+from cervseg.cli.evaluate import main
 from cervseg.core.errors import DatasetError
 from cervseg.evaluation.evaluate import evaluate_folders
 from cervseg.evaluation.summary import read_summary
@@ -108,7 +108,7 @@ def test_labels_and_spacing_of_the_dataset(tmp_path):
     masks = {"a": square(4), "b": square(4, value=7)}
     found = evaluate(tmp_path, masks, masks)
     assert dices(found, "process") == {"a": 1.0}
-    assert "holds the value 7" in found.summary.failed["b"]
+    assert "unknown label value 7" in found.summary.failed["b"]
     found = evaluate(tmp_path, masks, masks, labels={"seven": 7})
     assert dices(found, "seven") == {"a": None, "b": 1.0}
 
@@ -146,7 +146,7 @@ def test_pickled_probabilities_are_not_opened(tmp_path):
     fill(tmp_path / "p", {"a": square(4)})
     np.savez(tmp_path / "p" / "a.npz", probabilities=np.array([{}], dtype=object))
     found = evaluate(tmp_path, {"a": square(4)}, {"a": square(4)}, probabilities=tmp_path / "p")
-    assert "holds no probabilities" in found.summary.failed["a"]
+    assert "contains no probabilities" in found.summary.failed["a"]
 
 
 def test_processes_give_the_same(tmp_path):
@@ -177,19 +177,10 @@ def test_command(tmp_path, capsys):
     arguments = ["-p", str(predictions), "-r", str(references), "-o", str(output), "--workers", "1"]
     assert main([*arguments, "--labels", "canine=1"]) == 0
     printed = capsys.readouterr().out
-    assert "canine (1)" in printed
-    assert "pooled" in printed
+    assert printed.splitlines()[0].strip() == "canine"
     assert read_summary(output).labels == {"canine": 1}
     fill(references, {"b": square(4)})
     assert main(arguments) == 1
     assert "1 case(s) with a reference but without a prediction" in capsys.readouterr().out
     assert main([*arguments, "--labels", "canine"]) == 2
-    assert "'canine' is no label: --labels" in capsys.readouterr().err
-
-
-def test_read_labels():
-    """NAME=VALUE, the name may hold "="; doubles and values that are no labels are refused."""
-    assert read_labels(["a=1", "b=c=20"]) == {"a": 1, "b=c": 20}
-    for wrong in (["a"], ["=1"], ["a=0"], ["a=-1"], ["a=x"], ["a=1", "a=2"], ["a=1", "b=1"]):
-        with pytest.raises(DatasetError, match="label"):
-            read_labels(wrong)
+    assert "'canine' is not NAME=VALUE" in capsys.readouterr().err

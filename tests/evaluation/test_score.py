@@ -71,7 +71,9 @@ def test_both_empty_is_undefined():
     empty = np.zeros((30, 40), np.uint8)
     found = score(empty, empty).metrics["process"]
     undefined = {key for key, value in found.items() if value is None}
-    assert undefined == {"Dice", "IoU", "VS", "HD95", "HD95_max_directed", "HD95_missed_as_diagonal"}
+    assert {"Dice", "IoU", "VS", "HD95", "HD95_max_directed", "HD95_missed_as_diagonal"} <= undefined
+    assert found["SSIM"] == 1
+    assert found["n_ref"] == 0
 
 
 def test_planes_of_probabilities_follow_the_labels_values():

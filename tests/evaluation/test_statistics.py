@@ -171,7 +171,7 @@ def test_values_of_a_summary() -> None:
     summary = summarize(scores, labels={"a": 1, "b": 2})
     assert case_values(summary, "Dice") == {"x": pytest.approx(0.6), "y": 0.9, "z": None}
     assert case_values(summary, "Dice", label="a") == {"x": 0.5, "y": None, "z": None}
-    with pytest.raises(DatasetError, match="no label 'c'"):
+    with pytest.raises(DatasetError, match="unknown label 'c'"):
         case_values(summary, "Dice", label="c")
     with pytest.raises(DatasetError, match="no metric 'IoU'"):
         case_values(summary, "IoU")

@@ -1,5 +1,7 @@
+from dataclasses import replace
+
 from cervseg.core.comparison import Comparison, Estimate, PairTest
-from cervseg.metrics.table import PAPER_METRICS
+from cervseg.metrics.table import COMPARED_METRICS, PAPER_METRICS
 from cervseg.tables.comparisons import (
     agreement_table,
     estimate_text,
@@ -8,8 +10,9 @@ from cervseg.tables.comparisons import (
     pair_table,
     score_rows,
 )
-from cervseg.tables.formats import as_latex, as_text
+from cervseg.tables.formats import as_latex
 from cervseg.tables.table import Table
+from cervseg.tables.terminal import WIDTH, as_text
 
 
 def comparison(metric: str, *, effect: float, p: float | None, variant: str = "") -> Comparison:
@@ -53,7 +56,7 @@ def estimate(num_cases: int, num_undefined: int = 0) -> Estimate:
 
 
 def test_who_is_better() -> None:
-    """More Dice, less HD95, and nobody where the corrected p shows nothing."""
+    """Higher Dice, lower HD95, and none where the corrected p shows no difference."""
     found = pair_table(
         [
             comparison("Dice", effect=0.9, p=0.01),
@@ -68,7 +71,7 @@ def test_who_is_better() -> None:
 
 
 def test_variants_have_a_column_where_there_are_any() -> None:
-    """A comparison of summaries has none."""
+    """A comparison of summaries has no such column."""
     plain, varied = (
         comparison("Dice", effect=1, p=0.01),
         comparison("Dice", effect=1, p=0.01, variant="clahe"),
@@ -78,8 +81,8 @@ def test_variants_have_a_column_where_there_are_any() -> None:
         assert column(table([plain, varied]), "Variant") == ["", "clahe"]
 
 
-def test_ranks_and_what_could_not_be_done() -> None:
-    """Ranks beside a dash for the test, and the reason in the note."""
+def test_friedman_without_enough_systems() -> None:
+    """Mean ranks, a dash for the test, and the reason in the note."""
     found = overall_table([comparison("Dice", effect=1, p=0.01)])
     assert found.rows == (("Dice", "9 (1 left out)", "-", "-", "-", "1.25", "1.75"),)
     assert "needs three systems." in found.note
@@ -91,21 +94,43 @@ def test_numbers_as_text() -> None:
     assert estimate_text(estimate(40, 2), "Dice") == "0.9123 [0.9000, 0.9200] (2 u)"
 
 
-def test_few_cases_are_said() -> None:
-    """An interval from nine cases carries a warning, one from ten does not."""
+def test_warning_for_few_cases() -> None:
+    """An interval of nine cases has a warning, one of ten does not."""
     for num_cases, is_few in ((9, True), (10, False)):
-        found = score_rows({"A": {"Dice": estimate(num_cases)}}, metrics=["Dice"], notes=["Mind the gap."])
+        found = score_rows({"A": {"Dice": estimate(num_cases)}}, metrics=["Dice"], notes=["A note."])
         assert ("too narrow" in found.note) == is_few
-        assert "Mind the gap." in found.note
+        assert "A note." in found.note
         agreed = agreement_table(
             {"A - B": dict.fromkeys(PAPER_METRICS, estimate(num_cases))}, num_images=num_cases
         )
         assert ("too narrow" in agreed.note) == is_few
-        assert f"over the {num_cases} image(s)" in agreed.note
+        assert f"over {num_cases} image(s)" in agreed.note
 
 
-def test_formats() -> None:
-    """Notes are wrapped in a terminal; "<" is no inverted question mark in LaTeX."""
-    found = pair_table([comparison("Dice", effect=1, p=0.0001)])
-    assert max(len(line) for line in as_text(found).splitlines()) <= 110
-    assert "$<$ 0.001 *" in as_latex(found)
+def test_less_than_in_latex() -> None:
+    """ "<" is in math mode; in text mode it would be an inverted question mark."""
+    assert "$<$ 0.001 *" in as_latex(pair_table([comparison("Dice", effect=1, p=0.0001)]))
+
+
+def test_every_table_fits_the_terminal() -> None:
+    """Six systems with long names, all metrics, with and without variants."""
+    names = [
+        f"{name} (oracle points)" for name in ("CervSpineNet", "U-Net", "Text-guided SegFormer", "SAM" * 20)
+    ]
+    one = replace(estimate(8, 2), seed_std=0.0123, mean=1234.5, low=1000.0, high=2000.0)
+    shown = [
+        score_rows({name: dict.fromkeys(COMPARED_METRICS, one) for name in names}, metrics=COMPARED_METRICS)
+    ]
+    shown.append(agreement_table({" - ".join(names[:2]): dict.fromkeys(PAPER_METRICS, one)}, num_images=8))
+    for variant in ("", "augmented"):
+        found = [
+            replace(comparison(metric, effect=1, p=0.01, variant=variant), systems=tuple(names))
+            for metric in COMPARED_METRICS
+        ]
+        note = "only 7 differences: Bonferroni's p cannot fall below 0.05"
+        pairs = tuple(replace(found[0].pairs[0], first=a, second=b, note=note) for a in names for b in names)
+        shown += [overall_table(found), pair_table([replace(one, pairs=pairs) for one in found])]
+    for table in shown:
+        lines = as_text(table).splitlines()
+        assert max(map(len, lines)) <= WIDTH
+        assert WIDTH == 100
