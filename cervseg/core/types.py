@@ -25,7 +25,6 @@ Normalization = Literal["unit", "zscore", "sam"]
 Precision = Literal["float32", "bfloat16", "float16"]
 AcceleratorKind = Literal["cpu", "cuda", "mps"]
 DecisionOrigin = Literal["rule", "user", "mixed"]
-MetricValues = dict[str, float | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,63 +262,6 @@ class Prediction:
     mask: np.ndarray
     probabilities: np.ndarray
     spacing_mm: SpacingMm | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class CaseScore:
-    """The metrics of one case, label name -> metric -> value; an undefined value is None."""
-
-    case: str
-    metrics: dict[str, dict[str, float | None]]
-    prediction_file: str = ""
-    reference_file: str = ""
-    spacing_mm: SpacingMm | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoldMeans:
-    """The means of one fold of a cross-validation; ``mean`` is keyed by label name."""
-
-    num_cases: int
-    foreground_mean: MetricValues
-    mean: dict[str, MetricValues]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Summary:
-    """Scores of cases and what follows from them. Everything is keyed by label name, then by metric.
-
-    Args:
-        labels: foreground names -> values.
-        scores: one a case that could be scored.
-        mean, std, foreground_mean: over defined values only; None where there is none (one, for ``std``).
-        undefined: in how many cases a metric has no value.
-        missed, invented: in how many cases only the reference, or only the prediction, has the label.
-        without_prediction: cases with a reference and no prediction; they are in no mean.
-        without_reference: cases with a prediction and no reference.
-        failed: case -> why it could not be scored.
-        prompts: where a network that takes points had them from; empty where there were none.
-        oracle_prompts: do the points come from the reference masks?
-        folds: of a cross-validation, else empty, as are ``fold_mean`` and ``fold_std``: mean and sample
-            standard deviation of the folds' means.
-    """
-
-    labels: dict[str, int]
-    scores: tuple[CaseScore, ...]
-    foreground_mean: MetricValues
-    mean: dict[str, MetricValues]
-    std: dict[str, MetricValues]
-    undefined: dict[str, dict[str, int]]
-    missed: dict[str, int]
-    invented: dict[str, int]
-    without_prediction: tuple[str, ...] = ()
-    without_reference: tuple[str, ...] = ()
-    failed: dict[str, str] = field(default_factory=dict)
-    prompts: str = ""
-    oracle_prompts: bool = False
-    folds: tuple[FoldMeans, ...] = ()
-    fold_mean: dict[str, MetricValues] = field(default_factory=dict)
-    fold_std: dict[str, MetricValues] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

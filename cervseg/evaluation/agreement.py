@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cervseg.core.comparison import Estimate
 from cervseg.core.errors import DatasetError
-from cervseg.core.types import Summary
+from cervseg.core.scores import Summary
 from cervseg.evaluation.evaluate import evaluate_folders
 from cervseg.evaluation.statistics import Values, case_values, estimate
 from cervseg.metrics.table import PAPER_METRICS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cervseg.core.comparison import Comparison, Estimate
 from cervseg.core.errors import DatasetError
-from cervseg.core.types import Summary
+from cervseg.core.scores import Summary
 from cervseg.evaluation.statistics import Values, case_values, compare_systems, estimate
 from cervseg.evaluation.summary import read_summary
 from cervseg.metrics.table import COMPARABLE_METRICS, COMPARED_METRICS, listed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cervseg.core.types import Summary
+from cervseg.core.scores import Summary
 from cervseg.metrics.table import METRICS
 
 THRESHOLD = 0.5

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cervseg.core.errors import CervsegError, DatasetError
-from cervseg.core.types import CaseScore, DatasetDescription, SpacingMm, Summary
+from cervseg.core.scores import CaseScore, Summary
+from cervseg.core.types import DatasetDescription, SpacingMm
 from cervseg.core.workers import map_cases
 from cervseg.dataset.description import read_description, stem_of
 from cervseg.evaluation.score import score_case

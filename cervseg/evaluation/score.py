@@ -14,7 +14,8 @@ from scipy.spatial import KDTree  # noqa: F401
 from skimage.metrics import structural_similarity  # noqa: F401
 
 from cervseg.core.errors import DatasetError
-from cervseg.core.types import CaseScore, MetricValues, SpacingMm
+from cervseg.core.scores import CaseScore, MetricValues
+from cervseg.core.types import SpacingMm
 from cervseg.metrics.label_case import LabelCase
 from cervseg.metrics.table import METRICS
 

@@ -19,7 +19,7 @@ from scipy import stats
 
 from cervseg.core.comparison import Comparison, Estimate, PairTest
 from cervseg.core.errors import DatasetError
-from cervseg.core.types import Summary
+from cervseg.core.scores import Summary
 from cervseg.metrics.table import METRICS
 
 Values = Mapping[str, float | None]  # case -> value, None where it is undefined

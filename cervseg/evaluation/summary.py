@@ -11,7 +11,7 @@ from typing import Any
 from cervseg.core.errors import DatasetError
 from cervseg.core.jsonio import read_json, write_json
 from cervseg.core.notice import NOTICE
-from cervseg.core.types import CaseScore, FoldMeans, MetricValues, Summary
+from cervseg.core.scores import CaseScore, FoldMeans, MetricValues, Summary
 from cervseg.evaluation.definitions import THRESHOLD, definitions
 
 
@@ -37,6 +37,7 @@ def summarize(
         without_reference: cases with a prediction and no reference.
         failed: case -> why it could not be scored.
         prompts: origin of the points that the predictions were made with; "" where there were none.
+        oracle_prompts: whether these points come from the references.
         folds: means of each fold of a cross-validation.
 
     Returns:

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cervseg.core.types import CaseScore, MetricValues, Summary
+from cervseg.core.scores import CaseScore, MetricValues, Summary
 from cervseg.figures.overlays import to_grey
 from cervseg.figures.style import new_figure, save_figure, styled
 from cervseg.metrics.table import METRICS

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from cervseg.core.errors import CervsegError
-from cervseg.core.types import Distribution, Plan, Summary
+from cervseg.core.scores import Summary
+from cervseg.core.types import Distribution, Plan
 from cervseg.evaluation.definitions import definitions
 from cervseg.evaluation.statistics import bootstrap_mean, case_values
 from cervseg.figures.overlays import overlay

@@ -10,8 +10,9 @@ from typing import Any
 from cervseg.core.errors import CervsegError, DatasetError
 from cervseg.core.jsonio import from_json, read_dataclass, read_json
 from cervseg.core.paths import FoldFolder, ModelFolder, PredictionFolder, StudyFolder, Workspace
+from cervseg.core.scores import Summary
 from cervseg.core.study import Study
-from cervseg.core.types import Plan, Summary
+from cervseg.core.types import Plan
 from cervseg.dataset.description import list_cases
 from cervseg.evaluation.statistics import case_values
 from cervseg.evaluation.summary import read_summary

@@ -9,8 +9,9 @@ import numpy as np
 
 from cervseg.core.comparison import Estimate
 from cervseg.core.jsonio import write_json
+from cervseg.core.scores import MetricValues, Summary
 from cervseg.core.study import CellResult
-from cervseg.core.types import Case, MetricValues, Summary
+from cervseg.core.types import Case
 from cervseg.dataset.description import list_cases
 from cervseg.figures.annotation_time import read_manual_times, time_figure
 from cervseg.figures.cases import ShownCase, error_maps, qualitative_panel, telling_cases

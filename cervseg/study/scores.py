@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cervseg.core.comparison import Comparison, Estimate
+from cervseg.core.scores import Summary
 from cervseg.core.study import CellResult, Study
-from cervseg.core.types import Summary
 from cervseg.evaluation.statistics import case_values, compare_systems, estimate
 from cervseg.evaluation.summary import read_summary
 from cervseg.metrics.table import COMPARED_METRICS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from cervseg.core.types import MetricValues, Summary
+from cervseg.core.scores import MetricValues, Summary
 from cervseg.metrics.table import METRICS, SHOWN_METRICS
 from cervseg.tables.terminal import WIDTH, aligned, paragraph
 

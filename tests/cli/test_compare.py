@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cervseg.cli import agreement, compare
-from cervseg.core.types import CaseScore
+from cervseg.core.scores import CaseScore
 from cervseg.evaluation.summary import summarize, write_summary
 
 

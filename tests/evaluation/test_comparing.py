@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cervseg.core.errors import DatasetError
-from cervseg.core.types import CaseScore
+from cervseg.core.scores import CaseScore
 from cervseg.evaluation.comparing import read_systems
 from cervseg.evaluation.summary import summarize, write_summary
 

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from cervseg.core.errors import DatasetError
-from cervseg.core.types import CaseScore
+from cervseg.core.scores import CaseScore
 from cervseg.evaluation.statistics import bootstrap_mean, case_values, compare_systems, estimate, holm
 from cervseg.evaluation.summary import summarize
 

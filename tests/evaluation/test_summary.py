@@ -4,7 +4,7 @@ import statistics
 import pytest
 
 from cervseg.core.errors import DatasetError
-from cervseg.core.types import CaseScore
+from cervseg.core.scores import CaseScore
 from cervseg.evaluation.summary import combine_folds, read_summary, summarize, write_summary
 
 

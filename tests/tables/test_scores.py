@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from cervseg.core.types import CaseScore
+from cervseg.core.scores import CaseScore
 from cervseg.evaluation.summary import combine_folds, summarize
 from cervseg.metrics.table import METRICS
 from cervseg.tables.scores import score_table
