@@ -21,7 +21,7 @@ def ours(path: Path, *, offset: float, prompts: str = "") -> Path:
         )
         for k, v in enumerate(base)
     ]
-    write_summary(path, summarize(scores, labels={"bone": 1}, prompts=prompts))
+    write_summary(path, summarize(scores, labels={"bone": 1}, prompts=prompts, oracle_prompts=bool(prompts)))
     return path
 
 
