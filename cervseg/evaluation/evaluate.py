@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cervseg.core.errors import CervsegError, DatasetError
+from cervseg.core.errors import DatasetError, one_line
 from cervseg.core.scores import CaseScore, Summary
 from cervseg.core.types import DatasetDescription, SpacingMm
 from cervseg.core.workers import map_cases
@@ -108,7 +108,7 @@ def evaluate_folders(
             labels=labels,
             without_prediction=sorted(expected.keys() - found.keys()),
             without_reference=sorted(found.keys() - expected.keys()),
-            failed={outcome.item.case: _reason(outcome.error) for outcome in outcomes if outcome.error},
+            failed={outcome.item.case: one_line(outcome.error) for outcome in outcomes if outcome.error},
             prompts=prompts,
             oracle_prompts=oracle_prompts,
         )
@@ -222,7 +222,3 @@ def _description(references: Path, predictions: Path, *, required: bool) -> Data
                 if required:
                     raise
     return None
-
-
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, CervsegError) else f"{type(error).__name__}: {error}"

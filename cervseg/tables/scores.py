@@ -29,7 +29,7 @@ def score_table(summary: Summary) -> str:
     if summary.prompts:
         lines += [paragraph(f"prompts: {summary.prompts}"), ""]
     lines.append(paragraph(_NOTE))
-    lines += _left_out("could not be scored", [f"{case} ({why})" for case, why in summary.failed.items()])
+    lines += _left_out("could not be scored", [f"{case}: {why}" for case, why in summary.failed.items()])
     lines += _left_out("with a reference but without a prediction", summary.without_prediction)
     lines += _left_out("with a prediction but without a reference", summary.without_reference)
     return "\n".join(lines)

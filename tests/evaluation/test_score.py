@@ -89,7 +89,7 @@ def test_planes_of_probabilities_follow_the_labels_values():
 
 def test_sizes_must_agree():
     """Another size is an error that names the case; so is another number of planes."""
-    with pytest.raises(DatasetError, match=r"a: the prediction has 3 x 4 pixels, the reference 3 x 3"):
+    with pytest.raises(DatasetError, match=r"the prediction has 3 x 4 pixels, the reference 3 x 3: a"):
         score(np.zeros((3, 4), np.uint8), np.zeros((3, 3), np.uint8))
-    with pytest.raises(DatasetError, match=r"a: the probabilities are 2 x 3 x 3, not 1 x 3 x 3"):
+    with pytest.raises(DatasetError, match=r"the probabilities are 2 x 3 x 3, not 1 x 3 x 3: a"):
         score(*np.zeros((2, 3, 3), np.uint8), probabilities=np.zeros((2, 3, 3)))

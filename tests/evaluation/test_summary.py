@@ -170,7 +170,7 @@ def test_folds_that_cannot_be_combined():
     one = summarize([case("a", Dice=1.0)], labels={"process": 1})
     with pytest.raises(DatasetError, match="no fold"):
         combine_folds([])
-    with pytest.raises(DatasetError, match="a: the case is in the validation sets of two folds"):
+    with pytest.raises(DatasetError, match="the case is in the validation sets of two folds: a"):
         combine_folds([one, one])
     with pytest.raises(DatasetError, match="different labels"):
         combine_folds([one, summarize([case("b", label="x", Dice=1.0)], labels={"x": 1})])

@@ -74,7 +74,7 @@ def test_what_was_not_scored_is_named():
         without_prediction=tuple(f"case_{i}" for i in range(13)),
     )
     text = score_table(summary)
-    assert "bad (is not an image)" in text
+    assert "bad: is not an image" in text
     assert "13 case(s) with a reference but without a prediction:" in text
     assert "... and 3 more" in text
 
