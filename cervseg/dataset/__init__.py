@@ -1,1 +1,1 @@
-"""The standardized dataset folder."""
+"""Datasets in nnU-Net v2's raw format."""

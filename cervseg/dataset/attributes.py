@@ -1,4 +1,4 @@
-"""What is known about the patients of a dataset: ``cases.csv`` with sex and age, never names."""
+"""Sex and age of the patients of a dataset, in ``cases.csv``; never names."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _COLUMNS = ("case", "sex", "age_years")
 
 @dataclass(frozen=True, kw_only=True)
 class CaseAttributes:
-    """Sex as its source writes it, age in years; None where it is not known."""
+    """Sex as the source writes it, and age in years; None if unknown."""
 
     sex: str | None = None
     age_years: float | None = None
 
 
 def write_attributes(dataset: Path, attributes: Mapping[str, CaseAttributes]) -> None:
-    """Write case id -> attributes, sorted by case; whole or not at all."""
+    """Write attributes by case id, sorted, as a whole or not at all."""
     with atomic_path(dataset / FILE) as path, open(path, "w", encoding="utf-8", newline="") as stream:
         rows = csv.writer(stream, lineterminator="\n")
         rows.writerow(_COLUMNS)
@@ -33,10 +33,10 @@ def write_attributes(dataset: Path, attributes: Mapping[str, CaseAttributes]) ->
 
 
 def read_attributes(dataset: Path) -> dict[str, CaseAttributes]:
-    """Case id -> attributes; empty where the dataset has no such file.
+    """Read attributes by case id; empty if the dataset has no such file.
 
     Raises:
-        DatasetError: the file has other columns, or an age is no number.
+        DatasetError: the file has other columns, or an age is not a number.
     """
     path = dataset / FILE
     if not path.is_file():
@@ -51,4 +51,4 @@ def read_attributes(dataset: Path) -> dict[str, CaseAttributes]:
             for case, sex, age in rows[1:]
         }
     except ValueError as problem:
-        raise DatasetError(f"an age is no number ({problem})", where=path) from None
+        raise DatasetError(f"an age is not a number ({problem})", where=path) from None

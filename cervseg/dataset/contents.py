@@ -1,4 +1,4 @@
-"""Which files of a dataset's folder belong to which case."""
+"""The files of a dataset's folder by case."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ SPLITS = ("Tr", "Ts")
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """The image files of one split, sorted by case.
+    """The files of one split.
 
-    ``images`` is case -> channel -> files (more than one if they differ in their ending alone), ``masks`` is
-    case -> files, ``strays`` are images without a channel number in their names.
+    Args:
+        images: case -> channel -> files; more than one if only their suffixes differ.
+        masks: case -> files.
+        strays: images without a channel number in their names.
     """
 
     images: dict[str, dict[int, tuple[Path, ...]]]
@@ -28,7 +30,11 @@ class Contents:
 
 
 def scan(folder: Path, *, split: str) -> Contents:
-    """Sort the files of ``folder``/images<split> and labels<split>; nothing is opened.
+    """Sort the files of ``folder``/images<split> and labels<split> by case, without opening them.
+
+    Args:
+        folder: the dataset's folder.
+        split: "Tr" or "Ts".
 
     Raises:
         DatasetError: ``folder`` is missing.

@@ -12,30 +12,34 @@ from cervseg.core.types import Case, DatasetDescription
 from cervseg.dataset.contents import scan
 from cervseg.dataset.labels import check_labels
 from cervseg.imageio import SUFFIXES
-from cervseg.imageio import stem_of as stem_of  # a case is called like its mask without the suffix
+from cervseg.imageio import stem_of as stem_of  # a case has the name of its mask without the suffix
+
+_EXAMPLES = {
+    "labels": 'Write, for instance, "labels": {"background": 0, "bone": 1}',
+    "channel_names": 'Write, for instance, "channel_names": {"0": "xray"}',
+    "numTraining": 'Write "numTraining" with the number of training images',
+}
 
 
 def read_description(folder: Path) -> DatasetDescription:
-    """Read ``folder``/dataset.json; nnU-Net v2's files are taken as they are, fields that we do not know too.
+    """Read ``folder``/dataset.json. nnU-Net v2's files are accepted; unknown fields are ignored.
 
-    A dataset without ``file_ending`` gets ".png"; images of any known format are found whatever it says.
+    Without ``file_ending`` it is ".png"; images of all known formats are found in any case.
 
     Raises:
-        DatasetError: the folder or the file is missing, a field is missing or wrong, or the dataset uses
-            label regions or an ignore label, which are not supported yet.
+        DatasetError: the folder or file is missing, a field is missing or invalid, or the dataset uses label
+            regions or an ignore label, which are not supported yet.
     """
     path = Path(folder) / "dataset.json"
     if not path.parent.is_dir():
-        raise DatasetError("no such dataset folder", where=folder, hint="cervseg_convert makes one.")
+        raise DatasetError("no such dataset folder", where=folder, hint="Make it with cervseg_convert")
     if not path.exists():
         raise DatasetError(
-            "has no dataset.json: it is unfinished or no dataset",
+            "has no dataset.json: the dataset is unfinished or this is another folder",
             where=folder,
-            hint="Make it again with cervseg_convert, or write dataset.json as nnU-Net v2 has it.",
+            hint="Convert it again with cervseg_convert, or write dataset.json as for nnU-Net v2",
         )
-    content = read_json(path, error=DatasetError)
-    if not isinstance(content, dict):
-        raise DatasetError("must be an object", where=path)
+    content = _content(path)
     labels = _labels(content, path)
     check_labels(labels, where=path)
     num_training = from_json(
@@ -52,11 +56,38 @@ def read_description(folder: Path) -> DatasetDescription:
     )
 
 
-def list_cases(folder: Path, description: DatasetDescription, *, split: str = "Tr") -> list[Case]:
-    """The cases of imagesTr ("Tr") or imagesTs ("Ts"), sorted by id.
+def find_labels(masks: Path) -> dict[str, int] | None:
+    """Find the labels of a folder of masks in a dataset.json: a dataset's, or one beside predicted masks.
 
-    Files may have any known ending, also mixed. A case's mask is None where there is none; what is wrong with
-    the dataset is found by :func:`cervseg.dataset.verify.verify_dataset`, not here.
+    Args:
+        masks: the folder; the file is in it, or in one of the two folders above it.
+
+    Returns:
+        Foreground name -> value in the masks, in the order of the values; None if there is no dataset.json.
+
+    Raises:
+        DatasetError: the labels in the file are invalid.
+    """
+    parent = masks.resolve().parent
+    for folder in (masks, parent, parent.parent):
+        path = folder / "dataset.json"
+        if path.is_file():
+            labels = _labels(_content(path), path)
+            check_labels(labels, where=path)
+            return {name: value for name, value in sorted(labels.items(), key=lambda item: item[1]) if value}
+    return None
+
+
+def list_cases(folder: Path, description: DatasetDescription, *, split: str = "Tr") -> list[Case]:
+    """List the cases of a dataset, sorted by id.
+
+    Files may have any known format, also mixed. The mask of a case is None if it is missing; this function
+    checks nothing, see :func:`cervseg.dataset.verify.verify_dataset`.
+
+    Args:
+        folder: the dataset's folder.
+        description: its dataset.json.
+        split: "Tr" for imagesTr and labelsTr, "Ts" for imagesTs and labelsTs.
 
     Raises:
         DatasetError: the dataset's folder is missing.
@@ -76,9 +107,16 @@ def list_cases(folder: Path, description: DatasetDescription, *, split: str = "T
     return cases
 
 
+def _content(path: Path) -> dict[str, Any]:
+    content = read_json(path, error=DatasetError)
+    if not isinstance(content, dict):
+        raise DatasetError("must be a JSON object", where=path)
+    return content
+
+
 def _field(content: Mapping[str, Any], name: str, path: Path) -> Any:
     if name not in content:
-        raise DatasetError(f"field {name!r} is missing", where=path, hint="See nnU-Net v2's dataset.json.")
+        raise DatasetError(f"field {name!r} is missing", where=path, hint=_EXAMPLES[name])
     return content[name]
 
 
@@ -90,14 +128,16 @@ def _optional(kind: Any, content: Mapping[str, Any], name: str, default: Any, pa
 def _labels(content: Mapping[str, Any], path: Path) -> dict[str, int]:
     given = _field(content, "labels", path)
     if not isinstance(given, dict):
-        raise DatasetError("'labels' must be an object of names and numbers", where=path)
+        raise DatasetError(
+            "labels must be an object of names and numbers", where=path, hint=_EXAMPLES["labels"]
+        )
     if any(
         name.isdigit() and isinstance(value, str) and not value.isdigit() for name, value in given.items()
     ):
         raise DatasetError(
-            "labels are written as number: name, as in nnU-Net v1",
+            "labels are written as number: name, as for nnU-Net v1",
             where=path,
-            hint='Turn them around: {"background": 0, "bone": 1}.',
+            hint='Write the name first: "labels": {"background": 0, "bone": 1}',
         )
     labels = {}
     for name, value in given.items():
@@ -105,7 +145,7 @@ def _labels(content: Mapping[str, Any], path: Path) -> dict[str, int]:
             raise DatasetError(
                 f"label {name!r} is a region (several numbers), which is not supported yet",
                 where=path,
-                hint="Give each label one number.",
+                hint="Give each label one number",
             )
         number = int(value) if isinstance(value, str) and value.isdigit() else value
         labels[name] = from_json(int, number, where=f"{path}.labels.{name}", error=DatasetError)
@@ -113,7 +153,7 @@ def _labels(content: Mapping[str, Any], path: Path) -> dict[str, int]:
         raise DatasetError(
             "an ignore label is not supported yet",
             where=path,
-            hint="Annotate these pixels or remove the images.",
+            hint="Annotate these pixels or remove the images",
         )
     return labels
 
@@ -121,9 +161,9 @@ def _labels(content: Mapping[str, Any], path: Path) -> dict[str, int]:
 def _channel_names(content: Mapping[str, Any], path: Path) -> tuple[str, ...]:
     if "channel_names" not in content and "modality" in content:
         raise DatasetError(
-            "is of nnU-Net v1",
+            "is in the format of nnU-Net v1",
             where=path,
-            hint='Rename "modality" to "channel_names" and see nnU-Net v2\'s format.',
+            hint='Rename "modality" to "channel_names", and write labels as {"background": 0, "bone": 1}',
         )
     given = _field(content, "channel_names", path)
     if isinstance(given, list):
@@ -131,9 +171,9 @@ def _channel_names(content: Mapping[str, Any], path: Path) -> tuple[str, ...]:
     names = from_json(dict[str, str], given, where=f"{path}.channel_names", error=DatasetError)
     if not names or sorted(names, key=lambda key: (len(key), key)) != [str(n) for n in range(len(names))]:
         raise DatasetError(
-            f"channel_names must be numbered 0, 1, ..., they are {', '.join(names) or 'empty'}",
+            f"channel_names must be numbered 0, 1, ..., not {', '.join(names) or 'empty'}",
             where=path,
-            hint='Write {"0": "xray"}.',
+            hint=_EXAMPLES["channel_names"],
         )
     return tuple(names[str(number)] for number in range(len(names)))
 
@@ -142,7 +182,7 @@ def _file_ending(content: Mapping[str, Any], path: Path) -> str:
     ending = str(_optional(str, content, "file_ending", ".png", path))
     if ending.lower() not in SUFFIXES:
         raise DatasetError(
-            f"file_ending {ending!r} is not supported", where=path, hint=f"Supported: {' '.join(SUFFIXES)}."
+            f"file_ending {ending!r} is not supported", where=path, hint=f"Supported: {' '.join(SUFFIXES)}"
         )
     return ending
 
@@ -154,6 +194,6 @@ def _spacing_mm(content: Mapping[str, Any], path: Path) -> dict[str, tuple[float
     for case, sides in spacing.items():
         if not all(0 < side < float("inf") for side in sides):
             raise DatasetError(
-                f"spacing of {case!r} must be positive, is {sides}", where=f"{path}.spacing_mm"
+                f"the spacing of {case!r} must be positive, not {sides}", where=f"{path}.spacing_mm"
             )
     return spacing

@@ -1,4 +1,4 @@
-"""Points of anatomy that came with the images: ``landmarks/<case>.json`` in a dataset's folder."""
+"""Anatomical landmarks that come with the images: ``landmarks/<case>.json`` in a dataset's folder."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ class Landmarks:
     """The landmarks of one image.
 
     Args:
-        points: name -> (x, y) in px of the image, as they were annotated; a landmark that is not on the image,
-            or was not marked, is not in it.
-        source: what they come from, such as "CSXA".
+        points: name -> (x, y) in px of the image; landmarks that are not annotated are missing.
+        source: where they come from, such as "CSXA".
     """
 
     points: dict[str, tuple[float, float]]
@@ -26,15 +25,15 @@ class Landmarks:
 
 
 def write_landmarks(dataset: Path, case: str, landmarks: Landmarks) -> None:
-    """Write the landmarks of ``case`` into the folder of a dataset; whole or not at all."""
+    """Write the landmarks of a case into a dataset's folder, as a whole or not at all."""
     write_json(dataset / FOLDER / f"{case}.json", landmarks)
 
 
 def read_landmarks(dataset: Path, case: str) -> Landmarks | None:
-    """The landmarks of ``case``, None where there are none.
+    """Read the landmarks of a case; None if it has none.
 
     Raises:
-        DatasetError: the file is broken.
+        DatasetError: the file is invalid.
     """
     path = dataset / FOLDER / f"{case}.json"
     return read_dataclass(Landmarks, path, error=DatasetError) if path.is_file() else None

@@ -1,4 +1,4 @@
-"""Folds for cross-validation that never split a patient."""
+"""Folds for cross-validation; all images of a patient are in one fold."""
 
 from __future__ import annotations
 
@@ -18,21 +18,26 @@ _MAX_FINDINGS = 20
 
 @dataclass(frozen=True)
 class Fold:
-    """Case ids to train on and to validate with, each sorted."""
+    """The case ids of the training set and the validation set, each sorted."""
 
     train: tuple[str, ...]
     val: tuple[str, ...]
 
 
 def make_folds(cases: Sequence[Case], *, num_folds: int = 5, seed: int = 12345) -> tuple[Fold, ...]:
-    """Deal the groups of ``cases`` into folds.
+    """Distribute the groups of ``cases`` over folds.
 
-    Where every case is its own group the folds are nnU-Net's: scikit-learn's
-    KFold(num_folds, shuffle=True, random_state=seed) over the sorted ids. Otherwise the same is done with the
-    sorted names of the groups. With fewer groups than folds there are fewer folds.
+    If every case is its own group, the folds are nnU-Net's: scikit-learn's
+    KFold(num_folds, shuffle=True, random_state=seed) over the sorted ids. Otherwise the sorted names of the
+    groups are split in the same way. With fewer groups than folds there are fewer folds.
+
+    Args:
+        cases: the training cases.
+        num_folds: number of folds, at least 2.
+        seed: of the shuffle.
 
     Raises:
-        DatasetError: there are fewer than two groups, or an id occurs twice.
+        DatasetError: there are fewer than two groups, or an id is duplicate.
         ValueError: ``num_folds`` is less than 2.
     """
     if num_folds < 2:
@@ -43,11 +48,11 @@ def make_folds(cases: Sequence[Case], *, num_folds: int = 5, seed: int = 12345) 
     names = sorted(members)
     ids = [case.id for case in cases]
     if len(set(ids)) != len(ids):
-        raise DatasetError(f"case ids occur twice: {', '.join(sorted({i for i in ids if ids.count(i) > 1}))}")
+        raise DatasetError(f"duplicate case ids: {', '.join(sorted({i for i in ids if ids.count(i) > 1}))}")
     if len(names) < 2:
         raise DatasetError(
             f"{len(ids)} case(s) of {len(names)} patient(s) cannot be split into training and validation",
-            hint="At least 2 patients are needed.",
+            hint='At least 2 patients are needed; check "groups" in dataset.json',
         )
     return tuple(
         Fold(
@@ -67,20 +72,24 @@ def read_folds(path: Path) -> tuple[Fold, ...]:
     """Read splits_final.json.
 
     Raises:
-        DatasetError: it is missing, no valid JSON, not of this form, or empty.
+        DatasetError: the file is missing, not valid JSON, not in this format, or empty.
     """
     folds = from_json(list[Fold], read_json(path, error=DatasetError), where=str(path), error=DatasetError)
     if not folds:
-        raise DatasetError("holds no folds", where=path, hint="Delete it; preprocessing writes it anew.")
+        raise DatasetError("has no folds", where=path, hint="Delete it; preprocessing writes it again")
     return tuple(folds)
 
 
 def check_folds(folds: Sequence[Fold], cases: Sequence[Case]) -> None:
-    """Check folds, which may have been edited by hand, against the cases they are about.
+    """Check folds, which may have been edited by hand, against the cases of the dataset.
+
+    Args:
+        folds: the folds.
+        cases: the training cases.
 
     Raises:
-        DatasetError: an id is unknown or listed twice, a case is both trained on and validated with, a group
-            is split, or one side is empty; the message lists all findings (at most 20).
+        DatasetError: an id is unknown or duplicate, a case is in both sets of a fold, a group is split, or a
+            set is empty; the message lists all findings (at most 20).
     """
     groups = {case.id: case.group for case in cases}
     findings = [
@@ -91,12 +100,12 @@ def check_folds(folds: Sequence[Fold], cases: Sequence[Case]) -> None:
         if len(findings) > _MAX_FINDINGS:
             shown.append(f"  ... and {len(findings) - _MAX_FINDINGS} more")
         raise DatasetError(
-            "the splits do not fit the dataset:\n" + "\n".join(shown), where="splits_final.json"
+            "the folds do not match the dataset:\n" + "\n".join(shown), where="splits_final.json"
         )
 
 
 def _shuffled_parts(names: Sequence[str], *, num_parts: int, seed: int) -> list[list[str]]:
-    """scikit-learn's KFold with shuffle: the first parts are larger by one where it is uneven."""
+    """Split names as scikit-learn's KFold with shuffle; the first parts may be larger by one."""
     order = np.arange(len(names))
     np.random.RandomState(seed).shuffle(order)
     return [[names[index] for index in part] for part in np.array_split(order, num_parts)]
@@ -104,14 +113,12 @@ def _shuffled_parts(names: Sequence[str], *, num_parts: int, seed: int) -> list[
 
 def _findings(fold: Fold, groups: dict[str, str]) -> list[str]:
     train, val = set(fold.train), set(fold.val)
-    found = [f"nothing to {what}" for what, ids in (("train on", train), ("validate with", val)) if not ids]
+    found = [f"{side} is empty" for side, ids in (("train", train), ("val", val)) if not ids]
     found += [f"unknown case {case!r}" for case in sorted((train | val) - groups.keys())]
     for side, ids in (("train", fold.train), ("val", fold.val)):
-        found += [
-            f"case {case!r} is listed twice in {side}" for case in sorted(set(ids)) if ids.count(case) > 1
-        ]
+        found += [f"case {case!r} is repeated in {side}" for case in sorted(set(ids)) if ids.count(case) > 1]
     found += [f"case {case!r} is in both train and val" for case in sorted(train & val)]
     split = {groups[case] for case in train - val if case in groups}
     split &= {groups[case] for case in val - train if case in groups}
-    found += [f"group {group!r} is split over train and val" for group in sorted(split)]
+    found += [f"group {group!r} is in both train and val" for group in sorted(split)]
     return found

@@ -1,4 +1,4 @@
-"""Everything that is wrong with a dataset, found before anything is computed with it."""
+"""The check of a dataset: all of its problems in one run, before anything is computed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from cervseg.core.errors import DatasetError, ImageError, one_line
 from cervseg.core.types import DatasetDescription
 from cervseg.core.workers import map_cases
 from cervseg.dataset.contents import Contents, scan
-from cervseg.imageio import read_image, read_mask
+from cervseg.imageio import read_image, read_mask, stem_of
 
 MAX_FINDINGS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Files:
-    """One case's files, as far as they are there."""
+    """The files of one case that exist; ``mask`` is None if it is missing."""
 
     id: str
     images: tuple[Path, ...]
@@ -29,7 +29,7 @@ class _Files:
 
 @dataclass(frozen=True, kw_only=True)
 class _Look:
-    """What a look into one case's files gave: findings, and the label values of its mask."""
+    """The result of opening one case: findings, and the values in its mask."""
 
     findings: tuple[str, ...]
     values: tuple[int, ...] | None
@@ -38,15 +38,21 @@ class _Look:
 def verify_dataset(
     folder: Path, description: DatasetDescription, *, workers: int, progress: bool = True
 ) -> tuple[str, ...]:
-    """Open every training image and mask of a dataset.
+    """Check every training image and mask of a dataset.
+
+    Args:
+        folder: the dataset's folder.
+        description: its dataset.json.
+        workers: processes; fewer than 2 check in this one.
+        progress: show a progress bar.
 
     Returns:
-        Remarks that are no errors, such as how many masks are empty.
+        Remarks that are not errors, such as the number of empty masks.
 
     Raises:
-        DatasetError: with all findings at once, one a line (at most 20, then their number): unreadable
-            files, missing masks, masks without image, images named wrongly or twice, missing channels,
-            differing sizes, values that are no label, a wrong numTraining, no cases, all masks empty.
+        DatasetError: all findings in one error, one per line (at most 20, then their number): unreadable
+            files, missing or duplicate images and masks, missing channels, different sizes, unknown label
+            values, a wrong numTraining, no cases, or only empty masks.
     """
     contents = scan(folder, split="Tr")
     cases = [_files(contents, case) for case in sorted(contents.images)]
@@ -69,7 +75,10 @@ def verify_dataset(
 
 
 def _message(findings: Sequence[str]) -> str:
-    lines = [f"{len(findings)} thing(s) to mend:", *(f"  {line}" for line in findings[:MAX_FINDINGS])]
+    lines = [
+        f"the dataset has {len(findings)} problem(s):",
+        *(f"  {line}" for line in findings[:MAX_FINDINGS]),
+    ]
     if len(findings) > MAX_FINDINGS:
         lines.append(f"  ... and {len(findings) - MAX_FINDINGS} more")
     return "\n".join(lines)
@@ -85,31 +94,50 @@ def _files(contents: Contents, case: str) -> _Files:
 
 
 def _of_names(contents: Contents, description: DatasetDescription) -> list[str]:
-    """Findings that the files' names alone give."""
+    """Findings from the file names alone."""
     wanted = set(range(len(description.channel_names)))
     found = [
-        f"{path.name}: no channel number; call it {path.stem}_0000{path.suffix}" for path in contents.strays
+        f"{path.name}: no channel number in the name; rename it to {_with_channel(path)}"
+        for path in contents.strays
     ]
     for case, channels in sorted(contents.images.items()):
         doubled = [path for paths in channels.values() if len(paths) > 1 for path in paths]
         if doubled:
-            found.append(f"{case}: twice there, as {' and '.join(path.name for path in doubled)}")
-        if lacking := sorted(wanted - channels.keys()):
-            found.append(f"{case}: channel {', '.join(f'_{n:04d}' for n in lacking)} is missing")
-        if surplus := sorted(channels.keys() - wanted):
-            found.append(f"{case}: channel {', '.join(f'_{n:04d}' for n in surplus)} is not in dataset.json")
+            found.append(f"{case}: duplicate images {_and(doubled)}; remove one of them")
+        if missing := sorted(wanted - channels.keys()):
+            found.append(
+                f"{case}: channel {_numbers(missing)} is missing; dataset.json lists {len(wanted)} channel(s)"
+            )
+        if unknown := sorted(channels.keys() - wanted):
+            found.append(
+                f"{case}: channel {_numbers(unknown)} is not in dataset.json; "
+                "add it to channel_names or remove the file"
+            )
         if case not in contents.masks:
-            found.append(f"{case}: no mask in labelsTr")
+            found.append(f"{case}: no mask in labelsTr; add it or move the image to imagesTs")
     for case, masks in sorted(contents.masks.items()):
         if len(masks) > 1:
-            found.append(f"{case}: two masks, {' and '.join(path.name for path in masks)}")
+            found.append(f"{case}: duplicate masks {_and(masks)}; remove one of them")
         if case not in contents.images:
-            found.append(f"{masks[0].name}: a mask without image in imagesTr")
+            found.append(f"{masks[0].name}: no image in imagesTr; add it or remove the mask")
     return found
 
 
+def _with_channel(path: Path) -> str:
+    stem = stem_of(path)
+    return f"{stem}_0000{path.name.removeprefix(stem)}"
+
+
+def _and(paths: Sequence[Path]) -> str:
+    return " and ".join(path.name for path in paths)
+
+
+def _numbers(channels: Sequence[int]) -> str:
+    return ", ".join(f"_{channel:04d}" for channel in channels)
+
+
 def _look(case: _Files, *, num_labels: int) -> _Look:
-    """Open one case's files (in a worker process)."""
+    """Open the files of one case (in a worker process)."""
     findings, sizes, values = [], {}, None
     for path in case.images:
         try:
@@ -127,7 +155,7 @@ def _look(case: _Files, *, num_labels: int) -> _Look:
             findings += _of_values(case.mask, values, num_labels)
     if len(set(sizes.values())) > 1:
         listed = ", ".join(f"{name} {width} x {height}" for name, (height, width) in sizes.items())
-        findings.append(f"{case.id}: sizes differ: {listed}")
+        findings.append(f"{case.id}: different sizes: {listed}; export all files of a case at one size")
     return _Look(findings=tuple(findings), values=values)
 
 
@@ -137,21 +165,25 @@ def _of_values(mask: Path, values: Sequence[int], num_labels: int) -> list[str]:
         return []
     shown = ", ".join(map(str, unknown[:8])) + (", ..." if len(unknown) > 8 else "")
     is_binary = unknown == [255] or len(unknown) > 8
-    hint = "run cervseg_convert paired" if is_binary else "mend the mask, or add them to dataset.json"
-    return [f"{mask.name}: values {shown} are no labels; {hint}"]
+    hint = (
+        "convert masks of 0 and 255 with cervseg_convert paired"
+        if is_binary
+        else "correct the mask or add the labels to dataset.json"
+    )
+    return [f"{mask.name}: unknown label value {shown}; {hint}"]
 
 
 def _of_whole(cases: Sequence[_Files], looks: Sequence[_Look], description: DatasetDescription) -> list[str]:
     if not cases:
-        return ["imagesTr holds no images"]
+        return ["imagesTr has no images"]
     found = []
     if description.num_training != len(cases):
         found.append(
-            f"dataset.json: numTraining is {description.num_training}, imagesTr holds {len(cases)} case(s)"
+            f"dataset.json: numTraining is {description.num_training}, but imagesTr has {len(cases)} case(s)"
         )
     masks = [look.values for look in looks if look.values is not None]
     if masks and all(not any(values) for values in masks):
-        found.append(f"all {len(masks)} masks are empty: there is nothing to learn")
+        found.append(f"all {len(masks)} masks are empty; there is nothing to train on")
     return found
 
 
@@ -162,7 +194,7 @@ def _remarks(cases: Sequence[_Files], looks: Sequence[_Look], description: Datas
         remarks.append(f"{len(empty)} of {len(cases)} masks are empty ({_some(empty)})")
     seen = {value for look in looks for value in look.values or ()}
     if unused := [name for name, value in description.foreground.items() if value not in seen]:
-        remarks.append(f"no mask holds the label {_some(unused)}")
+        remarks.append(f"no mask has the label {_some(unused)}")
     return remarks
 
 
@@ -171,7 +203,7 @@ def _of_unknown_names(description: DatasetDescription, known: Collection[str]) -
     for field, ids in (("groups", description.groups), ("spacing_mm", description.spacing_mm)):
         if unknown := sorted(set(ids).difference(known)):
             remarks.append(
-                f'"{field}" in dataset.json names {len(unknown)} unknown case(s) ({_some(unknown)})'
+                f'"{field}" in dataset.json lists {len(unknown)} unknown case(s) ({_some(unknown)})'
             )
     return remarks
 

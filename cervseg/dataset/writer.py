@@ -1,4 +1,4 @@
-"""Writing a dataset: the only way one is made."""
+"""The writer of datasets; nothing else writes one."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from cervseg.imageio import write_gray, write_mask
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetWriter:
-    """Writes nnU-Net v2's raw format into ``folder``; ``dataset.json`` comes last.
+    """A writer of nnU-Net v2's raw format; ``dataset.json`` is written last.
 
     A folder without ``dataset.json`` is unfinished. ``add_case`` may be called in worker processes.
 
     Args:
-        folder: the dataset's folder, .../raw_data/Dataset001_Name; it is made.
-        file_ending: .png or .tif.
-        name: the dataset's name; by default the folder's.
+        folder: the dataset's folder, .../raw_data/Dataset001_Name; it is created.
+        file_ending: ".png" or ".tif".
+        name: the dataset's name; by default that of the folder.
     """
 
     folder: Path
@@ -34,27 +34,29 @@ class DatasetWriter:
     def add_case(
         self, case_id: str, *, channels: Sequence[np.ndarray], mask: np.ndarray | None, test: bool = False
     ) -> None:
-        """Write one image; files appear whole or not at all, the mask last.
+        """Write one case; each file appears as a whole or not at all, the mask last.
 
         Args:
-            case_id: becomes the files' name.
-            channels: one H x W uint8 or uint16 array a channel.
-            mask: H x W label values, or None (test images only).
-            test: into imagesTs and labelsTs instead of imagesTr and labelsTr.
+            case_id: the case, which names its files.
+            channels: one H x W uint8 or uint16 array per channel.
+            mask: H x W label values; None for test cases only.
+            test: write to imagesTs and labelsTs instead of imagesTr and labelsTr.
 
         Raises:
-            DatasetError: the id makes no file name, the sizes differ, or a training image has no mask.
-            ImageError: an array is not of the type or shape above.
+            DatasetError: the id is not a valid file name, the sizes differ, or a training case has no mask.
+            ImageError: an array has another dtype or shape.
         """
         if not case_id or case_id.startswith(".") or any(sign in case_id for sign in '/\\:*?"<>|\0'):
-            raise DatasetError(f"{case_id!r} makes no file name", where=self.folder, hint="Rename the image.")
+            raise DatasetError(
+                f"{case_id!r} is not a valid file name", where=self.folder, hint="Rename the image"
+            )
         if mask is None and not test:
-            raise DatasetError("an image to train on needs a mask", where=case_id)
+            raise DatasetError("a training case needs a mask", where=case_id)
         if not channels:
             raise DatasetError("has no channels", where=case_id)
         sizes = {np.shape(plane) for plane in [*channels, *([] if mask is None else [mask])]}
         if len(sizes) != 1:
-            raise DatasetError(f"channels and mask differ in size: {sorted(sizes)}", where=case_id)
+            raise DatasetError(f"channels and mask have different sizes: {sorted(sizes)}", where=case_id)
         part = "Ts" if test else "Tr"
         for number, plane in enumerate(channels):
             write_gray(self.folder / f"images{part}" / f"{case_id}_{number:04d}{self.file_ending}", plane)
@@ -69,16 +71,16 @@ class DatasetWriter:
         groups: Mapping[str, str] | None = None,
         spacing_mm: Mapping[str, SpacingMm] | None = None,
     ) -> DatasetDescription:
-        """Count the training images and write dataset.json: from here on the dataset exists.
+        """Count the training images and write dataset.json, which completes the dataset.
 
         Args:
-            channel_names: one name a channel, such as "xray".
+            channel_names: one name per channel, such as "xray".
             labels: name -> number, background = 0, then 1, 2, ...
             groups: case id -> patient.
             spacing_mm: case id -> (row, column) in mm.
 
         Raises:
-            DatasetError: the labels are not as above, or there is no channel name.
+            DatasetError: the labels are invalid, or there is no channel name.
         """
         check_labels(labels, where=self.folder)
         if not channel_names:

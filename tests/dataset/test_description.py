@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cervseg.core.errors import DatasetError
-from cervseg.dataset.description import list_cases, read_description
+from cervseg.dataset.description import find_labels, list_cases, read_description
 
 PLAIN = {
     "channel_names": {"0": "xray"},
@@ -30,8 +30,8 @@ def touch(folder: Path, *names: str) -> None:
         (folder / name).touch()
 
 
-def test_nnunets_file_is_taken_as_it_is(tmp_path: Path) -> None:
-    """Fields that only nnU-Net knows do not matter."""
+def test_nnunets_file_is_accepted(tmp_path: Path) -> None:
+    """Fields that only nnU-Net uses are ignored."""
     folder = dataset(
         tmp_path, overwrite_image_reader_writer="NaturalImage2DIO", licence="CC0", description="x"
     )
@@ -40,8 +40,8 @@ def test_nnunets_file_is_taken_as_it_is(tmp_path: Path) -> None:
     assert (found.num_training, found.file_ending, found.groups, found.spacing_mm) == (2, ".png", {}, {})
 
 
-def test_our_extras(tmp_path: Path) -> None:
-    """Name, groups and spacing."""
+def test_optional_fields(tmp_path: Path) -> None:
+    """Name, groups and spacing are read."""
     folder = dataset(tmp_path, name="Spines", groups={"a": "p1"}, spacing_mm={"a": [0.2, 0.1]})
     found = read_description(folder)
     assert (found.name, found.groups, found.spacing_mm) == ("Spines", {"a": "p1"}, {"a": (0.2, 0.1)})
@@ -58,7 +58,7 @@ def test_our_extras(tmp_path: Path) -> None:
         ({"numTraining": "many"}, "must be a whole number"),
         ({"labels": {"background": 0, "bone": 2}}, "without gaps"),
         ({"labels": {"background": 0, "bone": "one"}}, "must be a whole number"),
-        ({"labels": {"0": "background", "1": "bone"}}, "Turn them around"),
+        ({"labels": {"0": "background", "1": "bone"}}, "Write the name first"),
         ({"labels": {"background": 0, "all": [1, 2], "core": [2]}}, "region .* not supported yet"),
         ({"labels": {"background": 0, "bone": 1, "ignore": 2}}, "ignore label is not supported yet"),
         ({"file_ending": ".mha"}, "'.mha' is not supported"),
@@ -68,15 +68,15 @@ def test_our_extras(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
-    """One error with the file's path, whatever the mistake."""
+    """Each mistake is one error with the file's path."""
     folder = dataset(tmp_path, **changes)
     with pytest.raises(DatasetError, match=message) as caught:
         read_description(folder)
     assert "dataset.json" in str(caught.value)
 
 
-def test_an_unfinished_dataset_is_none(tmp_path: Path) -> None:
-    """No folder, no dataset.json, and one that is cut off."""
+def test_unfinished_datasets(tmp_path: Path) -> None:
+    """No folder, no dataset.json, and a truncated one."""
     with pytest.raises(DatasetError, match="no such dataset folder"):
         read_description(tmp_path / "nowhere")
     with pytest.raises(DatasetError, match=r"has no dataset\.json"):
@@ -87,7 +87,7 @@ def test_an_unfinished_dataset_is_none(tmp_path: Path) -> None:
 
 
 def test_cases_of_mixed_endings_and_two_channels(tmp_path: Path) -> None:
-    """Sorted by id, one file a channel in order, masks and groups where there are any."""
+    """Sorted by id, one file per channel in order, masks and groups where they exist."""
     folder = dataset(tmp_path, channel_names={"0": "xray", "1": "half"}, groups={"b": "p1"})
     touch(folder, "imagesTr/b_0001.png", "imagesTr/b_0000.JPG", "imagesTr/a_0000.png", "imagesTr/a_0001.png")
     touch(folder, "labelsTr/a.png", "labelsTr/b.tif", "imagesTs/t_0000.png", "imagesTr/notes.txt")
@@ -103,5 +103,21 @@ def test_cases_of_mixed_endings_and_two_channels(tmp_path: Path) -> None:
 def test_ids_may_end_in_numbers(tmp_path: Path) -> None:
     """Only the last four digits are the channel."""
     folder = dataset(tmp_path)
-    touch(folder, "imagesTr/film_2021_0000.png")
-    assert [case.id for case in list_cases(folder, read_description(folder))] == ["film_2021"]
+    touch(folder, "imagesTr/image_2021_0000.png")
+    assert [case.id for case in list_cases(folder, read_description(folder))] == ["image_2021"]
+
+
+def test_labels_beside_and_above_masks(tmp_path: Path) -> None:
+    """In the order of their values; a file with labels alone is enough, and none is not an error."""
+    masks = tmp_path / "model" / "fold_0" / "validation"
+    masks.mkdir(parents=True)
+    assert find_labels(masks) is None
+    (tmp_path / "model/dataset.json").write_text(json.dumps(PLAIN))
+    assert find_labels(masks) == {"bone": 1}
+    (masks / "dataset.json").write_text('{"labels": {"C3": 2, "background": 0, "C2": 1}}')
+    found = find_labels(masks)
+    assert found == {"C2": 1, "C3": 2}
+    assert list(found) == ["C2", "C3"]
+    (masks / "dataset.json").write_text('{"labels": {"C2": 1}}')
+    with pytest.raises(DatasetError, match="background"):
+        find_labels(masks)

@@ -25,7 +25,7 @@ def cases(num: int, *, groups: dict[int, str] | None = None) -> list[Case]:
 
 @pytest.mark.parametrize("num", [12, 7])
 def test_folds_are_nnunets(num: int) -> None:
-    """Equal to scikit-learn's KFold over sorted ids, in whatever order the cases come."""
+    """Equal to scikit-learn's KFold over sorted ids, for any order of the cases."""
     folds = make_folds(cases(num)[::-1])
     assert [list(fold.val) for fold in folds] == [
         [f"case_{i:02d}" for i in part] for part in SKLEARN_VAL[num]
@@ -36,7 +36,7 @@ def test_folds_are_nnunets(num: int) -> None:
 
 
 def test_a_group_stays_together() -> None:
-    """Three images of each of eight patients: no patient on both sides, every image validated once."""
+    """Three images of each of eight patients: no patient in both sets, every image validated once."""
     made = cases(24, groups={number: f"patient {number % 8}" for number in range(24)})
     group = {case.id: case.group for case in made}
     folds = make_folds(made)
@@ -48,14 +48,14 @@ def test_a_group_stays_together() -> None:
 
 
 def test_few_groups_make_few_folds() -> None:
-    """Three groups make three folds, one makes none."""
+    """Three groups give three folds, one is an error."""
     assert len(make_folds(cases(3))) == 3
     with pytest.raises(DatasetError, match="At least 2 patients"):
         make_folds(cases(4, groups=dict.fromkeys(range(4), "one")))
 
 
 def test_folds_survive_the_way_to_the_disk(tmp_path: Path) -> None:
-    """nnU-Net's form of the file, and back."""
+    """The file has nnU-Net's format and is read back."""
     folds = make_folds(cases(6), num_folds=2)
     write_folds(tmp_path / "splits_final.json", folds)
     written = json.loads((tmp_path / "splits_final.json").read_text())
@@ -65,7 +65,7 @@ def test_folds_survive_the_way_to_the_disk(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("[]", "holds no folds"), ('{"train": []}', "must be a list"), ('[{"train": []}]', "'val' is missing")],
+    [("[]", "has no folds"), ('{"train": []}', "must be a list"), ('[{"train": []}]', "'val' is missing")],
 )
 def test_other_files_are_refused(tmp_path: Path, text: str, message: str) -> None:
     """The message names the file."""
@@ -76,7 +76,7 @@ def test_other_files_are_refused(tmp_path: Path, text: str, message: str) -> Non
 
 
 def test_all_findings_at_once() -> None:
-    """Unknown ids, a case on both sides, a split patient, an empty side."""
+    """Unknown ids, a case in both sets, a split patient, an empty set."""
     made = cases(5, groups={1: "p", 2: "p"})
     folds = [
         Fold(train=("case_00", "case_01", "ghost"), val=("case_00", "case_02")),
@@ -87,7 +87,7 @@ def test_all_findings_at_once() -> None:
     assert str(caught.value).splitlines()[1:] == [
         "  fold 0: unknown case 'ghost'",
         "  fold 0: case 'case_00' is in both train and val",
-        "  fold 0: group 'p' is split over train and val",
-        "  fold 1: nothing to validate with",
-        "  fold 1: case 'case_03' is listed twice in train",
+        "  fold 0: group 'p' is in both train and val",
+        "  fold 1: val is empty",
+        "  fold 1: case 'case_03' is repeated in train",
     ]

@@ -17,7 +17,7 @@ MASK = (IMAGE > 200).astype(np.uint8)
 
 @pytest.fixture
 def made(tmp_path: Path) -> tuple[Path, DatasetDescription]:
-    """A sound dataset of four cases, a to d."""
+    """A valid dataset of four cases, a to d."""
     writer = DatasetWriter(folder=tmp_path / "Dataset001_Spine")
     for case in "abcd":
         writer.add_case(case, channels=[IMAGE], mask=MASK)
@@ -30,8 +30,8 @@ def findings(folder: Path, description: DatasetDescription, *, workers: int = 1)
     return [line.strip() for line in str(caught.value).splitlines()[1:]]
 
 
-def test_a_sound_dataset_has_no_findings(made: tuple[Path, DatasetDescription]) -> None:
-    """Nothing raised, nothing to remark; mixed endings are sound too."""
+def test_a_valid_dataset_has_no_findings(made: tuple[Path, DatasetDescription]) -> None:
+    """No error, no remarks; mixed file formats are fine too."""
     folder, description = made
     (folder / "imagesTr/a_0000.png").unlink()
     write_gray(folder / "imagesTr/a_0000.tif", IMAGE)
@@ -39,7 +39,7 @@ def test_a_sound_dataset_has_no_findings(made: tuple[Path, DatasetDescription]) 
 
 
 def test_all_findings_at_once(made: tuple[Path, DatasetDescription]) -> None:
-    """One error lists a truncated image, a missing and a lonely mask, other sizes and unknown values."""
+    """A truncated image, missing mask, lonely mask, other size and unknown value: one error, five lines."""
     folder, description = made
     data = (folder / "imagesTr/a_0000.png").read_bytes()
     (folder / "imagesTr/a_0000.png").write_bytes(data[: len(data) // 2])
@@ -48,37 +48,37 @@ def test_all_findings_at_once(made: tuple[Path, DatasetDescription]) -> None:
     write_mask(folder / "labelsTr/d.png", MASK * 255)
     found = findings(folder, description, workers=2)
     assert found == [
-        "b: no mask in labelsTr",
-        "lonely.png: a mask without image in imagesTr",
+        "b: no mask in labelsTr; add it or move the image to imagesTs",
+        "lonely.png: no image in imagesTr; add it or remove the mask",
         f"is truncated: its end is missing: {folder / 'imagesTr/a_0000.png'} (Copy or export it again.)",
-        "c: sizes differ: c_0000.png 30 x 20, mask c.png 30 x 18",
-        "d.png: values 255 are no labels; run cervseg_convert paired",
+        "c: different sizes: c_0000.png 30 x 20, mask c.png 30 x 18; export all files of a case at one size",
+        "d.png: unknown label value 255; convert masks of 0 and 255 with cervseg_convert paired",
     ]
 
 
-def test_names_tell_too(made: tuple[Path, DatasetDescription]) -> None:
-    """No channel number, a case twice, a channel too many, and numTraining."""
+def test_findings_from_names(made: tuple[Path, DatasetDescription]) -> None:
+    """No channel number, a duplicate, an unknown channel, and numTraining."""
     folder, description = made
     write_gray(folder / "imagesTr/a_0000.tif", IMAGE)
     write_gray(folder / "imagesTr/b_0001.png", IMAGE)
     write_gray(folder / "imagesTr/e.png", IMAGE)
     assert findings(folder, replace(description, num_training=5)) == [
-        "e.png: no channel number; call it e_0000.png",
-        "a: twice there, as a_0000.png and a_0000.tif",
-        "b: channel _0001 is not in dataset.json",
-        "dataset.json: numTraining is 5, imagesTr holds 4 case(s)",
+        "e.png: no channel number in the name; rename it to e_0000.png",
+        "a: duplicate images a_0000.png and a_0000.tif; remove one of them",
+        "b: channel _0001 is not in dataset.json; add it to channel_names or remove the file",
+        "dataset.json: numTraining is 5, but imagesTr has 4 case(s)",
     ]
 
 
-def test_nothing_to_learn(made: tuple[Path, DatasetDescription]) -> None:
+def test_nothing_to_train_on(made: tuple[Path, DatasetDescription]) -> None:
     """All masks empty, then no images at all."""
     folder, description = made
     for case in "abcd":
         write_mask(folder / f"labelsTr/{case}.png", MASK * 0)
-    assert findings(folder, description) == ["all 4 masks are empty: there is nothing to learn"]
+    assert findings(folder, description) == ["all 4 masks are empty; there is nothing to train on"]
     shutil.rmtree(folder / "imagesTr")
     shutil.rmtree(folder / "labelsTr")
-    assert findings(folder, description) == ["imagesTr holds no images"]
+    assert findings(folder, description) == ["imagesTr has no images"]
 
 
 def test_at_most_twenty_lines(made: tuple[Path, DatasetDescription]) -> None:
@@ -91,13 +91,24 @@ def test_at_most_twenty_lines(made: tuple[Path, DatasetDescription]) -> None:
     assert found[-1] == "... and 5 more"
 
 
-def test_remarks_are_no_errors(made: tuple[Path, DatasetDescription]) -> None:
-    """An empty mask, a label that never occurs, names of unknown cases."""
+def test_remarks_are_not_errors(made: tuple[Path, DatasetDescription]) -> None:
+    """An empty mask, a label that no mask has, groups of unknown cases."""
     folder, description = made
     write_mask(folder / "labelsTr/a.png", MASK * 0)
     description = replace(description, labels={"background": 0, "bone": 1, "disc": 2}, groups={"z": "p"})
     assert verify_dataset(folder, description, workers=1, progress=False) == (
         "1 of 4 masks are empty (a)",
-        "no mask holds the label disc",
-        '"groups" in dataset.json names 1 unknown case(s) (z)',
+        "no mask has the label disc",
+        '"groups" in dataset.json lists 1 unknown case(s) (z)',
     )
+
+
+def test_missing_channels_and_duplicate_masks(made: tuple[Path, DatasetDescription]) -> None:
+    """Names of several suffixes keep them; each line says what to do."""
+    folder, description = made
+    write_mask(folder / "labelsTr/a.tif", MASK)
+    (folder / "imagesTr/scan.nii.gz").touch()
+    found = findings(folder, replace(description, channel_names=("xray", "edges")))
+    assert found[0] == "scan.nii.gz: no channel number in the name; rename it to scan_0000.nii.gz"
+    assert found[1] == "a: channel _0001 is missing; dataset.json lists 2 channel(s)"
+    assert "a: duplicate masks a.png and a.tif; remove one of them" in found

@@ -15,7 +15,7 @@ MASK = (IMAGE > 2000).astype(np.uint8)
 
 
 def test_what_is_written_is_nnunets_raw_format(tmp_path: Path) -> None:
-    """Names of files, fields of dataset.json, pixels of a training and a test image."""
+    """File names, fields of dataset.json, pixels of a training and a test image."""
     writer = DatasetWriter(folder=tmp_path / "Dataset007_Spine")
     writer.add_case("a", channels=[IMAGE, IMAGE // 2], mask=MASK)
     writer.add_case("b", channels=[IMAGE, IMAGE], mask=None, test=True)
@@ -49,7 +49,7 @@ def test_what_is_written_is_nnunets_raw_format(tmp_path: Path) -> None:
 
 
 def test_plain_datasets_have_no_extras(tmp_path: Path) -> None:
-    """Without groups and spacing dataset.json holds nnU-Net's fields and the name alone."""
+    """Without groups and spacing dataset.json has only nnU-Net's fields and the name."""
     writer = DatasetWriter(folder=tmp_path / "Dataset007_Spine")
     writer.add_case("a", channels=[IMAGE], mask=MASK)
     description = writer.finish(channel_names=["xray"], labels={"background": 0, "bone": 1})
@@ -61,17 +61,17 @@ def test_plain_datasets_have_no_extras(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("case", "mask", "message"),
     [
-        ("a", MASK[:-1], "differ in size"),
+        ("a", MASK[:-1], "have different sizes"),
         ("a", None, "needs a mask"),
-        ("../a", MASK, "makes no file name"),
-        (".a", MASK, "makes no file name"),
-        ("", MASK, "makes no file name"),
+        ("../a", MASK, "is not a valid file name"),
+        (".a", MASK, "is not a valid file name"),
+        ("", MASK, "is not a valid file name"),
     ],
 )
 def test_impossible_cases_are_refused(
     tmp_path: Path, case: str, mask: np.ndarray | None, message: str
 ) -> None:
-    """Nothing is written of a case that is not as it must be."""
+    """Nothing of an invalid case is written."""
     writer = DatasetWriter(folder=tmp_path / "Dataset007_Spine")
     with pytest.raises(DatasetError, match=message):
         writer.add_case(case, channels=[IMAGE], mask=mask)
