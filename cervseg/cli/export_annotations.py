@@ -1,4 +1,4 @@
-"""cervseg_export_annotations: masks as files that annotation tools open."""
+"""cervseg_export_annotations: masks as files for annotation tools."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ _MAX_LINES = 20
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command's options."""
+    """Build the command's parser."""
     made = parser(
-        "Write masks as polygons for an annotation tool, to be corrected there by hand: LabelMe's JSON, one\n"
-        "file an image, or one COCO file. cervseg_convert labelme or coco makes a dataset of them again.",
-        example="cervseg_export_annotations -i predictions --images images -o corrections --format labelme\n"
-        "    --labels spinous_process=1",
+        "Write masks as polygons, to be corrected by hand in an annotation tool: LabelMe's JSON, one file "
+        "per image, or one COCO file. cervseg_convert labelme and coco convert the result to a dataset.",
+        example="cervseg_export_annotations -i predictions --images images -o corrections --format labelme",
     )
     made.add_argument("-i", "--masks", type=Path, required=True, metavar="DIR", help="folder of masks")
     made.add_argument(
@@ -36,18 +35,19 @@ def build_parser() -> argparse.ArgumentParser:
         "--labels",
         nargs="+",
         metavar="NAME=VALUE",
-        help="what the masks' values mean (default: as the dataset.json in or above the folder says)",
+        help="names of the values in the masks (default: those of dataset.json in or above the folder, "
+        "else the values themselves)",
     )
     made.add_argument(
         "--tolerance",
         type=float,
         default=0.5,
         metavar="PX",
-        help="how far an outline may stray from the mask: more gives fewer points (default: 0.5, which keeps "
-        "a Dice above 0.99; 0 keeps every pixel)",
+        help="how far an outline may deviate from the mask; more gives fewer points (default: 0.5, with a "
+        "Dice above 0.99; 0 keeps every pixel)",
     )
     made.add_argument(
-        "--copy-images", action="store_true", help="put the images beside the annotations, as 8-bit PNG"
+        "--copy-images", action="store_true", help="write the images beside the annotations, as 8-bit PNG"
     )
     made.add_argument("--overwrite", action="store_true", help="replace annotations that are there")
     made.add_argument("--workers", type=int, help="processes (default: one a core)")
@@ -56,24 +56,24 @@ def build_parser() -> argparse.ArgumentParser:
 
 def act(options: argparse.Namespace) -> int:
     """Export; exit code 1 when a mask was left out."""
+    from cervseg.dataset.description import find_labels
     from cervseg.exports.annotations import export_annotations, find_images
 
     if not options.tolerance >= 0:
-        raise CervsegError("must be 0 or more", where="--tolerance")
+        raise CervsegError("must be at least 0", where="--tolerance")
     if not options.masks.is_dir():
         raise DatasetError("no such folder", where=options.masks)
     if options.output.is_dir() and any(options.output.glob("*.json")) and not options.overwrite:
-        # They may hold somebody's corrections.
         raise DatasetError(
-            "holds JSON files already",
+            "has JSON files already, which may be corrected annotations",
             where=options.output,
-            hint="Choose another folder, or say --overwrite.",
+            hint="Choose another folder, or replace them with --overwrite",
         )
     report = export_annotations(
         options.masks,
         options.output,
         file_format=options.format,
-        labels=read_labels(options.labels) if options.labels else _labels_of(options.masks),
+        labels=read_labels(options.labels) if options.labels else find_labels(options.masks),
         images=options.images or find_images(options.masks),
         tolerance_px=options.tolerance,
         copy_images=options.copy_images,
@@ -87,21 +87,8 @@ def act(options: argparse.Namespace) -> int:
     for line in shown:
         print(f"left out: {line}", file=sys.stderr)
     if len(shown) < len(report.left_out):
-        print(f"... and {len(report.left_out) - len(shown)} more (--verbose)", file=sys.stderr)
+        print(f"... and {len(report.left_out) - len(shown)} more (--verbose lists all)", file=sys.stderr)
     return 1 if report.left_out else 0
-
-
-def _labels_of(masks: Path) -> dict[str, int]:
-    from cervseg.dataset.description import read_description
-
-    for folder in (masks, masks.resolve().parent):
-        if (folder / "dataset.json").is_file():
-            return read_description(folder).foreground
-    raise DatasetError(
-        "has no dataset.json in it or above it, so its labels have no names",
-        where=masks,
-        hint="Say --labels NAME=VALUE, as --labels spinous_process=1.",
-    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

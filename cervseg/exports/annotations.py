@@ -1,4 +1,4 @@
-"""Masks as files that annotation tools open, for correction by hand: LabelMe's and COCO's JSON."""
+"""Masks as annotation files, to be corrected by hand: LabelMe's and COCO's JSON."""
 
 from __future__ import annotations
 
@@ -27,7 +27,15 @@ _DIGITS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class ExportReport:
-    """What became of an export; ``left_out`` names masks that could not be read, ``notes`` are remarks."""
+    """The outcome of an export.
+
+    Args:
+        files: the annotation files.
+        num_images: number of masks that were exported.
+        num_areas: number of areas in them.
+        left_out: one line for each mask that could not be read, with the reason.
+        notes: remarks.
+    """
 
     files: tuple[Path, ...]
     num_images: int
@@ -38,7 +46,7 @@ class ExportReport:
 
 @dataclass(frozen=True, kw_only=True)
 class _Image:
-    """One mask, its image where there is one, and the path by which the annotation shall name that."""
+    """One mask, its image if there is one, and the path of the image in the annotation."""
 
     case: str
     mask: Path
@@ -48,41 +56,44 @@ class _Image:
 
 @dataclass(frozen=True, kw_only=True)
 class _Done:
-    """One image's annotation, ready to be written."""
+    """The annotation of one image, ready to be written; ``labels`` are those that it may have."""
 
     image: _Image
     size: tuple[int, int]
+    labels: tuple[str, ...]
     areas: tuple[tuple[str, Outline], ...]
     unknown: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Outline:
-    """The work on one mask, as a picklable call."""
+    """Outline one mask, as a picklable call. Without ``labels`` each value is a label of its own."""
 
-    labels: Mapping[str, int]
+    labels: Mapping[str, int] | None
     tolerance_px: float
     copy_to: Path | None
 
     def __call__(self, image: _Image) -> _Done:
         mask = read_mask(image.mask)
         values = {int(value) for value in np.flatnonzero(np.bincount(mask.ravel()))} - {0}
-        known = set(self.labels.values())
+        labels = {str(value): value for value in sorted(values)} if self.labels is None else self.labels
+        known = set(labels.values())
         if values == {_WHITE} and _WHITE not in known and len(known) == 1:
             mask, values = (mask == _WHITE) * next(iter(known)), known
         if image.image is not None and self.copy_to is not None:
             pixels = read_image(image.image).pixels[0]
             if pixels.shape != mask.shape:
-                raise DatasetError("the image has another size than its mask", where=image.mask)
+                raise DatasetError("image and mask have different sizes", where=image.mask)
             write_gray(self.copy_to / image.image_name, _shown(pixels))
         areas = [
             (name, outline)
-            for name, value in self.labels.items()
+            for name, value in labels.items()
             for outline in outlines(mask == value, tolerance_px=self.tolerance_px)
         ]
         return _Done(
             image=image,
             size=(mask.shape[0], mask.shape[1]),
+            labels=tuple(labels),
             areas=tuple(areas),
             unknown=tuple(sorted(values - known)),
         )
@@ -93,35 +104,41 @@ def export_annotations(
     output: Path,
     *,
     file_format: str,
-    labels: Mapping[str, int],
+    labels: Mapping[str, int] | None = None,
     images: Path | None = None,
     tolerance_px: float = TOLERANCE_PX,
     copy_images: bool = False,
     workers: int = 1,
     progress: bool = True,
 ) -> ExportReport:
-    """Write a folder of masks as LabelMe files, one an image, or as one COCO file.
+    """Write a folder of masks as LabelMe files, one per image, or as one COCO file.
 
-    A hole becomes part of its polygon in LabelMe, by a line that leads there and back; in COCO an area with
-    holes is written in run lengths.
+    In LabelMe a hole is joined to its polygon by a line; in COCO an area with holes becomes run lengths.
 
     Args:
         masks: folder of masks: a dataset's labelsTr, or predictions.
-        output: a folder; it is made. COCO's file is ``annotations.json`` in it.
+        output: a folder, which is created; COCO's file in it is ``annotations.json``.
         file_format: "labelme" or "coco".
-        labels: foreground names -> values; other values are left out, with a note.
+        labels: foreground names -> values; other values are left out, with a note. By default the labels are
+            named by their values.
         images: folder of the images, named like the masks (with or without _0000). Annotations name them
             relative to ``output``.
-        tolerance_px: how far outlines may stray; see :data:`cervseg.exports.outlines.TOLERANCE_PX`.
-        copy_images: put images beside the annotations, as 8-bit PNG between their 0.5th and 99.5th percentile:
-            annotation tools open neither DICOM nor NIfTI, nor show 16 bits well.
+        tolerance_px: how far outlines may deviate; see :data:`cervseg.exports.outlines.TOLERANCE_PX`.
+        copy_images: write the images beside the annotations, as 8-bit PNG between their 0.5th and 99.5th
+            percentile: annotation tools open neither DICOM nor NIfTI, and show 16 bits badly.
+        workers: processes; fewer than 2 export in this one.
+        progress: show a progress bar.
+
+    Returns:
+        What was written and what was left out.
 
     Raises:
-        DatasetError: a folder is missing, there are no masks, or none can be read; ``output`` is one of them.
+        DatasetError: a folder is missing, there are no masks or none can be read, or ``output`` is one of the
+            folders that are read.
     """
     if output.resolve() in {masks.resolve(), images.resolve() if images else None}:
         raise DatasetError(
-            "is where masks or images are read from", where=output, hint="Choose a new folder."
+            "the output folder holds the masks or images", where=output, hint="Choose a new folder"
         )
     listed, notes = _images(masks, images, output, copy_images=copy_images)
     output.mkdir(parents=True, exist_ok=True)
@@ -133,15 +150,18 @@ def export_annotations(
         raise DatasetError("no mask could be read" + "".join(f"\n  {line}" for line in left_out[:20]))
     if file_format == "coco":
         files = [output / COCO_FILE]
-        write_json(files[0], _coco(done, list(labels)))
+        found = sorted({name for item in done for name in item.labels}, key=lambda name: (len(name), name))
+        write_json(files[0], _coco(done, found if labels is None else list(labels)))
     else:
         files = [output / f"{item.image.case}.json" for item in done]
         for path, item in zip(files, done):
             write_json(path, _labelme(item))
     unknown = Counter(value for item in done for value in item.unknown)
     notes += [
-        f"the value {value} is no label: left out of {num} mask(s)" for value, num in sorted(unknown.items())
+        f"value {value} has no label: left out of {num} mask(s)" for value, num in sorted(unknown.items())
     ]
+    if labels is None:
+        notes.append("the labels are named by their values; --labels NAME=VALUE gives them names")
     return ExportReport(
         files=tuple(files),
         num_images=len(done),
@@ -152,7 +172,7 @@ def export_annotations(
 
 
 def find_images(masks: Path) -> Path | None:
-    """The folder of images that belongs to a dataset's folder of masks: imagesTr beside labelsTr."""
+    """Find the images of a dataset's folder of masks: imagesTr beside labelsTr; None if there are none."""
     name = masks.resolve().name
     if name not in ("labelsTr", "labelsTs"):
         return None
@@ -168,7 +188,7 @@ def _images(
             raise DatasetError("no such folder", where=folder)
     paths = list_images(masks)
     if not paths:
-        raise DatasetError("holds no masks", where=masks)
+        raise DatasetError("has no masks", where=masks)
     known = {stem_of(path): path for path in ([] if images is None else list_images(images))}
     listed = []
     for path in paths:
@@ -180,14 +200,14 @@ def _images(
             name = Path(os.path.relpath(image.resolve(), output.resolve())).as_posix()
         listed.append(_Image(case=case, mask=path, image=image, image_name=name))
     notes = []
-    if num := sum(listed_image.image is None for listed_image in listed):
+    if num := sum(item.image is None for item in listed):
         notes.append(
-            f"{num} image(s) were not found: put them as <case>.png beside the annotations (or say --images)"
+            f"{num} image(s) were not found; add them as <case>.png beside the annotations, or use --images"
         )
     strange = [f for f in listed if f.image is not None and f.image.suffix.lower() not in RASTER_SUFFIXES]
     if strange and not copy_images:
         notes.append(
-            f"{len(strange)} image(s) are of a kind that annotation tools cannot open; say --copy-images"
+            f"{len(strange)} image(s) have a format that annotation tools cannot open; use --copy-images"
         )
     return listed, notes
 
@@ -255,14 +275,14 @@ def _segmentation(area: Outline, size: tuple[int, int]) -> Any:
 
 
 def run_lengths(mask: np.ndarray) -> list[int]:
-    """COCO's plain run lengths of H x W bool: runs of 0 and 1 in turn, down the columns, beginning with 0."""
+    """Encode H x W bool as COCO's run lengths: alternating 0 and 1, down the columns, starting with 0."""
     flat = np.concatenate([[False], mask.T.ravel()])
     changes = np.flatnonzero(flat[1:] != flat[:-1])
     return [int(run) for run in np.diff(np.concatenate([[0], changes, [mask.size]]))]
 
 
 def _shown(pixels: np.ndarray) -> np.ndarray:
-    """An image as H x W uint8: 8-bit ones as they are, others between two percentiles."""
+    """Convert an image to H x W uint8: 8 bits are kept, others are scaled between two percentiles."""
     if pixels.dtype == np.uint8:
         return pixels
     low, high = np.percentile(pixels, _WINDOW_PERCENTILES)

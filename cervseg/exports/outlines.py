@@ -1,4 +1,4 @@
-"""Masks into polygons: the outline of every connected part, its holes apart, with few points."""
+"""Polygons of masks: the outline of every connected component and of its holes, with few points."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import numpy as np
 from scipy import ndimage
 from skimage.measure import approximate_polygon, find_contours
 
-# How far an outline may stray from the mask's. Phantoms of 500 to 1400 px come back with a Dice of at least
-# 0.995 at 0.5 px (50 points a process), 0.99 at 0.7 px (26 points) and 0.985 at 1 px (16 points).
+# How far an outline may deviate from the mask's. Phantoms of 500 to 1400 px are restored with a Dice of at
+# least 0.995 at 0.5 px (50 points a process), 0.99 at 0.7 px (26 points) and 0.985 at 1 px (16 points).
 TOLERANCE_PX = 0.5
 _EIGHT = np.ones((3, 3), bool)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outline:
-    """One connected part of a mask.
+    """One connected component of a mask.
 
     Args:
-        outer: N x 2 float (x, y) in px; pixel (0, 0) reaches from 0 to 1 either way, as in LabelMe and COCO.
-        holes: the same for every hole in it.
-        area_px: its number of pixels, without the holes.
+        outer: N x 2 float (x, y) in px; pixel (0, 0) covers 0 to 1 both ways, as in LabelMe and COCO.
+        holes: the same for every hole.
+        area_px: number of pixels, without the holes.
         box: (x, y, width, height) in px.
-        place: rows and columns that it lies in.
-        inside: its pixels there, h x w bool.
+        place: rows and columns of the component's bounding box.
+        inside: its pixels in the bounding box, h x w bool.
     """
 
     outer: np.ndarray
@@ -37,12 +37,15 @@ class Outline:
 
 
 def outlines(mask: np.ndarray, *, tolerance_px: float = TOLERANCE_PX) -> list[Outline]:
-    """The connected parts of a mask, from top to bottom; parts that touch by their corners are one.
+    """Outline the connected components of a mask (8-connectivity), from top to bottom.
 
     Args:
-        mask: H x W, 0 = not in it.
-        tolerance_px: how far the polygons may stray (Douglas and Peucker 1973); 0 keeps every pixel's corner,
-            so that the polygons filled by their pixels' centres give the mask again, exactly.
+        mask: H x W, 0 is background.
+        tolerance_px: how far the polygons may deviate (Douglas and Peucker 1973); 0 keeps the corners of all
+            pixels, so that the filled polygons give exactly the same mask.
+
+    Returns:
+        One outline per component.
     """
     labels, _ = ndimage.label(mask, _EIGHT)
     found = []
@@ -50,7 +53,7 @@ def outlines(mask: np.ndarray, *, tolerance_px: float = TOLERANCE_PX) -> list[Ou
         rows, columns = place
         inside = labels[place] == number
         rings = [
-            # Contours run through pixel centres' middles; ours are counted from pixels' corners.
+            # find_contours counts from pixel centres, annotation tools from pixel corners.
             _thinned(ring[:, ::-1] - 0.5, tolerance_px) + np.array([columns.start, rows.start])
             for ring in find_contours(np.pad(inside, 1).astype(float), 0.5, fully_connected="high")
         ]
@@ -70,25 +73,32 @@ def outlines(mask: np.ndarray, *, tolerance_px: float = TOLERANCE_PX) -> list[Ou
 
 
 def bridged(outer: np.ndarray, holes: Sequence[np.ndarray]) -> np.ndarray:
-    """One polygon with holes: each is reached and left by the same line, at the places that are nearest.
+    """Join a polygon and its holes into one polygon, by a line to each hole and back at the nearest points.
 
-    So tools that know no holes show and fill it rightly.
+    Tools without holes fill the result correctly.
+
+    Args:
+        outer: N x 2 (x, y).
+        holes: the same for each hole.
+
+    Returns:
+        M x 2 (x, y).
     """
     ring = outer
-    # From the left to the right, so that no bridge runs through a hole that is still to come.
+    # From left to right, so that no line crosses a hole that is not joined yet.
     for hole in sorted(holes, key=lambda points: float(points[:, 0].min())):
         distances = np.hypot(*(ring[:, np.newaxis] - hole[np.newaxis]).transpose(2, 0, 1))
         at, start = np.unravel_index(int(np.argmin(distances)), distances.shape)
-        turned = np.roll(hole, -int(start), axis=0)
-        ring = np.concatenate([ring[: at + 1], turned, turned[:1], ring[at:]])
+        rolled = np.roll(hole, -int(start), axis=0)
+        ring = np.concatenate([ring[: at + 1], rolled, rolled[:1], ring[at:]])
     return ring
 
 
 def _thinned(ring: np.ndarray, tolerance_px: float) -> np.ndarray:
-    """A closed ring, N + 1 points, as an open one of fewer; a ring that would vanish stays as it is."""
+    """Simplify a closed ring of N + 1 points to an open one; a ring that would vanish is kept."""
     if tolerance_px <= 0:
         return np.asarray(ring[:-1])
-    # Its ends are kept whatever the tolerance: halves of the ring are thinned, cut where it reaches farthest.
+    # The ends of a line are always kept, so the ring is cut at its farthest point into two lines.
     far = int(np.argmax(np.hypot(*(ring - ring[0]).T)))
     halves = (approximate_polygon(part, tolerance_px) for part in (ring[: far + 1], ring[far:]))
     thin = np.concatenate([half[:-1] for half in halves])

@@ -46,7 +46,7 @@ def convert(root: Path, source: str, annotations: Path, *more: str) -> int:
 @pytest.mark.parametrize("file_format", ["labelme", "coco"])
 @pytest.mark.parametrize(("tolerance", "least"), [("0", 1.0), ("0.5", 0.99)])
 def test_there_and_back(tmp_path: Path, file_format: str, tolerance: str, least: float) -> None:
-    """Exported and converted again: equal masks at tolerance 0, Dice 0.99 at 0.5 px; equal images, labels."""
+    """Exported and converted back: equal masks at tolerance 0, Dice 0.99 at 0.5 px; equal images."""
     write_phantoms(tmp_path)
     assert export(tmp_path, "--format", file_format, "--tolerance", tolerance) == 0
     annotations = tmp_path / "out" / ("annotations.json" if file_format == "coco" else "")
@@ -65,8 +65,8 @@ def test_there_and_back(tmp_path: Path, file_format: str, tolerance: str, least:
         )
 
 
-def test_images_are_put_beside_their_annotations(tmp_path: Path) -> None:
-    """With --copy-images a 16-bit image comes as 8 bits, and the folder is all that LabelMe needs."""
+def test_images_are_copied_beside_their_annotations(tmp_path: Path) -> None:
+    """With --copy-images a 16-bit image becomes 8 bits, and LabelMe needs nothing but the folder."""
     write_phantoms(tmp_path, num=1)
     path = tmp_path / "images/p0_0000.png"
     cv2.imwrite(str(path), read_image(path).pixels[0].astype(np.uint16) * 16)
@@ -79,10 +79,10 @@ def test_images_are_put_beside_their_annotations(tmp_path: Path) -> None:
     assert convert(tmp_path, "labelme", tmp_path / "out") == 0
 
 
-def test_corrections_are_never_overwritten_unasked(
+def test_annotations_are_only_replaced_with_overwrite(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A folder that holds JSON files is left alone; so are the folders that are read."""
+    """A folder with JSON files is not touched, nor are the folders that are read."""
     write_phantoms(tmp_path, num=1)
     assert export(tmp_path) == 0
     assert export(tmp_path) == 2
@@ -90,27 +90,56 @@ def test_corrections_are_never_overwritten_unasked(
     assert export(tmp_path, "--overwrite") == 0
     assert main(["-i", str(tmp_path / "masks"), "-o", str(tmp_path / "masks"), "--labels", "a=1"]) == 2
     assert main(["-i", str(tmp_path / "no"), "-o", str(tmp_path / "o"), "--labels", "a=1"]) == 2
-    assert main(["-i", str(tmp_path / "masks"), "-o", str(tmp_path / "o")]) == 2
-    assert "has no dataset.json" in capsys.readouterr().err
+
+
+def test_a_folder_of_predictions_needs_no_labels(tmp_path: Path) -> None:
+    """The names are those of the dataset.json beside the masks; other files there do not matter."""
+    write_phantoms(tmp_path, num=2)
+    labels = {"background": 0, "C3": 1, "C4": 2}
+    (tmp_path / "masks/dataset.json").write_text(json.dumps({"labels": labels}))
+    (tmp_path / "masks/prediction.json").write_text("{}")
+    (tmp_path / "masks/overlays").mkdir()
+    cv2.imwrite(str(tmp_path / "masks/overlays/p0.png"), np.zeros((20, 20, 3), np.uint8))
+    given = ["-i", str(tmp_path / "masks"), "--images", str(tmp_path / "images"), "--workers", "1"]
+    assert main([*given, "-o", str(tmp_path / "out")]) == 0
+    stored = json.loads((tmp_path / "out/p0.json").read_text())
+    assert {shape["label"] for shape in stored["shapes"]} == {"C3", "C4"}
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["p0.json", "p1.json"]
+    assert convert(tmp_path, "labelme", tmp_path / "out") == 0
+
+
+@pytest.mark.parametrize("file_format", ["labelme", "coco"])
+def test_without_names_labels_are_values(
+    tmp_path: Path, file_format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No --labels and no dataset.json: the labels are "1" and "2", with a note; --rename names them later."""
+    write_phantoms(tmp_path, num=1)
+    given = ["-i", str(tmp_path / "masks"), "--images", str(tmp_path / "images"), "--workers", "1"]
+    assert main([*given, "-o", str(tmp_path / "out"), "--format", file_format]) == 0
+    assert "the labels are named by their values" in capsys.readouterr().out
+    annotations = tmp_path / "out" / ("annotations.json" if file_format == "coco" else "")
+    assert convert(tmp_path, file_format, annotations, "--rename", "1=C3", "2=C4") == 0
+    stored = json.loads((tmp_path / "raw_data/Dataset105_Back/dataset.json").read_text())
+    assert stored["labels"] == {"background": 0, "C3": 1, "C4": 2}
 
 
 def test_broken_masks_are_named_and_unknown_values_noted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One truncated mask: exit code 1, the others are written; a value without a name is counted."""
+    """One truncated mask: exit code 1, the others are written; a value without a label is counted."""
     write_phantoms(tmp_path)
     (tmp_path / "masks/p1.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     given = ["-i", str(tmp_path / "masks"), "-o", str(tmp_path / "out"), "--labels", "C3=1"]
     assert main([*given, "--workers", "1"]) == 1
     said = capsys.readouterr()
     assert "p1.png: is truncated" in said.err
-    assert "the value 2 is no label: left out of 2 mask(s)" in said.out
+    assert "value 2 has no label: left out of 2 mask(s)" in said.out
     assert "3 image(s) were not found" in said.out
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["p0.json", "p2.json"]
 
 
 def test_an_outline_by_hand() -> None:
-    """A square of 4 with a hole of 2: corners between pixels, area 12; the bridge fills to the same mask."""
+    """A square of 4 with a hole of 2: corners between pixels, area 12; joined, it fills to the mask."""
     mask = np.zeros((8, 9), bool)
     mask[2:6, 3:7] = True
     mask[3:5, 4:6] = False
@@ -125,7 +154,7 @@ def test_an_outline_by_hand() -> None:
 
 
 def test_run_lengths_by_hand() -> None:
-    """Down the columns, beginning with zeros, even if there are none."""
+    """Down the columns, starting with zeros, even if there are none."""
     assert run_lengths(np.array([[0, 1, 0], [1, 1, 0]], bool)) == [1, 3, 2]
     assert run_lengths(np.array([[1, 0], [1, 1]], bool)) == [0, 2, 1, 1]
     assert run_lengths(np.zeros((2, 2), bool)) == [4]
