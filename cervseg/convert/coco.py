@@ -66,7 +66,7 @@ class CocoFile(DrawnShapes):
             if ids[case] > 1:
                 problem = "shares its name with another image"
             if problem or path is None:
-                left_out.append(f"{path or folder / image.name}: {problem}")
+                left_out.append(f"{problem}: {path or folder / image.name}")
                 continue
             cases.append(
                 DrawnCase(

@@ -11,7 +11,7 @@ from typing import Generic
 from cervseg.convert.pixels import as_integers
 from cervseg.convert.source import ConvertedCase, Facts, Listing, Source, SourceCase
 from cervseg.convert.target import DatasetTarget
-from cervseg.core.errors import DatasetError, as_cervseg_error
+from cervseg.core.errors import DatasetError, as_cervseg_error, one_line
 from cervseg.core.workers import map_cases
 from cervseg.dataset.attributes import CaseAttributes, write_attributes
 from cervseg.dataset.landmarks import write_landmarks
@@ -104,7 +104,7 @@ def convert(
         outcomes = map_cases(work, listing.cases, workers=workers, label="convert", progress=progress)
         cases = tuple(outcome.result for outcome in outcomes if outcome.result is not None)
         failures = [
-            str(as_cervseg_error(o.error, where=o.item.path)) for o in outcomes if o.error is not None
+            one_line(as_cervseg_error(o.error, where=o.item.path)) for o in outcomes if o.error is not None
         ]
         report = ConversionReport(
             folder=target.folder,

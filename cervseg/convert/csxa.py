@@ -88,9 +88,9 @@ class CsxaAtlas(Source[Keypoints | None]):
                 where="--test-masks",
                 hint="Remove the masks of held-out images from --masks",
             )
-        for name, found in (("key points", points), ("a mask", training), ("a mask", testing)):
+        for name, found in (("key points", points), ("mask", training), ("mask", testing)):
             left_out += [
-                f"{path}: {name} without an image" for key, path in found.items() if key not in images
+                f"{name} without an image: {path}" for key, path in found.items() if key not in images
             ]
         attributes = _from_names(images, self.name_pattern) | (self.table.attributes if self.table else {})
         spacing_mm = self.table.spacing_mm if self.table else {}
@@ -125,9 +125,9 @@ def _by_id(paths: Sequence[Path], left_out: list[str]) -> dict[str, Path]:
     for path in paths:
         digits = _ID.match(stem_of(path))
         if digits is None:
-            left_out.append(f"{path}: its name does not begin with seven digits")
+            left_out.append(f"name does not begin with seven digits: {path}")
         elif digits[0] in found:
-            left_out.append(f"{path}: has the same digits as {found[digits[0]].name}")
+            left_out.append(f"has the same digits as {found[digits[0]].name}: {path}")
         else:
             found[digits[0]] = path
     return dict(sorted(found.items()))

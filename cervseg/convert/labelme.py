@@ -15,7 +15,7 @@ from cervseg.convert.drawn import AnnotatedImages, DrawnCase, DrawnShapes
 from cervseg.convert.pairing import case_id
 from cervseg.convert.shapes import Shape, circle, rectangle
 from cervseg.convert.source import check_folders
-from cervseg.core.errors import DatasetError, ImageError
+from cervseg.core.errors import DatasetError, ImageError, one_line
 from cervseg.core.jsonio import read_json
 from cervseg.core.types import RawImage
 from cervseg.imageio import SUFFIXES, list_images, read_image, read_mask
@@ -76,11 +76,11 @@ class LabelMeFolder(DrawnShapes):
             try:
                 cases.append(_case(path, images, is_test=is_test))
             except DatasetError as problem:
-                left_out.append(str(problem))
+                left_out.append(one_line(problem))
         used = {case.path for case in cases}
         named = {case_id(path.with_suffix("")) for path in paths}
         left_out += [
-            f"{path}: an image without annotation"
+            f"image without annotation: {path}"
             for path in list_images(images or annotations)
             if path not in used and case_id(path) not in named
         ]

@@ -92,7 +92,7 @@ def _pairing(images: Path, masks: Path | None) -> Pairing:
 
 def _without_partner(pairing: Pairing) -> list[str]:
     return [
-        *(f"{path}: an image without a mask" for path in pairing.images_without_mask),
-        *(f"{path}: a mask without an image" for path in pairing.masks_without_image),
-        *(f"{path}: shares its name with another file" for path in pairing.doubled),
+        *(f"image without a mask: {path}" for path in pairing.images_without_mask),
+        *(f"mask without an image: {path}" for path in pairing.masks_without_image),
+        *(f"shares its name with another file: {path}" for path in pairing.doubled),
     ]

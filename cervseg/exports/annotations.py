@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cervseg.core.errors import CervsegError, DatasetError
+from cervseg.core.errors import DatasetError, as_cervseg_error, one_line
 from cervseg.core.jsonio import write_json
 from cervseg.core.workers import map_cases
 from cervseg.exports.outlines import TOLERANCE_PX, Outline, bridged, outlines
@@ -145,7 +145,11 @@ def export_annotations(
     work = _Outline(labels=labels, tolerance_px=tolerance_px, copy_to=output if copy_images else None)
     outcomes = map_cases(work, listed, workers=workers, label="outline", progress=progress)
     done = [outcome.result for outcome in outcomes if outcome.result is not None]
-    left_out = [_reason(outcome.item, outcome.error) for outcome in outcomes if outcome.error is not None]
+    left_out = [
+        one_line(as_cervseg_error(outcome.error, where=outcome.item.mask))
+        for outcome in outcomes
+        if outcome.error is not None
+    ]
     if not done:
         raise DatasetError("no mask could be read" + "".join(f"\n  {line}" for line in left_out[:20]))
     if file_format == "coco":
@@ -288,7 +292,3 @@ def _shown(pixels: np.ndarray) -> np.ndarray:
     low, high = np.percentile(pixels, _WINDOW_PERCENTILES)
     scaled = (pixels.astype(np.float32) - low) * (255 / max(float(high - low), 1e-12))
     return np.asarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
-
-
-def _reason(image: _Image, error: Exception) -> str:
-    return str(error) if isinstance(error, CervsegError) else f"{image.mask}: {error}"

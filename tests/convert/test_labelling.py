@@ -13,14 +13,14 @@ cv2.circle(DISC, (40, 30), 17, 1, -1)
     "mask", [DISC, DISC * 255, DISC * np.uint8(200), DISC * np.uint16(65535), DISC * 0, DISC * 0 + 255]
 )
 def test_two_values_are_a_label(mask: np.ndarray) -> None:
-    """{0, 1}, {0, 255}, {0, 65535}, nothing, everything: what is not 0 is the label, exactly."""
+    """{0, 1}, {0, 255}, {0, 65535}, empty, full: all pixels that are not 0 are the label."""
     found, was_thresholded = Labelling(label="bone").apply(mask)
     assert (found.dtype, was_thresholded) == (np.uint8, False)
     np.testing.assert_array_equal(found, mask > 0)
 
 
-def test_jpeg_masks_are_cut_at_half() -> None:
-    """Compression noise around 0 and 255 vanishes without a trace."""
+def test_jpeg_masks_are_thresholded() -> None:
+    """Compression noise around 0 and 255 disappears."""
     noisy = cv2.imdecode(cv2.imencode(".jpg", DISC * 255, [cv2.IMWRITE_JPEG_QUALITY, 60])[1], 0)
     assert len(np.unique(noisy)) > 8
     found, was_thresholded = Labelling(label="bone").apply(noisy)
@@ -28,7 +28,7 @@ def test_jpeg_masks_are_cut_at_half() -> None:
     np.testing.assert_array_equal(found, DISC)
 
 
-def test_soft_edges_are_cut_at_half() -> None:
+def test_soft_edges_are_thresholded() -> None:
     """An anti-aliased disc keeps its area within 2 %."""
     soft = cv2.GaussianBlur(DISC * 255, (5, 5), 1)
     found, was_thresholded = Labelling(label="bone").apply(soft)
@@ -38,14 +38,14 @@ def test_soft_edges_are_cut_at_half() -> None:
 
 @pytest.mark.parametrize("values", [[0, 1, 2], [0, 2], [0, 85, 170, 255], [0, 127, 255]])
 def test_several_labels_are_not_merged_by_chance(values: list[int]) -> None:
-    """A mask of several areas wants --labels, and the message says how."""
+    """A mask with several values needs --labels, and the hint shows how."""
     mask = np.repeat(np.array(values, np.uint8), 100)[np.newaxis]
     with pytest.raises(DatasetError, match=f"--labels name={values[1]}"):
         Labelling(label="bone").apply(mask)
 
 
 def test_a_map_renumbers_merges_and_drops() -> None:
-    """Values 3, 7 and 8 become one and the same or other numbers, 9 vanishes."""
+    """Values 3 and 7 share a number, 8 has its own, and 9 becomes background."""
     labelling = Labelling(names={8: "canine", 3: "incisor", 7: "incisor", 9: "background"})
     assert labelling.labels == {"background": 0, "incisor": 1, "canine": 2}
     found, _ = labelling.apply(np.array([[0, 3, 7, 8, 9]], np.uint16))

@@ -71,12 +71,12 @@ def test_unusable_files_are_named_and_the_others_converted(
     put(tmp_path / "images/only_image.png", blob_image(SIZE)[0])
     put(tmp_path / "masks/only_mask.png", blob_image(SIZE)[1])
     assert run_command(tmp_path) == 1
-    lines = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("hint: ")]
+    lines = capsys.readouterr().err.splitlines()
     expected = [
         "f0.png",
         "the image has 32 x 40 pixels, its mask f1.png 30 x 40: ",
-        "only_image.png: an image without a mask",
-        "only_mask.png: a mask without an image",
+        "image without a mask: ",
+        "mask without an image: ",
     ]
     assert all(text in line for text, line in zip(expected, lines, strict=True))
     assert read_description(tmp_path / "raw_data" / "Dataset101_Discs").num_training == 2

@@ -11,7 +11,7 @@ def touch(folder: Path, *names: str) -> Path:
 
 
 def test_endings_are_tolerated(tmp_path: Path) -> None:
-    """_mask, -mask, _seg, _label and _0000; whole names first; the rest is reported."""
+    """_mask, -mask, _seg, _label and _0000; equal names come first; the rest is reported."""
     images = touch(tmp_path / "i", "a.png", "b.jpg", "c_0000.png", "d.dcm", "e.tif", "lonely.png")
     masks = touch(
         tmp_path / "m",
@@ -37,7 +37,7 @@ def test_endings_are_tolerated(tmp_path: Path) -> None:
 
 
 def test_images_and_masks_in_one_folder(tmp_path: Path) -> None:
-    """Then the ending tells the masks."""
+    """Then masks are found by the ending of their names."""
     folder = touch(tmp_path / "i", "a.png", "a_mask.png", "b.png", "b_mask.png")
     found = pair_folders(folder, folder)
     assert [(pair.id, pair.mask and pair.mask.name) for pair in found.pairs] == [
@@ -47,7 +47,7 @@ def test_images_and_masks_in_one_folder(tmp_path: Path) -> None:
 
 
 def test_what_is_ambiguous_is_given_up(tmp_path: Path) -> None:
-    """Two images of one name, two masks for one image."""
+    """Two images with one name, and two masks for one image."""
     images = touch(tmp_path / "i", "a.png", "a.jpg", "b.png", "c.png")
     masks = touch(tmp_path / "m", "a.png", "b_mask.png", "b_seg.png", "c.png")
     found = pair_folders(images, masks)

@@ -11,7 +11,7 @@ def square(left: float, top: float, right: float, bottom: float) -> np.ndarray:
 
 
 def test_a_pixel_belongs_to_a_polygon_if_its_centre_does() -> None:
-    """From 2 to 5 and from 1 to 4: pixels 2, 3, 4 by 1, 2, 3; half a pixel more changes nothing, 0.6 do."""
+    """From 2 to 5 and from 1 to 4: pixels 2, 3, 4 by 1, 2, 3; half a pixel more changes nothing, 0.6 does."""
     for grow, expected in ((0.0, 9), (0.4, 9), (0.6, 25)):
         shape = Shape(label="a", parts=(square(2 - grow, 1 - grow, 5 + grow, 4 + grow),))
         drawn = draw([shape], (8, 9), {"a": 3})
@@ -20,7 +20,7 @@ def test_a_pixel_belongs_to_a_polygon_if_its_centre_does() -> None:
 
 
 def test_later_shapes_win_and_background_erases() -> None:
-    """Overlaps of different labels are told, those of one label are not."""
+    """Overlaps of different labels are reported, those of one label are not."""
     first = Shape(label="a", parts=(square(0, 0, 4, 4),))
     second = Shape(label="b", parts=(square(2, 2, 6, 6),))
     drawn = draw([first, second], (8, 8), {"a": 1, "b": 2})
@@ -51,7 +51,7 @@ def test_masks_are_placed_and_cut() -> None:
 
 
 def test_run_lengths_by_hand() -> None:
-    """Plain ones run down the columns; COCO's texts are those that its own library gives for these masks."""
+    """Plain run lengths go down the columns; the texts are those of COCO's own library for these masks."""
     small = np.array([[0, 1, 0], [1, 1, 0]], bool)
     np.testing.assert_array_equal(decode([1, 3, 2], (2, 3)), small)
     np.testing.assert_array_equal(decode("132", (2, 3)), small)

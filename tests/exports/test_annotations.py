@@ -132,7 +132,8 @@ def test_broken_masks_are_named_and_unknown_values_noted(
     given = ["-i", str(tmp_path / "masks"), "-o", str(tmp_path / "out"), "--labels", "C3=1"]
     assert main([*given, "--workers", "1"]) == 1
     said = capsys.readouterr()
-    assert "p1.png: is truncated" in said.err
+    assert "left out: is truncated: its end is missing: " in said.err
+    assert "p1.png" in said.err
     assert "value 2 has no label: left out of 2 mask(s)" in said.out
     assert "3 image(s) were not found" in said.out
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["p0.json", "p2.json"]

@@ -1,4 +1,4 @@
-"""The inside of a drawn outline: up to the middle of its stroke, whatever the stroke's width."""
+"""The inside of a drawn outline, up to the middle of its stroke for strokes of any width."""
 
 from __future__ import annotations
 
@@ -7,18 +7,25 @@ import numpy as np
 from scipy import ndimage
 
 EDGES = ("middle", "outer", "inner")
-# Where sides of outlines merge, a stroke is wider than this many times the usual width.
+# Where two sides of an outline merge, the stroke is wider than this multiple of the usual width.
 _MAX_WIDENING = 1.8
 _SLACK = 1.1
-# An enclosed area that is less than this of the largest one is a flaw of the stroke.
+# An enclosed area below this share of the largest one is a flaw in the stroke.
 MIN_SHARE = 0.05
 
 
 def inside_of(strokes: np.ndarray, *, edge: str) -> np.ndarray:
-    """What H x W bool strokes enclose, up to the wanted edge.
+    """Fill what strokes enclose.
 
-    The middle of a stroke is where enclosed and outer ground are equally far; so it is found whatever the
-    width, also where that changes along the stroke.
+    The middle of a stroke is equally far from the enclosed area and from the outside, also where the width
+    changes along the stroke.
+
+    Args:
+        strokes: H x W bool.
+        edge: where the area ends: on the "middle", the "outer" or the "inner" side of the stroke.
+
+    Returns:
+        H x W bool.
     """
     filled = ndimage.binary_fill_holes(strokes)
     enclosed = filled & ~strokes
@@ -29,16 +36,16 @@ def inside_of(strokes: np.ndarray, *, edge: str) -> np.ndarray:
     to_outside, to_enclosed = distance_to(~filled), distance_to(enclosed)
     half_px = _half_width(strokes, to_outside, to_enclosed)
     is_inner_side = (to_enclosed < to_outside) & (to_enclosed <= half_px)
-    # Where an outline is thinner than the pen its sides merge, and no enclosed ground is near.
+    # Where an outline is thinner than the pen, its sides merge and no enclosed area is near.
     is_merged = (to_enclosed >= to_outside) & (to_outside > half_px)
     return np.asarray(enclosed | (strokes & (is_inner_side | is_merged)))
 
 
 def _half_width(strokes: np.ndarray, to_outside: np.ndarray, to_enclosed: np.ndarray) -> np.ndarray:
-    """Half the stroke's width in px at its next clean place, one with ground on either side; H x W.
+    """Estimate half the stroke's width in px, H x W, at the nearest place with free area on both sides.
 
-    A little more than measured, as a hand's pressure changes. Between two outlines that touch, what is
-    farther than this from either's inside lies in neither.
+    It is a little more than measured, as the pressure of a hand changes. Between two outlines that touch,
+    pixels farther than this from both insides belong to neither.
     """
     middle = strokes & (np.abs(to_outside - to_enclosed) <= 1)
     if not middle.any():
@@ -53,7 +60,12 @@ def _half_width(strokes: np.ndarray, to_outside: np.ndarray, to_enclosed: np.nda
 
 
 def num_between(stroke: np.ndarray, *, width_px: float) -> int:
-    """How many of the areas that a stroke, H x W bool, encloses have next to no outside beyond it."""
+    """Count the areas enclosed by a stroke that hardly border on the outside.
+
+    Args:
+        stroke: H x W bool.
+        width_px: the stroke's usual width.
+    """
     filled = ndimage.binary_fill_holes(stroke)
     holes, num = ndimage.label(filled & ~stroke)
     if num < 2:
@@ -71,5 +83,5 @@ def num_between(stroke: np.ndarray, *, width_px: float) -> int:
 
 
 def distance_to(ground: np.ndarray) -> np.ndarray:
-    """Each pixel's distance to the nearest one of ``ground``; far away where there is none."""
+    """Compute each pixel's distance to the nearest pixel of ``ground``, H x W bool; very large if empty."""
     return cv2.distanceTransform((~ground).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)

@@ -1,4 +1,4 @@
-"""Where a picture is red: the strokes of a stylus (paper, 2.2), by hue and by how much colour there is."""
+"""The red pixels of a picture: strokes of a stylus (paper, 2.2), found by hue and chroma."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 # Hue in OpenCV's half degrees; the paper's two bands, 0-10 and 160-180.
 LOW_BAND_END = 10
 HIGH_BAND_START = 160
-# Chroma is the largest minus the smallest of R, G and B. A grey image has none, but JPEG gives it up to about
-# 25; a pen's must stand clear of that.
+# Chroma is the largest minus the smallest of R, G and B. It is 0 in a grey image, but up to about 25 after
+# JPEG; a pen's must be clearly above that.
 MIN_PEN_CHROMA = 60.0
 MIN_CHROMA = 30.0
 _CUT = 0.4
@@ -17,10 +17,10 @@ _PEN_PERCENTILE = 90
 
 
 def red_chroma(picture: np.ndarray) -> np.ndarray:
-    """How much red there is: chroma where the hue lies in the paper's two bands, else 0.
+    """Compute the chroma where the hue is in the paper's two bands, else 0.
 
-    Where a pen's edge is blended with the grey image below, chroma is the pen's times the share of the pixel
-    that the pen covers, whatever the grey; saturation, which the paper may have cut, depends on that grey.
+    Where a pen's edge is blended with the grey image below, chroma is the pen's chroma times the share of the
+    pixel that the pen covers, for any grey. Saturation, which the paper may have used, depends on the grey.
 
     Args:
         picture: H x W x 3 uint8, RGB.
@@ -35,12 +35,12 @@ def red_chroma(picture: np.ndarray) -> np.ndarray:
 
 
 def cut_of(chroma: np.ndarray) -> float | None:
-    """The chroma above which a pixel belongs to a stroke: 0.4 of the pen's own, None where there is no red.
+    """Choose the chroma above which a pixel belongs to a stroke: 0.4 of the pen's own, None without red.
 
-    A little below half, as JPEG spreads the colour of a thin stroke over its neighbours.
+    It is a little below half, as JPEG spreads the colour of a thin stroke over its neighbours.
 
     Args:
-        chroma: H x W float32, of :func:`red_chroma`.
+        chroma: H x W float32 in [0, 255], from :func:`red_chroma`.
     """
     strong = chroma[chroma >= MIN_PEN_CHROMA]
     if not strong.size:

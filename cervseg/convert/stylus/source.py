@@ -149,8 +149,8 @@ def _pairing(tracings: Path, images: Path | None) -> Pairing:
 
 def _left_out(pairing: Pairing) -> list[str]:
     return [
-        *(f"{path}: a tracing without an image" for path in pairing.masks_without_image),
-        *(f"{path}: shares its name with another file" for path in pairing.doubled),
+        *(f"tracing without an image: {path}" for path in pairing.masks_without_image),
+        *(f"shares its name with another file: {path}" for path in pairing.doubled),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Open strokes closed: the ends of lines are found and joined by straight lines, the likeliest pair first."""
+"""The closing of open strokes: straight lines join the ends of lines, the most likely pair first."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from scipy import ndimage
 from skimage.draw import polygon
 from skimage.morphology import skeletonize
 
-# A gap is closed if it is at most this share of the stroke's length: a letter C is, a straight line is not.
+# A gap is closed if it is at most this share of the stroke's length: as in a letter C, not in a line.
 MAX_GAP = 0.4
-# The same for two strokes that do not hang together: dashes of one line are closer than two outlines.
+# The same for two separate strokes: dashes of one line are closer than two outlines.
 MAX_FOREIGN_GAP = 0.15
-# The same for an end that is led to the side of a line.
+# The same for an end that is joined to the side of a line.
 MAX_SIDE_GAP = 0.2
-# A stroke goes on as it was going: a joint at right angles to both ends costs three times its length.
-# One between strokes that do not hang together costs a little more.
+# A stroke keeps its direction: a joint at right angles to both ends costs three times its length. A joint
+# between separate strokes costs this factor more.
 _FOREIGN = 1.5
 _NEIGHBOURS = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)
 # The ends of a stroke's middle line are uncertain by this share of its width.
@@ -28,7 +28,7 @@ EIGHT = np.ones((3, 3), bool)
 
 @dataclass(frozen=True, kw_only=True)
 class Joint:
-    """A gap that was closed, from (x, y) to (x, y); ``gap_px`` is what of it no stroke covers."""
+    """A line that closes a gap, from (x, y) to (x, y); ``gap_px`` is its length outside strokes."""
 
     start: tuple[float, float]
     end: tuple[float, float]
@@ -37,14 +37,18 @@ class Joint:
 
 @dataclass(frozen=True, kw_only=True)
 class _Ends:
-    """All ends of lines, and the middle lines.
+    """The ends of all lines, and the middle lines.
 
     Args:
-        places, directions: N x 2 (x, y) in px, and unit vectors outwards.
-        branches, strokes: the numbers of the line that each ends and of the stroke that it belongs to.
-        lengths_px: of every branch, by number.
-        at_border: does the image's border cut the line there?
-        middle, middle_branches, middle_strokes: M x 2 (x, y) of all middle lines and their numbers.
+        places: N x 2 (x, y) of the ends in px.
+        directions: N x 2 unit vectors (x, y), outwards.
+        branches: number of the line of each end.
+        strokes: number of the stroke of each end.
+        lengths_px: length of each line, by number.
+        at_border: whether the image's border cuts the line there.
+        middle: M x 2 (x, y) of all middle lines.
+        middle_branches: line number of each of these pixels.
+        middle_strokes: stroke number of each of these pixels.
     """
 
     places: np.ndarray
@@ -59,26 +63,29 @@ class _Ends:
 
 
 def stroke_width(strokes: np.ndarray) -> float:
-    """The usual width of strokes in px, from the median depth along their middle lines.
+    """Estimate the usual width of strokes in px, from the median depth along their middle lines.
 
     Args:
         strokes: H x W bool.
     """
     middle = skeletonize(strokes)
     depth = cv2.distanceTransform(strokes.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    # Depth is to the next pixel's centre: half a pixel more than to the edge.
+    # Depth is measured to the next pixel's centre, half a pixel beyond the edge.
     return float(2 * np.median(depth[middle]) - 1) if middle.any() else 0.0
 
 
 def join_ends(strokes: np.ndarray, *, width_px: float) -> list[Joint]:
     """Close open strokes by straight lines between the ends of lines.
 
-    Cheap joints go first (short, along the stroke's own direction), so that a dashed line becomes one before
+    Cheap joints come first (short, along the stroke's own direction), so that a dashed line is joined before
     it is closed as a whole. No joint is longer than ``MAX_GAP`` of the lines that it closes.
 
     Args:
         strokes: H x W, the number of each connected stroke, 0 elsewhere.
-        width_px: the strokes' usual width; shorter branches are no lines.
+        width_px: the strokes' usual width; shorter branches are ignored.
+
+    Returns:
+        The joints, in the order in which they were chosen.
     """
     ends = _find_ends(strokes, width_px=width_px)
     if len(ends.places) < 2:
@@ -87,7 +94,7 @@ def join_ends(strokes: np.ndarray, *, width_px: float) -> list[Joint]:
     distances = np.hypot(between[..., 0], between[..., 1])
     forward = np.einsum("ijk,ik->ij", between, ends.directions) / np.maximum(distances, 1e-6)
     cost = distances * (3 - forward - forward.T)
-    # What the image's border cuts goes on along it.
+    # A stroke that the image's border cuts is closed along the border.
     along_border = np.logical_and.outer(ends.at_border, ends.at_border)
     cost[along_border] = distances[along_border]
     cost[np.not_equal.outer(ends.strokes, ends.strokes)] *= _FOREIGN
@@ -99,7 +106,7 @@ def join_ends(strokes: np.ndarray, *, width_px: float) -> list[Joint]:
     free, joints = np.ones(len(ends.places), bool), []
     for i, j in pairs[order]:
         first, second = chain_of[ends.branches[i]], chain_of[ends.branches[j]]
-        # A line's ends lie back from its stroke's by what was pruned, and that by half a width.
+        # The ends of a middle line are short of the stroke's ends by the pruning and by half a width.
         gap_px = max(0.0, float(distances[i, j]) - (1 + 2 * SPUR) * width_px)
         total_px = lengths_px[first] + (lengths_px[second] if first != second else 0)
         is_own = ends.strokes[i] == ends.strokes[j]
@@ -115,7 +122,16 @@ def join_ends(strokes: np.ndarray, *, width_px: float) -> list[Joint]:
 
 
 def draw_joints(strokes: np.ndarray, joints: Sequence[Joint], *, width_px: float) -> np.ndarray:
-    """``strokes``, H x W bool, with the joints drawn as lines of ``width_px``."""
+    """Draw joints on strokes.
+
+    Args:
+        strokes: H x W bool.
+        joints: the lines to draw.
+        width_px: their width.
+
+    Returns:
+        H x W bool, a copy.
+    """
     drawn = strokes.astype(np.uint8)
     for joint in joints:
         start, end = np.array(joint.start), np.array(joint.end)
@@ -130,9 +146,10 @@ def draw_joints(strokes: np.ndarray, joints: Sequence[Joint], *, width_px: float
 
 
 def _side_joints(ends: _Ends, free: np.ndarray, family_of: np.ndarray, *, width_px: float) -> list[Joint]:
-    """Lead ends that found no other end to a near side of their own stroke, or of one joined to it.
+    """Join free ends to a near side of their own stroke, or of one that is joined to it.
 
-    An outline that touches another one can be open just there: then one of its two ends is no end of a line.
+    An outline that touches another one can be open at that place: then one of its ends is not the end of a
+    line.
     """
     joints = []
     for number in free:
@@ -192,9 +209,9 @@ def _find_ends(strokes: np.ndarray, *, width_px: float) -> _Ends:
 
 
 def _pruned(middle: np.ndarray, *, num_px: int) -> np.ndarray:
-    """A skeleton with ``num_px`` taken off every end, so that spurs shorter than that are gone.
+    """Remove ``num_px`` from every end of a skeleton, and with them shorter spurs.
 
-    The square end of a stroke makes such spurs. A line that would vanish as a whole stays as it was.
+    The square end of a stroke has such spurs. A line that would vanish as a whole is kept.
     """
     kept = middle.copy()
     for _ in range(num_px):
@@ -205,14 +222,14 @@ def _pruned(middle: np.ndarray, *, num_px: int) -> np.ndarray:
 
 
 def _branches(middle: np.ndarray) -> tuple[np.ndarray, int]:
-    """A skeleton cut at its branching points: H x W numbers of the branches, and how many there are."""
+    """Cut a skeleton at its branching points: H x W numbers of the branches, and their count."""
     crossing = ndimage.binary_dilation(middle & (_num_neighbours(middle) > 2), EIGHT)
     branches, num = ndimage.label(middle & ~crossing, EIGHT)
     return np.asarray(branches), int(num)
 
 
 def _extended(branches: np.ndarray, middle: np.ndarray) -> np.ndarray:
-    """Branches with the pixels next to a crossing given back to them: a line can end there."""
+    """Add the pixels next to a crossing to the branches: a line can end there."""
     for _ in range(2):
         wider = ndimage.grey_dilation(branches, footprint=EIGHT)
         branches = np.where(middle & (branches == 0), wider, branches)

@@ -1,4 +1,4 @@
-"""One picture with red tracings into a mask: strokes found, gaps closed, outlines filled (paper, 2.2)."""
+"""The mask of one picture with red tracings: find strokes, close gaps, fill outlines (paper, 2.2)."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from cervseg.convert.stylus.outline import distance_to, inside_of, num_between
 from cervseg.convert.stylus.redpen import cut_of, red_chroma
 from cervseg.convert.stylus.strokes import EIGHT, Joint, draw_joints, join_ends, stroke_width
 
-# What a red thing must be to count as a tracing, in shares of the image's area, sides and circumference.
+# Limits for a tracing, as shares of the image's area, sides and perimeter.
 MIN_AREA = 0.0002
 MAX_AREA = 0.3
 _MAX_ON_BORDER = 0.08
 _SPECK = 0.02
-# A stroke whose enclosed area is less of its convex hull than this is open; a tracing is mostly outline, a
-# letter such as R has much stroke that lies along no enclosed area.
+# A stroke is open if its enclosed area is a smaller share of its convex hull than this. A tracing is mostly
+# outline; a letter such as R has much stroke away from any enclosed area.
 _MIN_ENCLOSED = 0.05
 _MAX_LOOSE = 0.4
 _MAX_LETTER = 0.08
 _LETTER_LOOSE = 0.12
 _LETTER_ENCLOSED = 0.32
 _MIN_STROKE_PX = 4
-# Outlines are drawn finer than the image before their middle is sought.
+# Outlines are drawn this much finer than the image to find their middle.
 _FINE = 3
 _MAX_FINE_SIDE_PX = 2000
 
 
 class Kind(Enum):
-    """What a connected red thing is taken for."""
+    """The kind of a connected red object."""
 
     OUTLINE = "outline"
     LOOSE = "outline with a loose stroke"
@@ -45,18 +45,18 @@ class Kind(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Tracing:
-    """What was read from one picture.
+    """The tracing of one picture.
 
     Args:
         mask: H x W uint8 {0, 1}.
-        areas_px: the areas of its separate parts, largest first.
-        width_px: the strokes' usual width.
-        gaps_px: of strokes that were open and are closed by a straight line, largest first.
-        num_open: strokes that enclose nothing, even if their ends are joined; they are in no mask.
-        num_between: enclosed areas that lie between other outlines; they are in the mask, which is right
-            where tracings overlap and wrong where two merely touch in two places.
-        num_other: other red things that are no tracings: frames, letters and areas that are too small.
-        touches_border: does the mask reach the image's border?
+        areas_px: areas of its connected components, largest first.
+        width_px: usual width of the strokes.
+        gaps_px: gaps in open strokes that were closed by a straight line, largest first.
+        num_open: number of strokes that enclose nothing even with joined ends; they are not in the mask.
+        num_between: number of enclosed areas between other outlines. They are in the mask, which is right
+            where tracings overlap, and wrong where two only touch in two places.
+        num_other: number of red objects that are not tracings: frames, letters, and areas that are too small.
+        touches_border: whether the mask reaches the image's border.
     """
 
     mask: np.ndarray
@@ -71,7 +71,7 @@ class Tracing:
 
 @dataclass(frozen=True, kw_only=True)
 class _Part:
-    """One connected red thing: its number in the map of labels and where it lies."""
+    """One connected red object: its number in the label map, and its bounding box."""
 
     number: int
     place: tuple[slice, slice]
@@ -81,12 +81,12 @@ def read_tracing(picture: np.ndarray, *, edge: str = "middle") -> Tracing:
     """Fill the red outlines of a picture.
 
     Args:
-        picture: H x W x 3 uint8, RGB: an image with tracings.
-        edge: where a mask ends: on the "middle" of the stroke, where its maker aimed; on its "outer" side,
-            which is what filling the strokes' own contours gives; on its "inner" side.
+        picture: H x W x 3 uint8 RGB, an image with tracings.
+        edge: where a mask ends: on the "middle" of the stroke, where the annotator aimed; on its "outer"
+            side, as if the strokes' own contours were filled; or on its "inner" side.
 
     Returns:
-        The mask, empty where nothing red encloses an area, and what is to be known about it.
+        The mask, empty if no stroke encloses an area, and facts about the tracing.
     """
     chroma = red_chroma(picture)
     cut = cut_of(chroma)
@@ -154,20 +154,20 @@ def _outline_filled(
     width_px: float,
     edge: str,
 ) -> tuple[np.ndarray, tuple[slice, slice]]:
-    """The inside of one outline, as uint8 {0, 1} of the part of the image that ``place`` tells."""
+    """Fill one outline: uint8 {0, 1} for a part of the image, and the rows and columns of that part."""
     margin = 3
     rows, columns = part.place
     top, left = max(0, rows.start - margin), max(0, columns.start - margin)
     place = slice(top, rows.stop + margin), slice(left, columns.stop + margin)
     crop = labels[place]
-    # Soft edges below the cut are needed to find the stroke's border between pixels; other strokes are not.
+    # Keep the soft edges below the cut, which place the stroke's border between pixels; drop other strokes.
     near = ndimage.binary_dilation(crop == part.number, EIGHT, 2) & ((crop == 0) | (crop == part.number))
     red = np.where(near, chroma[place], 0)
     height, width = red.shape
     fine = max(1, min(_FINE, _MAX_FINE_SIDE_PX // max(height, width)))
     size = fine * width, fine * height
     strokes = cv2.resize(red, size, interpolation=cv2.INTER_LINEAR) >= cut
-    # Where a thin stroke hangs together by its pixels' corners, interpolation would open it.
+    # Interpolation would open a thin stroke whose pixels touch only by their corners.
     thread = skeletonize(crop == part.number).astype(np.uint8)
     strokes |= cv2.resize(thread, size, interpolation=cv2.INTER_NEAREST) > 0
     moved = [_moved(joint, left=left, top=top, factor=fine) for joint in joints]
@@ -178,7 +178,7 @@ def _outline_filled(
 
 
 def _is_frame(labels: np.ndarray, part: _Part) -> bool:
-    """Does it run along the image's border, or round most of the image?"""
+    """Decide whether a part runs along the image's border or around most of the image."""
     height, width = labels.shape
     stroke = labels[part.place] == part.number
     if _touches(part, labels.shape) and (
@@ -207,7 +207,7 @@ def _kind(labels: np.ndarray, part: _Part, *, width_px: float) -> Kind:
 
 
 def _parts(strokes: np.ndarray) -> tuple[np.ndarray, list[_Part]]:
-    """Connected strokes as a map of labels and their places; a few lone pixels are none."""
+    """Label connected strokes; those of only a few pixels are dropped."""
     labels, _ = ndimage.label(strokes, EIGHT)
     sizes = np.bincount(labels.ravel())
     labels = np.where(sizes[labels] >= _MIN_STROKE_PX, labels, 0)
@@ -226,7 +226,7 @@ def _belongs(joint: Joint, labels: np.ndarray, part: _Part) -> bool:
 
 
 def _moved(joint: Joint, *, left: int, top: int, factor: int) -> Joint:
-    """A joint in the frame of a crop that is ``factor`` times finer."""
+    """Move a joint to the frame of a crop that is ``factor`` times finer."""
     start, end = (
         (factor * (x - left + 0.5) - 0.5, factor * (y - top + 0.5) - 0.5) for x, y in (joint.start, joint.end)
     )

@@ -51,7 +51,7 @@ def run_command(root: Path, *more: str) -> int:
 
 
 def test_a_sound_dataset_of_clean_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Images bit for bit, masks close to what was traced, nothing doubtful, one sheet to look at."""
+    """Images are equal, masks close to the tracings, nothing is doubtful, and there is one preview sheet."""
     write_traced(tmp_path)
     assert run_command(tmp_path, "--images", str(tmp_path / "images")) == 0
     said = capsys.readouterr().out
@@ -105,14 +105,13 @@ def test_the_doubtful_are_listed_and_the_bad_left_out(
         "3 red stroke(s), but none encloses an area: ",
         "is truncated: its end is missing: ",
         "the image has 200 x 200 pixels, its tracing f7.png 200 x 260: ",
-        "alone.png: a tracing without an image",
+        "tracing without an image: ",
     ]
-    lines = [line for line in said.err.splitlines() if not line.startswith("hint: ")]
-    assert all(text in line for text, line in zip(expected, lines, strict=True))
+    assert all(text in line for text, line in zip(expected, said.err.splitlines(), strict=True))
 
 
 def test_traced_pictures_as_images_carry_a_note(tmp_path: Path) -> None:
-    """Without clean images the traced pictures' luminance is the image; held-out images go to imagesTs."""
+    """Without clean images the luminance of the traced pictures is the image; test images go to imagesTs."""
     write_traced(tmp_path, num=2)
     source = StylusTracings(tracings=tmp_path / "traced", test_tracings=tmp_path / "traced")
     report = convert(source, DatasetTarget(folder=tmp_path / "Dataset103_Neck"), progress=False)

@@ -49,7 +49,7 @@ PENS = {
 
 @pytest.mark.parametrize("name", PENS)
 def test_masks_come_back_from_tracings_of_phantoms(name: str) -> None:
-    """Images of three seeds and sizes: mean Dice at least 0.97, whatever the pen, and none under 0.95."""
+    """Images of three seeds and sizes: mean Dice at least 0.97 for every pen, and none below 0.95."""
     scores = []
     for seed in range(3):
         image = phantom(seed, seed)
@@ -62,7 +62,7 @@ def test_masks_come_back_from_tracings_of_phantoms(name: str) -> None:
 
 @pytest.mark.parametrize("width", [2, 3, 4, 5, 6])
 def test_the_edge_is_the_middle_of_the_stroke(width: int) -> None:
-    """The area does not depend on the pen; the outer and inner edges are half a width away either way."""
+    """The area does not depend on the pen; the outer and inner edges are half a width away."""
     mask = ellipse_mask()
     picture = trace(blank(), [mask], Pen(width_px=(width, width)), rng=np.random.default_rng(0))
     middle, outer, inner = (
@@ -99,7 +99,7 @@ THINGS = {
 @pytest.mark.parametrize("name", THINGS)
 @pytest.mark.parametrize("quality", [None, 80])
 def test_other_red_things_become_no_masks(name: str, quality: int | None) -> None:
-    """What a screen capture may have beside the tracing changes the mask by next to nothing."""
+    """Other objects in a screen capture hardly change the mask."""
     mask = ellipse_mask((600, 480))
     picture = trace(blank((600, 480)) // 3 + 60, [mask], Pen(), rng=np.random.default_rng(0))
     plain = read_tracing(picture)
@@ -110,14 +110,14 @@ def test_other_red_things_become_no_masks(name: str, quality: int | None) -> Non
 
 
 def test_a_stroke_that_encloses_nothing_is_counted() -> None:
-    """A line, and an outline of which more than a third is missing: no mask."""
+    """A line, and an outline with more than a third missing, give no mask."""
     picture = trace(blank(), [ellipse_mask()], Pen(gap=0.55), rng=np.random.default_rng(0))
     found = read_tracing(picture)
     assert (found.num_open, found.areas_px, int(found.mask.max())) == (1, (), 0)
 
 
 def test_gaps_are_closed_and_measured() -> None:
-    """An outline of which a tenth is missing is closed; the gap is about that long."""
+    """An outline with a tenth missing is closed; the gap has about that length."""
     mask = ellipse_mask()
     picture = trace(blank(), [mask], Pen(gap=0.1), rng=np.random.default_rng(4))
     found = read_tracing(picture)
@@ -135,7 +135,7 @@ def test_what_the_border_cuts_is_closed_along_it() -> None:
 
 
 def test_tracings_that_touch_are_filled_and_pockets_are_told() -> None:
-    """Four circles that touch one another enclose a pocket: it is filled, and counted."""
+    """Four touching circles enclose an area between them: it is filled and counted."""
     masks = []
     for x, y in ((90, 100), (150, 100), (90, 160), (150, 160)):
         masks.append(np.zeros((300, 240), np.uint8))
@@ -156,7 +156,7 @@ def test_nothing_red() -> None:
 
 
 def test_chroma_is_the_pens_share_of_a_pixel() -> None:
-    """Half red over any grey has half the chroma; hues beyond the bands have none."""
+    """Half red over any grey has half the chroma; hues outside the bands have none."""
     greys = np.array([0, 60, 128, 255])
     mixed = np.stack([(greys + 255) // 2, greys // 2, greys // 2], axis=-1).astype(np.uint8)[np.newaxis]
     np.testing.assert_allclose(red_chroma(mixed)[0], 128, atol=1)
@@ -183,7 +183,7 @@ def test_ends_join_by_hand() -> None:
 
 
 def test_inside_by_hand() -> None:
-    """A ring of 9 px about a hole of 11 x 11: half of the ring belongs to the inside."""
+    """A ring of 9 px around a hole of 11 x 11: half of the ring belongs to the inside."""
     strokes = np.zeros((41, 41), bool)
     strokes[6:35, 6:35] = True
     strokes[15:26, 15:26] = False

@@ -14,7 +14,7 @@ _FINE = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Pen:
-    """How a tracing is drawn: width in px or a range that varies along the stroke, share that is missing."""
+    """The style of a tracing: width in px or a range along the stroke, and the share that is missing."""
 
     width_px: tuple[int, int] = (3, 3)
     gap: float = 0.0
@@ -24,7 +24,7 @@ class Pen:
 
 
 def outlines(mask: np.ndarray) -> list[np.ndarray]:
-    """The edges of the parts of H x W {0, 1}, each N x 2 (x, y) along the middle between in and out."""
+    """Find the edges of the components of H x W {0, 1}, each N x 2 (x, y), between inside and outside."""
     framed = np.pad(mask, 1)
     return [points[:, ::-1] - 1 for points in find_contours(framed.astype(float), 0.5)]
 
@@ -44,7 +44,7 @@ def trace(
 
 
 def through_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
-    """H x W x 3 RGB as JPEG with 4:2:0 gives it back."""
+    """Compress H x W x 3 RGB with JPEG 4:2:0 and decompress it."""
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
     options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
     data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)[1]
@@ -69,7 +69,7 @@ def _draw(picture: np.ndarray, points: np.ndarray, pen: Pen, rng: np.random.Gene
 def _draw_line(
     picture: np.ndarray, points: np.ndarray, width_px: int, colour_rgb: tuple[int, int, int]
 ) -> None:
-    """A line of exactly this width, blended at its rim; OpenCV's own are wider in version 5 than in 4."""
+    """Draw a line of exactly this width with soft edges; OpenCV's own are wider in version 5 than in 4."""
     low = np.maximum(np.floor(points.min(axis=0)).astype(int) - width_px, 0)
     high = np.minimum(np.ceil(points.max(axis=0)).astype(int) + width_px + 1, picture.shape[1::-1])
     place = slice(low[1], high[1]), slice(low[0], high[0])
