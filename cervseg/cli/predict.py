@@ -6,8 +6,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cervseg.cli.run import add_root, parser, run
+
+if TYPE_CHECKING:  # torch is slow to import
+    from cervseg.inference.stream import StreamReport
+
+_MAX_WARNINGS = 10
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -65,11 +71,14 @@ def build_parser() -> argparse.ArgumentParser:
         "--prompts-from",
         type=Path,
         metavar="FOLDER",
-        help="for such a model: a folder of masks, named like the images, of another model or of anybody; the "
-        "centroid of each connected part is a point",
+        help="for such a model: a folder of masks with the names of the images; the centroid of each connected "
+        "component is a point",
     )
     made.add_argument(
-        "--continue", dest="resume", action="store_true", help="keep every mask that is there, whoever made it"
+        "--continue",
+        dest="resume",
+        action="store_true",
+        help="keep every mask that is there, whoever made it",
     )
     made.add_argument(
         "--make-default", action="store_true", help="from now on take this model where none is named"
@@ -118,9 +127,35 @@ def act(options: argparse.Namespace) -> int:
     if options.make_default:
         remember_default(workspace, model)
     print(f"{len(report.written)} mask(s) in {options.output}. Research software, not a medical device.")
+    _print_remarks(report, verbose=options.verbose)
     for _, reason in report.failed:
         print(f"failed: {reason}", file=sys.stderr)
     return 1 if report.failed else 0
+
+
+def _print_remarks(report: StreamReport, *, verbose: bool) -> None:
+    if report.empty:
+        print(f"{len(report.empty)} of {len(report.written)} masks are empty")
+    if report.skipped:
+        print(f"{len(report.skipped)} file(s) are not images and were skipped")
+        for path in report.skipped if verbose else ():
+            print(f"skipped: {path}")
+    if report.at_detector:
+        print(
+            f"warning: the spacing of {len(report.at_detector)} image(s) is at the detector: not corrected for "
+            "magnification",
+            file=sys.stderr,
+        )
+    if report.warnings:
+        print(
+            f"warning: {len(report.warnings)} image(s) are unlike the training images; check their masks",
+            file=sys.stderr,
+        )
+    shown = report.warnings if verbose else report.warnings[:_MAX_WARNINGS]
+    for path, text in shown:
+        print(f"warning: {path}: {text}", file=sys.stderr)
+    if len(shown) < len(report.warnings):
+        print(f"... and {len(report.warnings) - len(shown)} more (--verbose)", file=sys.stderr)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

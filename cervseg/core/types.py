@@ -68,6 +68,7 @@ class RawImage:
     spacing_mm: SpacingMm | None
     path: Path
     spacing_source: str = ""
+    is_colour: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +99,20 @@ class LabelFingerprint:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Appearance:
+    """Look of the images of a dataset, for comparison with new images.
+
+    ``num_colour`` counts images stored in colour. ``thumbnail`` is the mean image, averaged over a grid of
+    cells and normalized to mean 0 and standard deviation 1, row by row; ``similarity`` is the correlation of
+    each image with it.
+    """
+
+    num_colour: int
+    thumbnail: tuple[float, ...]
+    similarity: Distribution
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fingerprint:
     """Statistics of a dataset. Intensities are exact: they come from the histogram of all pixels."""
 
@@ -114,6 +129,7 @@ class Fingerprint:
     intensity_percentile_99_5: float
     labels: dict[str, LabelFingerprint]
     num_empty_masks: int
+    appearance: Appearance | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -94,14 +94,19 @@ class DatasetWriter:
             groups=dict(groups or {}),
             spacing_mm=dict(spacing_mm or {}),
         )
-        content = {
-            "name": description.name,
-            "channel_names": {str(number): name for number, name in enumerate(channel_names)},
-            "labels": description.labels,
-            "numTraining": description.num_training,
-            "file_ending": self.file_ending,
-            **({"groups": description.groups} if groups else {}),
-            **({"spacing_mm": description.spacing_mm} if spacing_mm else {}),
-        }
-        write_json(self.folder / "dataset.json", content)
+        write_description(self.folder / "dataset.json", description)
         return description
+
+
+def write_description(path: Path, description: DatasetDescription) -> None:
+    """Write dataset.json with the fields of nnU-Net v2, and groups and spacing if there are any."""
+    content = {
+        "name": description.name,
+        "channel_names": {str(number): name for number, name in enumerate(description.channel_names)},
+        "labels": description.labels,
+        "numTraining": description.num_training,
+        "file_ending": description.file_ending,
+        **({"groups": description.groups} if description.groups else {}),
+        **({"spacing_mm": description.spacing_mm} if description.spacing_mm else {}),
+    }
+    write_json(path, content)

@@ -21,7 +21,7 @@ def read_channels(paths: Sequence[Path]) -> RawImage:
 
     Returns:
         ``pixels`` are C x H x W in the smallest dtype that holds all channels; spacing, its source and the
-        path are those of the first file.
+        path are those of the first file; it is in colour if any channel is.
 
     Raises:
         ImageError: a file cannot be read, or the channels differ in size.
@@ -35,4 +35,8 @@ def read_channels(paths: Sequence[Path]) -> RawImage:
             where=images[0].path,
             hint="export all channels of a case at one size",
         )
-    return replace(images[0], pixels=np.concatenate([image.pixels for image in images]))
+    return replace(
+        images[0],
+        pixels=np.concatenate([image.pixels for image in images]),
+        is_colour=any(image.is_colour for image in images),
+    )

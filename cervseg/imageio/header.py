@@ -1,7 +1,6 @@
-"""What the first bytes of a PNG, JPEG, TIFF or BMP file promise, and whether the rest of it is there.
+"""Headers of PNG, JPEG, TIFF and BMP files, and checks that the files are complete.
 
-Decoders differ in what they make of a truncated file: some fill up with grey or black and say nothing. So the
-containers are walked here, before anything is decoded.
+Some decoders silently fill truncated files with grey or black, so the containers are checked before decoding.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ _COPY_AGAIN = "Copy or export it again."
 
 @dataclass(frozen=True, kw_only=True)
 class RasterHeader:
-    """What a file says about itself.
+    """Properties of a file by its header.
 
-    ``size`` is (height, width) in px, ``bits`` are the bits a sample, ``num_pages`` counts pictures of full
-    size, ``is_indexed`` is a PNG whose samples are places in a palette, ``is_white_low`` a TIFF in which low
+    ``size`` is (height, width) in px, ``bits`` are bits per sample, ``num_pages`` counts pictures of full
+    size. ``is_indexed``: a PNG whose samples are indices of a palette. ``is_white_low``: a TIFF in which low
     values are bright.
     """
 
@@ -37,14 +36,14 @@ class RasterHeader:
 
 
 def read_header(data: bytes, *, path: Path) -> RasterHeader:
-    """Read the header of a raster file and check that the file is whole.
+    """Read the header of a raster file and check that the file is complete.
 
     Args:
-        data: the whole file.
+        data: content of the file.
         path: its name, for messages.
 
     Raises:
-        ImageError: it is none of the four formats, or truncated, or damaged.
+        ImageError: the file is none of the four formats, truncated or damaged.
     """
     try:
         if data.startswith(PNG_SIGNATURE):
@@ -58,14 +57,14 @@ def read_header(data: bytes, *, path: Path) -> RasterHeader:
     except (struct.error, IndexError):
         raise ImageError(_TRUNCATED, where=path, hint=_COPY_AGAIN) from None
     raise ImageError(
-        "is no PNG, JPEG, TIFF or BMP image, whatever its name says",
+        "the file is not a PNG, JPEG, TIFF or BMP image, although its name says so",
         where=path,
-        hint="Export it again as PNG.",
+        hint="export it again as PNG",
     )
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
-    """Kind, content and checksum of every chunk of a PNG file, up to and with its end chunk.
+    """Iterate over kind, content and checksum of the chunks of a PNG file, including its end chunk.
 
     Raises:
         IndexError: the file ends before its end chunk.
@@ -87,14 +86,14 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
 def _png(data: bytes, path: Path) -> RasterHeader:
     found = None
     for kind, content, checksum in png_chunks(data):
-        # Checksums of text and colour chunks are none of our business; those of the picture are.
+        # Only checksums of chunks that make the picture are checked, not those of texts and colour profiles.
         if kind in (b"IHDR", b"PLTE", b"IDAT") and zlib.crc32(content, zlib.crc32(kind)) != checksum:
-            raise ImageError("is damaged: a checksum does not fit", where=path, hint=_COPY_AGAIN)
+            raise ImageError("the file is damaged: wrong checksum", where=path, hint=_COPY_AGAIN)
         if kind == b"IHDR":
             width, height, bits, color = struct.unpack(">IIBB", content[:10])
             found = RasterHeader(kind="png", size=(height, width), bits=bits, is_indexed=color == 3)
     if found is None:
-        raise ImageError("is damaged: a PNG without a header", where=path, hint=_COPY_AGAIN)
+        raise ImageError("the file is damaged: no PNG header", where=path, hint=_COPY_AGAIN)
     return found
 
 
@@ -104,7 +103,7 @@ def _jpeg(data: bytes, path: Path) -> RasterHeader:
         while data[position + 1] == 0xFF:  # fill bytes
             position += 1
         if data[position] != 0xFF:
-            raise ImageError("is damaged: a JPEG marker is missing", where=path, hint=_COPY_AGAIN)
+            raise ImageError("the file is damaged: a JPEG marker is missing", where=path, hint=_COPY_AGAIN)
         marker = data[position + 1]
         (length,) = struct.unpack_from(">H", data, position + 2)
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
@@ -113,7 +112,7 @@ def _jpeg(data: bytes, path: Path) -> RasterHeader:
         if marker == 0xDA:
             break
         position += 2 + length
-    # Within a scan FF is always followed by 00 or a restart marker: the next FF D9 is the image's end.
+    # Within a scan FF is always followed by 00 or a restart marker, so the next FF D9 is the end.
     if found is None or data.find(b"\xff\xd9", position) < 0:
         raise ImageError(_TRUNCATED, where=path, hint=_COPY_AGAIN)
     return found
@@ -130,7 +129,7 @@ def _tiff(data: bytes, path: Path) -> RasterHeader:
     if any(place + size > len(data) for place, size in zip(places, sizes)):
         raise ImageError(_TRUNCATED, where=path, hint=_COPY_AGAIN)
     if 256 not in tags or 257 not in tags:
-        raise ImageError("is damaged: a TIFF without a size", where=path, hint=_COPY_AGAIN)
+        raise ImageError("the file is damaged: a TIFF without a size", where=path, hint=_COPY_AGAIN)
     return RasterHeader(
         kind="tiff",
         size=(tags[257][0], tags[256][0]),
@@ -141,7 +140,7 @@ def _tiff(data: bytes, path: Path) -> RasterHeader:
 
 
 def _tiff_pages(data: bytes) -> Iterator[dict[int, tuple[int, ...]]]:
-    """The whole-numbered tags of every directory of a TIFF or BigTIFF file."""
+    """Iterate over the integer tags of every directory of a TIFF or BigTIFF file."""
     order = "<" if data.startswith(b"II") else ">"
     is_big = data[2:4] in (b"+\0", b"\0+")
     count, entry, offset = ("Q", "HHQ", "Q") if is_big else ("H", "HHI", "I")
@@ -163,7 +162,7 @@ def _tiff_pages(data: bytes) -> Iterator[dict[int, tuple[int, ...]]]:
                 tags[tag] = struct.unpack_from(form, data, place)
             position += struct.calcsize(order + entry) + value_size
         yield tags
-        # Some writers end the file without the last, empty link.
+        # Some writers omit the last, empty link.
         rest = data[position : position + value_size]
         position = struct.unpack(order + offset, rest)[0] if len(rest) == value_size else 0
 

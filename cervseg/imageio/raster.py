@@ -11,87 +11,90 @@ import numpy as np
 
 from cervseg.core.errors import ImageError
 from cervseg.core.paths import atomic_path
+from cervseg.imageio.colour import grey_to_rgb, is_colour, luminance
 from cervseg.imageio.header import PNG_SIGNATURE, RasterHeader, png_chunks, read_header
-from cervseg.imageio.samples import COLOR_TOLERANCE, channel_spread, check_size
+from cervseg.imageio.samples import Plane, check_size
 
-# OpenCV talks on stderr about every file that it cannot read; what users are told is in our errors.
-# The call lies in another place in OpenCV 4 and 5; 0 means silent.
+# OpenCV reports unreadable files on stderr; our errors say the same. OpenCV 4 and 5 have this call in
+# different places; 0 means silent.
 (cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel)(0)
 
-# Suffixes of formats that keep every value.
+# Suffixes of lossless formats.
 LOSSLESS_SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
 
 
-def read_raster(path: Path) -> np.ndarray:
-    """A raster file's picture as one grey plane, H x W, dtype as stored.
+def read_raster(path: Path) -> Plane:
+    """Read a raster file as one grey plane, H x W, dtype as stored.
 
-    Colours become luminance (0.299 R + 0.587 G + 0.114 B), transparency is dropped and EXIF orientation is
-    ignored, as it is for masks.
+    Colours become luminance, transparency is dropped and EXIF orientation is ignored, as it is for masks.
 
     Raises:
-        ImageError: the file is truncated, damaged, too large, of several pages or no image.
+        ImageError: the file is truncated, damaged, too large, not an image or has several pages.
     """
     data, header = _load(path)
-    plane = _gray(_decode(_without_extras(data) if header.kind == "png" else data, path))
-    # OpenCV inverts such pictures itself in 8 bits, and forgets to in 16.
-    return np.iinfo(np.uint16).max - plane if header.is_white_low and plane.dtype == np.uint16 else plane
+    stored = _decode(_without_extras(data) if header.kind == "png" else data, path)
+    plane = luminance(stored, blue_first=True)
+    # OpenCV inverts such pictures itself in 8 bits, but not in 16.
+    if header.is_white_low and plane.dtype == np.uint16:
+        plane = np.iinfo(np.uint16).max - plane
+    return Plane(samples=plane, is_colour=is_colour(stored))
 
 
 def read_colors(path: Path) -> np.ndarray:
-    """A raster file's picture in colours, H x W x 3 uint8, RGB; grey pictures have three equal channels.
+    """Read a raster file as H x W x 3 uint8, RGB; grey pictures have three equal channels.
 
-    Transparency is dropped, EXIF orientation ignored, and of 16 bits the upper eight are kept.
+    Transparency is dropped, EXIF orientation is ignored, and of 16 bits the upper eight are kept.
 
     Raises:
-        ImageError: as for ``read_image``, or it is of floating-point numbers.
+        ImageError: as for ``read_image``, or the samples are floating-point numbers.
     """
     data, header = _load(path)
     stored = _decode(_without_extras(data) if header.kind == "png" else data, path)
     if stored.dtype == np.uint16:
         stored = (stored >> 8).astype(np.uint8)
     if stored.dtype != np.uint8:
-        raise ImageError(f"has {stored.dtype} samples, colours have 8 or 16 bits", where=path)
+        raise ImageError(f"the samples are {stored.dtype}, colours need 8 or 16 bits", where=path)
     if stored.ndim == 2 or stored.shape[2] < 3:
         plane = stored if stored.ndim == 2 else stored[:, :, 0]
-        return np.repeat(plane[:, :, np.newaxis], 3, axis=2)
+        return grey_to_rgb(plane)
     return np.ascontiguousarray(stored[:, :, 2::-1])
 
 
-def read_labels(path: Path) -> np.ndarray:
-    """A raster file's samples as they are stored, H x W: palette indices where a palette has colours.
+def read_labels(path: Path) -> Plane:
+    """Read a raster file as stored, H x W: palette indices if the palette has colours.
 
     Raises:
-        ImageError: as for ``read_image``, and if the mask has colours.
+        ImageError: as for ``read_image``, or the mask is in colour.
     """
     data, header = _load(path)
     if header.is_indexed:
-        return _indexed_labels(data, header, path)
+        return Plane(samples=_indexed_labels(data, header, path))
     stored = _decode(_without_extras(data) if header.kind == "png" else data, path)
-    if channel_spread(stored) > COLOR_TOLERANCE:
+    if is_colour(stored):
         raise ImageError(
-            "has colours, a mask must hold label values",
+            "the mask is in colour, it must have label values",
             where=path,
-            hint="Save it as grey PNG in which each pixel is the number of its label.",
+            hint="save it as grey PNG whose pixels are label values",
         )
-    plane = _gray(stored)
-    # OpenCV stretches samples of 1, 2 and 4 bits over the 8-bit range; labels must stay as they were.
-    return _unstretched(plane, header.bits) if header.kind in ("png", "tiff") else plane
+    plane = luminance(stored, blue_first=True)
+    # OpenCV scales samples of 1, 2 and 4 bits to the 8-bit range; labels must keep their values.
+    return Plane(samples=_unscaled(plane, header.bits) if header.kind in ("png", "tiff") else plane)
 
 
 def write_mask(path: Path, mask: np.ndarray) -> None:
     """Write label values under a temporary name, then rename.
 
     Args:
-        path: ends in .png, .tif, .tiff or .bmp; its folder is made.
-        mask: H x W, integers or bool, 0 to 65535 (BMP: 255); stored in 8 bits if they suffice.
+        path: a .png, .tif, .tiff or .bmp file; its folder is created.
+        mask: H x W, integers or bool, in [0, 65535] (BMP: 255); stored in 8 bits if possible.
 
     Raises:
-        ImageError: the suffix is not lossless or the values do not fit.
+        ImageError: the suffix is not lossless, or values are out of range.
     """
     mask = np.asarray(mask)
     top = int(mask.max()) if mask.size else 0
     if mask.dtype.kind not in "bui" or (mask.size and int(mask.min()) < 0) or top > 65535:
-        raise ImageError("label values must be whole numbers from 0 to 65535", where=path)
+        raise ImageError("label values must be integers in [0, 65535]", where=path)
     write_gray(path, mask.astype(np.uint8 if top < 256 else np.uint16))
 
 
@@ -99,39 +102,39 @@ def write_gray(path: Path, pixels: np.ndarray) -> None:
     """Write one grey plane without loss under a temporary name, then rename.
 
     Args:
-        path: ends in .png, .tif, .tiff or .bmp (8 bits only); its folder is made.
+        path: a .png, .tif, .tiff or .bmp (8 bits only) file; its folder is created.
         pixels: H x W uint8 or uint16.
 
     Raises:
-        ImageError: the suffix is not lossless, or shape or type are not as above.
+        ImageError: the suffix is not lossless, or the shape or dtype is unsupported.
     """
     path, pixels = Path(path), np.asarray(pixels)
     suffix = path.suffix.lower()
     if suffix not in LOSSLESS_SUFFIXES:
         raise ImageError(
-            f"{suffix or 'no suffix'} does not keep every value", where=path, hint="Write .png or .tif."
+            f"{suffix or 'no suffix'} is not a lossless format", where=path, hint="write .png or .tif"
         )
     fits = pixels.dtype == np.uint8 or (pixels.dtype == np.uint16 and suffix != ".bmp")
     if pixels.ndim != 2 or not pixels.size or not fits:
-        raise ImageError(f"cannot hold {pixels.dtype} pixels of shape {pixels.shape}", where=path)
-    # No options: by default OpenCV writes PNG at level 1 with one filter, 2.4 times as fast as if level 1 is
-    # asked for (then it tries all filters on every row), and images get smaller.
+        raise ImageError(f"{suffix} cannot store {pixels.dtype} pixels of shape {pixels.shape}", where=path)
+    # No options: by default OpenCV writes PNG at level 1 with one filter. With an explicit level 1 it tries
+    # all filters on every row, which takes 2.4 times as long and gives larger files.
     done, data = cv2.imencode(suffix, np.ascontiguousarray(pixels))
     if not done:
-        raise ImageError("cannot be encoded", where=path)
+        raise ImageError("the image cannot be encoded", where=path)
     with atomic_path(path) as temporary:
         temporary.write_bytes(data.tobytes())
 
 
 def _load(path: Path) -> tuple[bytes, RasterHeader]:
-    # Not cv2.imread: it cannot open names outside the system's code page, and does not say why it failed.
+    # Not cv2.imread: it cannot open names outside the system's code page, and gives no reason when it fails.
     data = Path(path).read_bytes()
     header = read_header(data, path=path)
     if header.num_pages > 1:
         raise ImageError(
-            f"holds {header.num_pages} pages, one image is wanted",
+            f"the file has {header.num_pages} pages, expected one image",
             where=path,
-            hint="Save each page as a file.",
+            hint="save each page as its own file",
         )
     check_size(header.size, path=path)
     return data, header
@@ -143,31 +146,22 @@ def _decode(data: bytes, path: Path) -> np.ndarray:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as problem:
         reason = str(problem.err or "").strip()
-        raise ImageError(f"cannot be decoded ({reason})", where=path, hint="Export it as PNG.") from None
+        raise ImageError(
+            f"the image cannot be decoded ({reason})", where=path, hint="export it as PNG"
+        ) from None
     if pixels is None:
         raise ImageError(
-            "cannot be decoded: it is damaged or of an unusual kind", where=path, hint="Export it as PNG."
+            "the image cannot be decoded: damaged or unsupported", where=path, hint="export it as PNG"
         )
     if pixels.ndim == 3 and pixels.shape[2] > 4:
-        raise ImageError(f"has {pixels.shape[2]} channels, one image is wanted", where=path)
+        raise ImageError(f"the file has {pixels.shape[2]} channels, expected one image", where=path)
     return np.asarray(pixels)
 
 
-def _gray(stored: np.ndarray) -> np.ndarray:
-    """H x W from H x W or H x W x (1, 2 = with alpha, 3, 4 = with alpha), blue first."""
-    if stored.ndim == 2:
-        return stored
-    if stored.shape[2] < 3 or channel_spread(stored) == 0:
-        return np.ascontiguousarray(stored[:, :, 0])
-    if stored.dtype not in (np.uint8, np.uint16, np.float32):
-        stored = stored.astype(np.float32)
-    return np.asarray(cv2.cvtColor(np.ascontiguousarray(stored[:, :, :3]), cv2.COLOR_BGR2GRAY))
-
-
 def _indexed_labels(data: bytes, header: RasterHeader, path: Path) -> np.ndarray:
-    """The indices of a PNG with a palette; its greys where everything that occurs is grey."""
+    """Return the indices of a PNG with a palette, or its greys if all used colours are grey."""
     palette = next((bytes(content) for kind, content, _ in png_chunks(data) if kind == b"PLTE"), b"")
-    indices = _unstretched(_decode(_without_extras(data, as_gray=True), path), header.bits)
+    indices = _unscaled(_decode(_without_extras(data, as_gray=True), path), header.bits)
     colors = np.zeros((256, 3), np.uint8)
     listed = np.frombuffer(palette, np.uint8).reshape(-1, 3)
     colors[: len(listed)] = listed
@@ -176,14 +170,14 @@ def _indexed_labels(data: bytes, header: RasterHeader, path: Path) -> np.ndarray
     return colors[:, 0][indices] if is_gray else indices
 
 
-def _unstretched(plane: np.ndarray, bits: int) -> np.ndarray:
+def _unscaled(plane: np.ndarray, bits: int) -> np.ndarray:
     if bits >= 8 or plane.dtype != np.uint8:
         return plane
     return plane // np.uint8(255 // (2**bits - 1)) if plane.max() > 2**bits - 1 else plane
 
 
 def _without_extras(data: bytes, *, as_gray: bool = False) -> bytes:
-    """A PNG of its picture's chunks alone: colour profiles and texts make libpng talk on stderr.
+    """Remove colour profiles and texts from a PNG: libpng writes warnings about them to stderr.
 
     ``as_gray`` declares the indices of a palette to be grey values, so that they can be read.
     """

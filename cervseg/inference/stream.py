@@ -14,8 +14,10 @@ import numpy as np
 from cervseg.core.errors import CervsegError, as_cervseg_error
 from cervseg.core.paths import atomic_path
 from cervseg.core.progress import progress_bar
-from cervseg.core.types import Prediction, PreparedCase, RawImage
+from cervseg.core.types import Fingerprint, Prediction, PreparedCase, RawImage
 from cervseg.imageio import read_channels, write_mask
+from cervseg.imageio.spacing import is_at_detector
+from cervseg.inference.familiarity import differences
 from cervseg.inference.inputs import ImageJob
 from cervseg.inference.predictor import Predictor
 from cervseg.inference.prompts import Prompts
@@ -23,30 +25,60 @@ from cervseg.inference.prompts import Prompts
 
 @dataclass(frozen=True, kw_only=True)
 class StreamOptions:
-    """What to write beside the masks, how carefully to look, and where points come from if any are wanted."""
+    """Options of a stream.
+
+    Args:
+        tta: use test-time augmentation.
+        probabilities: write probabilities beside the masks.
+        draw: called with the first channel, the prediction and the mask's file, before the mask is written.
+        prompts: points, for a promptable model.
+        training: fingerprint of the training set; images that are unlike it get a warning.
+    """
 
     tta: bool = False
     probabilities: bool = False
     draw: Callable[[np.ndarray, Prediction, Path], None] | None = None
     prompts: Prompts | None = None
+    training: Fingerprint | None = None
 
 
 @dataclass(kw_only=True)
 class StreamReport:
-    """What became of a run: masks written, images that failed with the reason, seconds that it took."""
+    """Outcome of a stream.
+
+    Args:
+        written: masks, in the order of the images.
+        empty: those of them without any label.
+        failed: images without a mask, each with the reason.
+        warnings: images that are unlike the training images, each with the differences.
+        at_detector: images whose spacing is measured at the detector, where the patient is magnified.
+        skipped: files of the input folder that are not images.
+        elapsed_s: duration in seconds.
+    """
 
     written: list[Path] = field(default_factory=list)
+    empty: list[Path] = field(default_factory=list)
     failed: list[tuple[Path, str]] = field(default_factory=list)
+    warnings: list[tuple[Path, str]] = field(default_factory=list)
+    at_detector: list[Path] = field(default_factory=list)
+    skipped: tuple[Path, ...] = ()
     elapsed_s: float = 0.0
 
     @property
     def image_s(self) -> float | None:
-        """Seconds an image, from its file to its mask's file; None where no mask was written."""
+        """Seconds per image, from its file to its mask's file; None if no mask was written."""
         return self.elapsed_s / len(self.written) if self.written else None
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Loaded:
+    image: RawImage
+    prepared: PreparedCase
+    differences: tuple[str, ...]
+
+
 def probabilities_path(mask: Path) -> Path:
-    """Where the probabilities of a mask go: ``<stem>.npz``, key "probabilities", L x H x W float16."""
+    """Name the file with the probabilities of a mask: key "probabilities", L x H x W float16."""
     return mask.with_suffix(".npz")
 
 
@@ -58,55 +90,61 @@ def predict_stream(
     progress: bool = True,
     on_done: Callable[[ImageJob], None] | None = None,
 ) -> StreamReport:
-    """Predict all images.
+    """Predict all images; an image that fails is reported and the others continue.
 
-    One thread reads and prepares the next images, this thread computes, another writes. At most three images
-    are held at each stage, so that memory stays flat however many images there are.
+    One thread reads and prepares the next images, this thread runs the networks, another thread writes. At
+    most three images are kept at each stage, so memory does not grow with the number of images.
+
+    Args:
+        predictor: the model.
+        jobs: the images and their masks.
+        options: see :class:`StreamOptions`.
+        progress: show a progress bar.
+        on_done: called after each written mask.
     """
     report, started = StreamReport(), time.monotonic()
     bar = progress_bar(total=len(jobs), label="predict", unit="image", show=progress)
     with bar, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        writing: deque[tuple[ImageJob, Future[None]]] = deque()
+        writing: deque[tuple[ImageJob, Future[bool]]] = deque()
 
         def settle(limit: int) -> None:
             while len(writing) > limit:
                 job, future = writing.popleft()
                 try:
-                    future.result()
+                    is_empty = future.result()
                 except (CervsegError, OSError, ValueError) as problem:
                     _fail(report, job, problem)
                 else:
                     report.written.append(job.mask)
+                    if is_empty:
+                        report.empty.append(job.mask)
                     if on_done is not None:
                         on_done(job)
                 bar.update()
 
-        for job, loaded in _read_ahead(predictor, jobs, reader, options.prompts):
+        for job, loaded in _read_ahead(predictor, jobs, reader, options):
             if isinstance(loaded, Exception):
                 _fail(report, job, loaded)
                 bar.update()
                 continue
-            image, prepared = loaded
-            inferred = predictor.infer(prepared, tta=options.tta)
-            writing.append((job, writer.submit(_write, predictor, job, image, inferred, options)))
+            _note(report, job, loaded)
+            inferred = predictor.infer(loaded.prepared, tta=options.tta)
+            writing.append((job, writer.submit(_write, predictor, job, loaded.image, inferred, options)))
             settle(2)
         settle(0)
     report.elapsed_s = time.monotonic() - started
     return report
 
 
-Loaded = tuple[RawImage, PreparedCase]
-
-
 def _read_ahead(
-    predictor: Predictor, jobs: Sequence[ImageJob], reader: ThreadPoolExecutor, prompts: Prompts | None
-) -> Iterator[tuple[ImageJob, Loaded | Exception]]:
-    waiting: deque[tuple[ImageJob, Future[Loaded]]] = deque()
+    predictor: Predictor, jobs: Sequence[ImageJob], reader: ThreadPoolExecutor, options: StreamOptions
+) -> Iterator[tuple[ImageJob, _Loaded | Exception]]:
+    waiting: deque[tuple[ImageJob, Future[_Loaded]]] = deque()
     todo = iter(jobs)
     try:
         while True:
             while len(waiting) < 3 and (job := next(todo, None)) is not None:
-                waiting.append((job, reader.submit(_load, predictor, job, prompts)))
+                waiting.append((job, reader.submit(_load, predictor, job, options)))
             if not waiting:
                 return
             job, future = waiting.popleft()
@@ -119,10 +157,14 @@ def _read_ahead(
             future.cancel()
 
 
-def _load(predictor: Predictor, job: ImageJob, prompts: Prompts | None) -> Loaded:
+def _load(predictor: Predictor, job: ImageJob, options: StreamOptions) -> _Loaded:
     image = read_channels(job.images)
-    points = None if prompts is None else prompts(job, image.pixels.shape[1:])
-    return image, predictor.prepare(image.pixels, image.spacing_mm, points=points)
+    points = None if options.prompts is None else options.prompts(job, image.pixels.shape[1:])
+    return _Loaded(
+        image=image,
+        prepared=predictor.prepare(image.pixels, image.spacing_mm, points=points),
+        differences=() if options.training is None else differences(image, options.training),
+    )
 
 
 def _write(
@@ -131,14 +173,23 @@ def _write(
     image: RawImage,
     inferred: tuple[PreparedCase, np.ndarray],
     options: StreamOptions,
-) -> None:
+) -> bool:
+    """Write a mask and the files beside it; True if the mask is empty."""
     prediction = predictor.finish(inferred)
     if options.probabilities:
         with atomic_path(probabilities_path(job.mask)) as temporary:
             np.savez_compressed(temporary, probabilities=prediction.probabilities.astype(np.float16))
     if options.draw is not None:
         options.draw(image.pixels[0], prediction, job.mask)
-    write_mask(job.mask, prediction.mask)  # last: a mask that is there is whole, and so is all beside it
+    write_mask(job.mask, prediction.mask)  # last, so that a mask implies all files beside it
+    return not prediction.mask.any()
+
+
+def _note(report: StreamReport, job: ImageJob, loaded: _Loaded) -> None:
+    if loaded.differences:
+        report.warnings.append((job.images[0], "; ".join(loaded.differences)))
+    if is_at_detector(loaded.image.spacing_source):
+        report.at_detector.append(job.images[0])
 
 
 def _fail(report: StreamReport, job: ImageJob, problem: Exception) -> None:

@@ -1,18 +1,22 @@
-"""From images to masks."""
+"""From images to masks: predict, and load_model for arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from cervseg.core.errors import CervsegError
+from cervseg.core.jsonio import from_json, read_json
 from cervseg.core.log import Log, quiet
 from cervseg.core.paths import ModelFolder, PredictionFolder, Workspace
-from cervseg.core.types import Prediction
+from cervseg.core.types import DatasetDescription, Fingerprint, Prediction
+from cervseg.dataset.writer import write_description
 from cervseg.figures.overlays import write_overlay
 from cervseg.inference.find_model import find_model
-from cervseg.inference.inputs import list_jobs
+from cervseg.inference.inputs import list_jobs, skipped_files
 from cervseg.inference.predictor import Predictor, checkpoint_files
 from cervseg.inference.prompts import read_prompts
 from cervseg.inference.run_record import RunRecord
@@ -37,29 +41,31 @@ def predict(
     progress: bool = True,
     log: Log = quiet,
 ) -> StreamReport:
-    """Segment an image or a folder of images into a folder of masks.
+    """Segment an image or a folder of images.
 
-    An interrupted run is resumed when it is repeated: masks that exist are whole.
+    Repeat an interrupted call to resume it: masks that exist are complete and are skipped. The output folder
+    also gets prediction.json (model and options) and dataset.json (names of the labels).
 
     Args:
         images: a folder of images, or one image.
-        output: folder for the masks: label values, with the images' sizes and names.
+        output: folder for the masks: label values, with the sizes and names of the images.
         model: a model folder; by default the one that the workspace trained last.
         workspace: by default ``$CERVSEG_ROOT``, else the current folder.
         folds: folds to average; by default all that are trained.
-        device: "cpu", "cuda", "cuda:1", "mps"; by default the best there is.
-        precision: "float32", "bfloat16", "float16"; by default the fastest that the device has.
-        tta: average several slightly changed views (slower).
+        device: "cpu", "cuda", "cuda:1", "mps"; by default the best available.
+        precision: "float32", "bfloat16", "float16"; by default the fastest of the device.
+        tta: average five or six rotated, scaled and flipped views.
         save_probabilities: write ``<image>.npz`` beside each mask: L x H x W float16 in [0, 1].
         overlay: draw each mask over its image, into ``overlays/``.
-        points: a file with points, for a model that segments what points mark (SAM).
+        points: a file with points, for a promptable model (SAM).
         prompts_from: a folder of masks whose components give the points.
-        resume: keep every mask that exists, whatever made it.
+        resume: keep every existing mask, also of other models and options.
         progress: show a progress bar.
         log: called with each message.
 
     Returns:
-        The masks that were written, and the images that failed with the reason.
+        Masks that were written, masks that are empty, images that failed, and warnings about images that are
+        unlike the training images.
 
     Raises:
         ImageError: there is no image.
@@ -92,7 +98,7 @@ def predict(
     if prompts is not None:
         log(f"prompts: {prompts.source.sentence}")
     if finished:
-        log(f"{len(finished)} image(s) are finished; skipped")
+        log(f"{len(finished)} finished image(s) are skipped")
 
     def draw(pixels: np.ndarray, prediction: Prediction, mask: Path) -> None:
         names = {value: label for label, value in predictor.dataset.foreground.items()}
@@ -100,12 +106,35 @@ def predict(
 
     target = PredictionFolder(output)
     stream = StreamOptions(
-        tta=tta, probabilities=save_probabilities, draw=draw if overlay else None, prompts=prompts
+        tta=tta,
+        probabilities=save_probabilities,
+        draw=draw if overlay else None,
+        prompts=prompts,
+        training=_training_fingerprint(ModelFolder(folder)),
     )
+    _describe_labels(target, predictor.dataset)
     record.begin(output)
     report = predict_stream(predictor, jobs, options=stream, progress=progress)
+    report.skipped = skipped_files(images)
     record.end(output, failed=[reason for _, reason in report.failed], image_s=report.image_s)
     return report
+
+
+def _training_fingerprint(model: ModelFolder) -> Fingerprint | None:
+    """Read the fingerprint in the model's plan; None without a readable plan: then no image is compared."""
+    try:
+        content = read_json(model.plan)
+        return from_json(Fingerprint, content["fingerprint"]) if isinstance(content, dict) else None
+    except (CervsegError, KeyError):
+        return None
+
+
+def _describe_labels(target: PredictionFolder, dataset: DatasetDescription) -> None:
+    """Write the names of channels and labels beside the masks; a dataset.json of another origin is kept."""
+    if target.dataset.exists() and not target.record.exists():
+        return
+    described = replace(dataset, num_training=0, file_ending=".png", groups={}, spacing_mm={})
+    write_description(target.dataset, described)
 
 
 def load_model(
@@ -116,17 +145,17 @@ def load_model(
     device: str | None = None,
     precision: str | None = None,
 ) -> Predictor:
-    """Load a trained model as an object that segments arrays, without files.
+    """Load a trained model as an object that segments arrays.
 
     Args:
         model: a model folder; by default the one that the workspace trained last.
         workspace: by default ``$CERVSEG_ROOT``, else the current folder.
         folds: folds to average; by default all that are trained.
-        device: "cpu", "cuda", "cuda:1", "mps"; by default the best there is.
-        precision: "float32", "bfloat16", "float16"; by default the fastest that the device has.
+        device: "cpu", "cuda", "cuda:1", "mps"; by default the best available.
+        precision: "float32", "bfloat16", "float16"; by default the fastest of the device.
 
     Raises:
-        CheckpointError: there is no such model, or it cannot be loaded.
+        CheckpointError: the model is missing or cannot be loaded.
     """
     path = model.path if isinstance(model, ModelFolder) else model
     folder = find_model(workspace or Workspace.find(), model=None if path is None else Path(path))

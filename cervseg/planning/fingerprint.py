@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 
 from cervseg.core.errors import CervsegError, DatasetError
-from cervseg.core.types import Case, Fingerprint, LabelFingerprint, SpacingMm
+from cervseg.core.types import Appearance, Case, Fingerprint, LabelFingerprint, SpacingMm
 from cervseg.core.workers import Outcome, map_cases
 from cervseg.imageio import read_channels, read_mask
 from cervseg.planning.histogram import Histogram, distribution
+from cervseg.preprocessing.appearance import mean_thumbnail, similarity, thumbnail
 
 # Cases whose results are in memory at a time; a full 16-bit histogram takes 0.5 MB.
 _CASES_AT_ONCE = 512
@@ -45,6 +46,8 @@ class CaseMeasure:
     row_spacing_mm: float | None
     histogram: Histogram
     labels: dict[str, LabelMeasure] | None
+    is_colour: bool
+    thumbnail: np.ndarray
 
 
 @dataclass
@@ -57,12 +60,16 @@ class _Totals:
     spacings_mm: list[float] = field(default_factory=list)
     histogram: Histogram | None = None
     masks: list[dict[str, LabelMeasure]] = field(default_factory=list)
+    num_colour: int = 0
+    thumbnails: list[np.ndarray] = field(default_factory=list)
 
     def add(self, measure: CaseMeasure) -> None:
         """Add one case."""
         self.sizes.append(measure.size)
         self.channels[measure.num_channels] += 1
         self.bit_depth = max(self.bit_depth, measure.bit_depth)
+        self.num_colour += measure.is_colour
+        self.thumbnails.append(measure.thumbnail)
         if measure.row_spacing_mm is not None:
             self.spacings_mm.append(measure.row_spacing_mm)
         self.histogram = measure.histogram if self.histogram is None else self.histogram + measure.histogram
@@ -146,6 +153,8 @@ def measure_case(
         row_spacing_mm=spacing[0] if spacing else None,
         histogram=Histogram.of(image.pixels),
         labels=None if mask is None else measure_labels(mask, labels=labels),
+        is_colour=image.is_colour,
+        thumbnail=thumbnail(image.pixels),
     )
 
 
@@ -208,6 +217,16 @@ def _fingerprint(totals: _Totals, *, labels: Mapping[str, int]) -> Fingerprint:
         num_empty_masks=sum(
             all(measure.area_fraction == 0 for measure in mask.values()) for mask in totals.masks
         ),
+        appearance=_appearance(totals),
+    )
+
+
+def _appearance(totals: _Totals) -> Appearance:
+    mean = mean_thumbnail(totals.thumbnails)
+    return Appearance(
+        num_colour=totals.num_colour,
+        thumbnail=tuple(round(float(cell), 4) for cell in mean.ravel()),
+        similarity=distribution([similarity(mean, each) for each in totals.thumbnails]),
     )
 
 

@@ -20,15 +20,15 @@ def encoded(suffix: str, pixels: np.ndarray = PIXELS) -> bytes:
     ("suffix", "kind"), [(".png", "png"), (".jpg", "jpeg"), (".tif", "tiff"), (".bmp", "bmp")]
 )
 def test_size_and_kind_without_decoding(suffix: str, kind: str) -> None:
-    """Height, width, bits and kind as OpenCV wrote them."""
+    """Height, width, bits and kind are those of OpenCV's file."""
     header = read_header(encoded(suffix), path=NAME)
     assert (header.kind, header.size, header.bits, header.num_pages) == (kind, (24, 40), 8, 1)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".bmp"])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_truncation_is_seen_wherever_it_is(suffix: str, share: float) -> None:
-    """A file that lost its end is named truncated before a decoder can fill it up."""
+def test_truncation_is_found_everywhere(suffix: str, share: float) -> None:
+    """A file without its end is reported before it is decoded."""
     data = encoded(suffix)
     with pytest.raises(ImageError, match="truncated"):
         read_header(data[: int(len(data) * share)], path=NAME)
@@ -36,7 +36,7 @@ def test_truncation_is_seen_wherever_it_is(suffix: str, share: float) -> None:
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp"])
 def test_the_last_byte_counts_and_bytes_after_the_end_do_not(suffix: str) -> None:
-    """One byte less is truncated, some more are harmless."""
+    """One byte less is truncated; bytes after the end are ignored."""
     data = encoded(suffix)
     with pytest.raises(ImageError, match="truncated"):
         read_header(data[:-1], path=NAME)
@@ -44,7 +44,7 @@ def test_the_last_byte_counts_and_bytes_after_the_end_do_not(suffix: str) -> Non
 
 
 def test_tiff_with_its_directory_first_and_its_strips_cut() -> None:
-    """Most writers put the directory before the pixels: then only the strips tell."""
+    """With the directory before the pixels, only the strips show that the end is missing."""
     from PIL import Image
 
     stream = io.BytesIO()
@@ -62,14 +62,14 @@ def test_pages_of_a_tiff_are_counted(tmp_path: Path) -> None:
 
 
 def test_damaged_png_pixels() -> None:
-    """A flipped byte inside the picture breaks its checksum."""
+    """A changed byte in the picture gives a wrong checksum."""
     data = bytearray(encoded(".png"))
     data[len(data) // 2] ^= 0xFF
     with pytest.raises(ImageError, match="checksum"):
         read_header(bytes(data), path=NAME)
 
 
-def test_text_is_no_image() -> None:
-    """What begins like none of the four formats is no image."""
-    with pytest.raises(ImageError, match="is no PNG, JPEG, TIFF or BMP"):
+def test_text_is_not_an_image() -> None:
+    """A file that starts as none of the four formats is an error."""
+    with pytest.raises(ImageError, match="not a PNG, JPEG, TIFF or BMP"):
         read_header(b"this is no picture", path=NAME)

@@ -4,8 +4,8 @@ from cervseg.imageio import list_images
 from cervseg.imageio.listing import stem_of
 
 
-def test_images_by_suffix_sorted_with_the_bad_ones(tmp_path: Path) -> None:
-    """Capitals, links to nowhere and folders count; hidden and other files do not."""
+def test_images_are_listed_by_suffix(tmp_path: Path) -> None:
+    """Upper-case suffixes, broken links and folders are listed; hidden and other files are not."""
     for name in ("b.PNG", "a.jpg", "c.nii.gz", "d.dcm", ".hidden.png", "notes.txt", "dataset.json"):
         (tmp_path / name).touch()
     (tmp_path / "e.png").symlink_to(tmp_path / "nowhere")
@@ -20,6 +20,6 @@ def test_images_by_suffix_sorted_with_the_bad_ones(tmp_path: Path) -> None:
     ]
 
 
-def test_the_stem_is_without_double_suffixes() -> None:
-    """a.nii.gz is a; dots within a name stay."""
+def test_the_stem_has_no_double_suffix() -> None:
+    """a.nii.gz gives a; dots within a name are kept."""
     assert [stem_of(Path(name)) for name in ("a.nii.gz", "a.b.PNG", "a")] == ["a", "a.b", "a"]
