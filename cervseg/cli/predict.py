@@ -71,8 +71,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--prompts-from",
         type=Path,
         metavar="FOLDER",
-        help="for such a model: a folder of masks with the names of the images; the centroid of each connected "
-        "component is a point",
+        help="for such a model: a folder of masks with the names of the images; the centroid of each "
+        "connected component is a point",
     )
     made.add_argument(
         "--continue",
@@ -142,8 +142,8 @@ def _print_remarks(report: StreamReport, *, verbose: bool) -> None:
             print(f"skipped: {path}")
     if report.at_detector:
         print(
-            f"warning: the spacing of {len(report.at_detector)} image(s) is at the detector: not corrected for "
-            "magnification",
+            f"warning: the spacing of {len(report.at_detector)} image(s) is at the detector: "
+            "not corrected for magnification",
             file=sys.stderr,
         )
     if report.warnings:
