@@ -1,7 +1,7 @@
 """The paper's ablations (Sawant et al. 2026, 2.7): CervSpineNet with other parts, and with other losses.
 
-All train in CervSpineNet's configuration, so that a comparison with CervSpineNetTrainer shows the part or the
-loss that is named, and nothing else.
+All train in CervSpineNet's configuration, so that a comparison with CervSpineNetTrainer shows the effect of
+the named part or loss only.
 """
 
 from __future__ import annotations
@@ -20,22 +20,21 @@ CNN_SIZES = ("patch_size", "out_chans", "decoder_widths")
 class PureCNNBasicTrainer(CervSpineNetTrainer):
     """2.7.1 (i): a plain CNN encoder and a simple decoder, from random weights.
 
-    It trains with the loss that the plan chose for CervSpineNet. Where that starts from SAM's weights, this
-    is the published loss alone, as in the paper. From random weights it may settle on an empty mask;
-    ``--set loss=cervspinenet_bce`` keeps it from there (set it for CervSpineNet too, to compare like with
-    like).
+    It trains with the loss that the plan chose for CervSpineNet: the published loss, as in the paper, where
+    CervSpineNet starts from SAM's weights. From random weights training may converge to an empty mask;
+    ``--set loss=cervspinenet_bce`` avoids that (set it for CervSpineNet too, for a fair comparison).
     """
 
     network: ClassVar[str] = "pure_cnn_basic"
 
     def network_spec(self, plan: Plan) -> NetworkSpec:
-        """The network with as many halvings, channels and decoder widths as CervSpineNet."""
+        """Return the network with CervSpineNet's number of halvings, channels and decoder widths."""
         sizes = self.configured(plan).network
         own = {name: sizes[name] for name in CNN_SIZES}
         return NetworkSpec(name=self.network, arguments={**self.shape_arguments(plan), **own})
 
     def pretrained(self, plan: Plan) -> PublishedWeights | None:
-        """None: there are no published weights of this encoder."""
+        """Return None: there are no published weights of this encoder."""
         return None
 
 
@@ -49,7 +48,7 @@ class ViTBasicTrainer(CervSpineNetTrainer):
     """2.7.1 (iii): SAM's image encoder, from SAM's weights as in CervSpineNet, and the simple decoder."""
 
     def network_spec(self, plan: Plan) -> NetworkSpec:
-        """The network with CervSpineNet's encoder and decoder widths."""
+        """Return the network with CervSpineNet's encoder and decoder widths."""
         sizes = self.configured(plan).network
         own = {name: sizes[name] for name in (*ENCODER_SIZES, "decoder_widths") if name in sizes}
         return NetworkSpec(name="vit_basic", arguments={**self.shape_arguments(plan), **own})
@@ -58,9 +57,9 @@ class ViTBasicTrainer(CervSpineNetTrainer):
 class CervSpineNetDiceTrainer(CervSpineNetTrainer):
     """2.7.2: CervSpineNet trained with Dice alone.
 
-    This and the other loss ablations train with the terms that the paper names, whatever the network starts
-    from. Without SAM's weights they may settle on an empty mask, most easily networks of a processor's size:
-    then the score tells that, and says little of the loss.
+    This and the other loss ablations train with the terms that the paper names, from any initial weights.
+    Without SAM's weights training may converge to an empty mask, above all for the small networks that are
+    planned for a CPU: then the score says little about the loss.
     """
 
     settings: ClassVar[Mapping[str, str]] = {"loss": "dice"}

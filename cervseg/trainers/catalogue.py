@@ -1,4 +1,4 @@
-"""The trainers that are installed, each with what it makes of a plan."""
+"""The installed trainers, each described with a plan."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ LARGE_GPU = Hardware(
 
 @dataclass(frozen=True, kw_only=True)
 class TrainerCard:
-    """One trainer, described.
+    """The description of one trainer.
 
     Args:
-        name: what it is registered under.
+        name: that it is registered under.
         source: the package that it comes from, with its version.
-        error: why it cannot be used, in one line; then the rest is empty.
+        error: why it cannot be used, in one line; the other fields are empty then.
         documentation: its docstring.
-        configuration: what it trains in, its own settings included.
-        settings: what it changes of the plan.
+        configuration: that it trains with, its own settings included.
+        settings: of the trainer, in place of the plan's.
         network: the name of its network.
-        num_parameters: of that, frozen ones included.
-        loss: a recipe's name, or its own loss in words.
-        starts_from: its first weights in words.
+        num_parameters: of the network, frozen ones included.
+        loss: the name of a recipe, or a description of the trainer's own loss.
+        starts_from: a description of its initial weights.
     """
 
     name: str
@@ -69,7 +69,12 @@ class TrainerCard:
 
 
 def describe_trainers(names: Sequence[str], plan: Plan) -> list[TrainerCard]:
-    """A card for each of these registered trainers; one that fails says why, the others go on."""
+    """Describe registered trainers; the description of one that fails has its error.
+
+    Args:
+        names: of the trainers.
+        plan: to describe them with.
+    """
     cards = []
     for name in names:
         point = find(TRAINERS, name)
@@ -83,27 +88,35 @@ def describe_trainers(names: Sequence[str], plan: Plan) -> list[TrainerCard]:
 def set_up(
     trainer: str | type[Trainer], plan: Plan, *, settings: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[Trainer, Plan]:
-    """A trainer and the plan as it sees it: its own settings, then ``settings``, in its configuration.
+    """Create a trainer and apply its settings, then ``settings``, to its configuration of the plan.
+
+    Args:
+        trainer: the class, or the name that it is registered under.
+        plan: of the dataset.
+        settings: name -> value, as for ``--set``.
+
+    Returns:
+        The trainer and the plan as it sees it.
 
     Raises:
-        PluginError: it is missing, cannot be imported or is no Trainer.
-        PlanError: the plan lacks its configuration, or a setting is unknown or impossible.
+        PluginError: the trainer is missing, cannot be imported or is not a Trainer.
+        PlanError: the plan lacks its configuration, or a setting is unknown or invalid.
     """
     made = load(TRAINERS, trainer) if isinstance(trainer, str) else trainer
     if not (isinstance(made, type) and issubclass(made, Trainer)):
-        raise PluginError("is not a Trainer", where=made, hint="It must subclass cervseg's Trainer.")
+        raise PluginError("is not a Trainer", where=made, hint="It must subclass cervseg's Trainer")
     name = made.configuration
     if name not in plan.configurations:
         raise PlanError(
-            f"the plan has no configuration {name!r}, which {made.__name__} wants",
-            hint=f"It has {', '.join(plan.configurations)}; cervseg_plan_and_preprocess --replan plans all.",
+            f"the plan has no configuration {name!r}, which {made.__name__} needs",
+            hint=f"It has {', '.join(plan.configurations)}; cervseg_plan_and_preprocess --replan plans all",
         )
     configuration = configure(plan.configurations[name], {**made.settings, **settings})
     return made(), replace(plan, configurations={**plan.configurations, name: configuration})
 
 
 def published_plan() -> Plan:
-    """The published sizes: the preset "paper" for invented images on a large GPU."""
+    """Return a plan with the published sizes: the preset "paper" for invented images on a large GPU."""
     description = DatasetDescription(
         name="Dataset001_Invented",
         channel_names=("xray",),
@@ -121,7 +134,7 @@ def published_plan() -> Plan:
 
 
 def invented_fingerprint(description: DatasetDescription) -> Fingerprint:
-    """What 8-bit images of one size would look like, a fiftieth of their area labelled."""
+    """Return the fingerprint of 8-bit images of one size with a labelled area of 2 %."""
     height, width = IMAGE_PX
     label = LabelFingerprint(
         num_cases=description.num_training,
@@ -164,22 +177,22 @@ def _describe(point: EntryPoint, plan: Plan) -> TrainerCard:
 
 
 def _outline(spec: NetworkSpec) -> nn.Module:
-    """A network without its numbers, where its library can make one."""
+    """Build a network without memory for its weights, where its library supports that."""
     try:
         with torch.device("meta"):
             return build_network(spec)
-    except PluginError:  # some read a number while they build
+    except PluginError:  # some read a weight while they build
         return build_network(spec)
 
 
 def _first_weights(trainer: Trainer, plan: Plan) -> str:
     published = trainer.pretrained(plan)
-    at_hand = "" if published is None else f"{published.filename} where it is at hand, else random weights"
-    return "; ".join(filter(None, (at_hand, _in_words(trainer, "start")))) or "random weights"
+    downloaded = "" if published is None else f"{published.filename} if downloaded, else random weights"
+    return "; ".join(filter(None, (downloaded, _in_words(trainer, "start")))) or "random weights"
 
 
 def _in_words(trainer: Trainer, hook: str) -> str:
-    """The first line of what a trainer's own hook says of itself; empty where it is the base's."""
+    """Return the first line of the docstring of a trainer's own hook; empty for the base class's."""
     own = getattr(type(trainer), hook)
     if own is getattr(Trainer, hook):
         return ""

@@ -10,15 +10,15 @@ from cervseg.training.trainer import Trainer
 
 
 class CervSpineNetTrainer(Trainer):
-    """Trains CervSpineNet at the size that the plan chose (published: ViT-B at 1024 x 1024)."""
+    """Trains CervSpineNet at the planned size (published: ViT-B at 1024 x 1024)."""
 
     configuration: ClassVar[str] = "2d_vit"
 
     def network_spec(self, plan: Plan) -> NetworkSpec:
-        """CervSpineNet with the plan's encoder and decoder sizes."""
+        """Return CervSpineNet with the plan's encoder and decoder sizes."""
         sizes = self.configured(plan).network
         return NetworkSpec(name="cervspinenet", arguments={**self.shape_arguments(plan), **sizes})
 
     def pretrained(self, plan: Plan) -> PublishedWeights | None:
-        """SAM's ViT-B, for an encoder of its size."""
+        """Return SAM's ViT-B for an encoder of its size."""
         return sam_vit_b_for(self.configured(plan).network)

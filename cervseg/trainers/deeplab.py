@@ -14,20 +14,25 @@ from cervseg.training.trainer import Trainer
 
 
 class DeepLabV3PlusTrainer(Trainer):
-    """Trains DeepLabV3+ on the ResNet that the plan chose (published: ResNet-50 at 512 x 512)."""
+    """Trains DeepLabV3+ with the planned ResNet (published: ResNet-50 at 512 x 512)."""
 
     configuration: ClassVar[str] = "2d_deeplab"
 
     def network_spec(self, plan: Plan) -> NetworkSpec:
-        """DeepLabV3+ with the plan's encoder and width."""
+        """Return DeepLabV3+ with the plan's encoder and width."""
         sizes = self.configured(plan).network
         return NetworkSpec(name="deeplabv3plus", arguments={**self.shape_arguments(plan), **sizes})
 
     def start(self, network: nn.Module, plan: Plan, *, pretrained: bool) -> Mapping[str, str | None]:
         """ImageNet weights for the encoder.
 
+        Args:
+            network: DeepLabV3+.
+            plan: as the trainer sees it.
+            pretrained: False for random weights.
+
         Raises:
-            CheckpointError: they cannot be fetched.
+            CheckpointError: the weights cannot be downloaded.
         """
         assert isinstance(network, DeepLabV3Plus)
         if not pretrained:

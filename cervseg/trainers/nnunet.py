@@ -15,24 +15,28 @@ from cervseg.training.trainer import StepResult, Trainer
 
 
 class DynUNetTrainer(Trainer):
-    """Trains nnU-Net's plain U-Net, as wide and deep as the plan chose, with Dice and BCE.
+    """Trains nnU-Net's plain U-Net, of the planned width and depth, with Dice and BCE.
 
-    BCE stands for nnU-Net's cross-entropy, since each label is a sigmoid of its own here: what nnU-Net does
-    where labels may overlap.
+    BCE replaces nnU-Net's cross-entropy, since each label has its own sigmoid here, as in nnU-Net where
+    labels overlap.
     """
 
     configuration: ClassVar[str] = "2d_nnunet"
 
     def network_spec(self, plan: Plan) -> NetworkSpec:
-        """nnU-Net's U-Net with the plan's width and depth."""
+        """Return nnU-Net's U-Net with the plan's width and depth."""
         sizes = self.configured(plan).network
         return NetworkSpec(name="dynunet", arguments={**self.shape_arguments(plan), **sizes})
 
     def step(self, network: nn.Module, loss: nn.Module, batch: Batch) -> StepResult:
-        """The loss at every supervised resolution, weighted 1, 1/2, 1/4, ... over the sum of these weights.
+        """Compute the loss at every supervised resolution, weighted 1, 1/2, 1/4, ..., with sum 1.
 
-        The target of a lower resolution takes the pixel at the middle of each of its own, as nnU-Net's does
-        ("nearest-exact").
+        The target of a lower resolution is resampled as in nnU-Net ("nearest-exact": the centre pixel).
+
+        Args:
+            network: a DynUNet in training mode.
+            loss: of this trainer.
+            batch: on the network's device.
         """
         deep = cast(DynUNet, network).deep_logits(batch.image_BCHW)
         terms: dict[str, torch.Tensor] = {}
@@ -46,15 +50,15 @@ class DynUNetTrainer(Trainer):
 
 
 class ResEncUNetTrainer(DynUNetTrainer):
-    """Trains nnU-Net's U-Net with a residual encoder: as wide and deep, but 2.2 times the work an image."""
+    """Trains nnU-Net's U-Net with a residual encoder: same width and depth, 2.2 times the work per image."""
 
     def network_spec(self, plan: Plan) -> NetworkSpec:
-        """The same network with residual blocks in its encoder."""
+        """Return the same network with residual blocks in its encoder."""
         plain = super().network_spec(plan)
         return NetworkSpec(name=plain.name, arguments={**plain.arguments, "residual_encoder": True})
 
 
 def deep_weights(num: int) -> list[float]:
-    """Weights of ``num`` outputs from full resolution down: halved from each to the next, with sum 1."""
+    """Return the weights of ``num`` outputs from full resolution down: each half of the one before, sum 1."""
     weights = [0.5**level for level in range(num)]
     return [weight / sum(weights) for weight in weights]

@@ -1,4 +1,4 @@
-"""The whole of SAM, fine-tuned (paper, 2.5.3): a mask for a point in every process."""
+"""SAM, fine-tuned as a whole (paper, 2.5.3): one mask per point, one point per process."""
 
 from __future__ import annotations
 
@@ -22,37 +22,42 @@ from cervseg.training.trainer import StepResult, Trainer
 class SAMTrainer(Trainer):
     """Trains image encoder, prompt encoder and mask decoder with BCE + Dice, as published.
 
-    Prompts are ORACLE prompts, in training and where the best epoch is chosen: one positive point at the
-    centroid of each connected component of the reference. Such scores tell how well SAM outlines what it is
-    shown, not how well it finds it; they are no match for those of networks that see the image alone.
+    Prompts are ORACLE prompts, in training and for the selection of the best epoch: one positive point at the
+    centroid of each connected component of the reference. Such scores show how well SAM outlines a marked
+    structure, not how well it finds it; do not compare them with networks that see only the image.
     """
 
     configuration: ClassVar[str] = "2d_vit"
     settings: ClassVar[Mapping[str, str]] = {"loss": "bce_dice"}
 
     def network_spec(self, plan: Plan) -> NetworkSpec:
-        """SAM with the plan's encoder; its decoder has the published depth and the encoder's width."""
+        """Return SAM with the plan's encoder; its decoder has the published depth and the encoder's width."""
         sizes = self.configured(plan).network
         encoder = {name: sizes[name] for name in ENCODER_SIZES if name in sizes}
         return NetworkSpec(name="promptable_sam", arguments={**self.shape_arguments(plan), **encoder})
 
     def pretrained(self, plan: Plan) -> PublishedWeights | None:
-        """SAM's ViT-B, prompt encoder and mask decoder included, for an encoder of its size."""
+        """Return SAM's ViT-B, prompt encoder and mask decoder included, for an encoder of its size."""
         return sam_vit_b_for(self.configured(plan).network)
 
     def step(self, network: nn.Module, loss: nn.Module, batch: Batch) -> StepResult:
-        """Each point's mask against its own component: the mean over an image's points, then over images.
+        """Compare each point's mask with its own component: mean over an image's points, then over images.
 
-        A mask that spills over to the next process is wrong even there, as it would not be against the image's
-        whole mask; and every image counts the same, as it does in the published batches of one. An image without
-        any process teaches nothing: its loss is that of an empty mask of nothing, its gradients are zero.
+        Compared with the whole mask of the image, a mask that extends into the next process would count as
+        right there. Every image has the same weight, as in the published batches of one. An image without any
+        process has a constant loss and zero gradients.
+
+        Args:
+            network: PromptableSAM in training mode.
+            loss: of this trainer.
+            batch: on the network's device.
         """
         sam, prompts = cast(PromptableSAM, network), oracle_prompts(batch.target_BLHW)
         logits_NHW = sam.prompt_logits(batch.image_BCHW, prompts.points)
         images = []
         sizes = [len(points) for points in prompts.points]
         for own_NHW, mask_NHW in zip(*(torch.split(x, sizes) for x in (logits_NHW, prompts.mask_NHW))):
-            if not len(own_NHW):  # the sum is zero, and keeps the graph whole
+            if not len(own_NHW):  # the sum is zero and keeps the graph connected
                 own_NHW = own_NHW.sum() + own_NHW.new_full((1, *own_NHW.shape[1:]), NO_PROMPT)
                 mask_NHW = torch.zeros_like(own_NHW)
             images.append(loss(own_NHW[:, None], mask_NHW[:, None]))
@@ -62,17 +67,17 @@ class SAMTrainer(Trainer):
         return StepResult(terms=terms, logits_BLHW=logits_BLHW)
 
     def logits(self, network: nn.Module, batch: Batch) -> torch.Tensor:
-        """Logits B x L x H x W for oracle prompts, see the class."""
+        """Return the logits B x L x H x W for oracle prompts, see the class."""
         logits_BLHW: torch.Tensor = network(batch.image_BCHW, oracle_prompts(batch.target_BLHW).points)
         return logits_BLHW
 
 
 @dataclass(frozen=True, kw_only=True)
 class OraclePrompts:
-    """Points that a reference gives away.
+    """Points derived from a reference.
 
-    ``points`` is one N_i x 3 float32 tensor an image, rows (x, y, label plane) in px of the network frame;
-    ``mask_NHW`` float32 {0, 1} is each point's component, in the images' order.
+    ``points`` is one N_i x 3 float32 tensor per image, rows (x, y, label plane) in px of the network frame;
+    ``mask_NHW`` float32 {0, 1} is the component of each point, in the order of the images.
     """
 
     points: list[torch.Tensor]
@@ -80,7 +85,9 @@ class OraclePrompts:
 
 
 def oracle_prompts(target_BLHW: torch.Tensor) -> OraclePrompts:
-    """The centroids of a target's components, see :func:`cervseg.preprocessing.centroids.find_components`.
+    """Return the centroids of a target's components.
+
+    See :func:`cervseg.preprocessing.centroids.find_components`.
 
     Args:
         target_BLHW: float {0, 1}, on any device; the result is there too.

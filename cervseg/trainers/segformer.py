@@ -1,4 +1,4 @@
-"""Text-guided SegFormer (paper, 2.5.4): a MiT encoder from ImageNet, scaled by what a frozen encoder read."""
+"""Text-guided SegFormer (paper, 2.5.4): a MiT encoder from ImageNet, modulated by a text embedding."""
 
 from __future__ import annotations
 
@@ -15,26 +15,31 @@ from cervseg.training.trainer import Trainer
 
 
 class TextSegFormerTrainer(Trainer):
-    """Trains SegFormer on the MiT that the plan chose (published: at 512 x 512, of a size not given).
+    """Trains SegFormer with the planned MiT (published: at 512 x 512, encoder size not stated).
 
-    ``text_encoder`` and ``prompts`` of the plan make the text, see :func:`cervseg.networks.text.embed_text`.
-    The paper reads it with MedCLIP; its embedding can be given as a .npy file.
+    ``text_encoder`` and ``prompts`` of the plan define the text embedding, see
+    :func:`cervseg.networks.text.embed_text`. The paper uses MedCLIP; its embedding can be a .npy file.
     """
 
     configuration: ClassVar[str] = "2d_segformer"
 
     def network_spec(self, plan: Plan) -> NetworkSpec:
-        """SegFormer with the plan's encoder and width, and the length of its text."""
+        """Return SegFormer with the plan's encoder and width and the length of the text embedding."""
         sizes = dict(self.configured(plan).network)
         sizes.pop("prompts", None)
         sizes["text_dim"] = text_dim(sizes.pop("text_encoder", MINILM))
         return NetworkSpec(name="text_segformer", arguments={**self.shape_arguments(plan), **sizes})
 
     def start(self, network: nn.Module, plan: Plan, *, pretrained: bool) -> Mapping[str, str | None]:
-        """ImageNet weights for the encoder, and the text, which is frozen and so never random.
+        """ImageNet weights for the encoder, and the text embedding, which is frozen.
+
+        Args:
+            network: SegFormer.
+            plan: as the trainer sees it.
+            pretrained: False for a random encoder; the text embedding is always computed.
 
         Raises:
-            CheckpointError: the weights cannot be fetched, or the text cannot be read.
+            CheckpointError: the weights cannot be downloaded, or the text embedding cannot be read.
             PlanError: there is no prompt.
         """
         assert isinstance(network, TextSegFormer)

@@ -1,4 +1,4 @@
-"""A trainer out of a file, for a first try; what is meant to stay becomes a package (docs/PLUGINS.md)."""
+"""A trainer from a Python file, for a first try; a permanent one becomes a package (docs/PLUGINS.md)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from cervseg.training.trainer import Trainer
 
 
 def register_trainer_file(path: Path, *, name: str | None = None) -> str:
-    """Make the trainer that a file defines available under its class name, which is returned.
+    """Register the trainer that a file defines under its class name.
 
     Args:
-        name: which one, where it defines several.
+        path: a Python file.
+        name: of the class, where the file defines several trainers.
+
+    Returns:
+        The class name.
 
     Raises:
         PluginError: the file fails, defines no such trainer or several, or the name is taken.
@@ -26,15 +30,15 @@ def register_trainer_file(path: Path, *, name: str | None = None) -> str:
     }
     if not found:
         raise PluginError(
-            "defines no trainer", where=path, hint="Subclass cervseg.training.trainer.Trainer in it."
+            "defines no trainer", where=path, hint="Subclass cervseg.training.trainer.Trainer in it"
         )
     names = " and ".join(found)
     if name is None and len(found) > 1:
         raise PluginError(
-            f"defines {names}", where=path, hint="Say which: its name comes after the dataset's."
+            f"defines {names}", where=path, hint="Name one of them after the dataset, or with -tr"
         )
     name = name or next(iter(found))
     if name not in found:
-        raise PluginError(f"defines no trainer {name!r}", where=path, hint=f"It defines {names}.")
+        raise PluginError(f"defines no trainer {name!r}", where=path, hint=f"It defines {names}")
     register(TRAINERS, name, found[name])
     return name

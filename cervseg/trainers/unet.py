@@ -9,11 +9,11 @@ from cervseg.training.trainer import Trainer
 
 
 class UNetTrainer(Trainer):
-    """Trains a 4-level U-Net, as wide as the plan chose (published: 64 initial filters at 512 x 512)."""
+    """Trains a 4-level U-Net, of the planned width (published: 64 initial filters at 512 x 512)."""
 
     configuration: ClassVar[str] = "2d_cnn"
 
     def network_spec(self, plan: Plan) -> NetworkSpec:
-        """A U-Net with the plan's width and depth."""
+        """Return a U-Net with the plan's width and depth."""
         sizes = self.configured(plan).network
         return NetworkSpec(name="unet", arguments={**self.shape_arguments(plan), **sizes})

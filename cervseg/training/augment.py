@@ -1,4 +1,4 @@
-"""Augmentation: drawn from ranges first, applied afterwards; geometry becomes one affine matrix."""
+"""Augmentation: parameters are drawn first and applied later; all geometry is one affine matrix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cervseg.core.types import Augmentation
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentationDraw:
-    """One draw: a 3 x 3 affine in the network frame (None = as it lies) and intensity changes."""
+    """One draw: a 3 x 3 affine matrix in the network frame (None: unchanged) and intensity changes."""
 
     matrix: np.ndarray | None
     gamma: float = 1.0
@@ -31,6 +31,11 @@ def draw_augmentation(
 
     Geometry and each intensity change are drawn independently with ``ranges.probability`` (noise and blur
     with half of it: most images should stay sharp).
+
+    Args:
+        rng: the generator to draw from.
+        ranges: to draw in.
+        size: (height, width) of the frame in px.
     """
     often, seldom = ranges.probability, 0.5 * ranges.probability
     matrix = None
@@ -57,14 +62,14 @@ def draw_augmentation(
 
 
 def apply_intensity(image: np.ndarray, draw: AugmentationDraw) -> np.ndarray:
-    """Change intensities of C x h x w float32 in [0, 1]; the result is clipped to [0, 1] again."""
-    changed = np.empty_like(image)  # the one copy: memory that is asked for anew costs more than the sums
+    """Change the intensities of an image C x h x w float32 in [0, 1]; the result is clipped to [0, 1]."""
+    changed = np.empty_like(image)  # the only copy: allocating memory costs more than the arithmetic
     given = image
     if draw.blur_px > 0.3:
         for plane, into in zip(image, changed, strict=True):
             cv2.GaussianBlur(plane, (0, 0), draw.blur_px, dst=into)
         given = changed
-    # cv2 takes the last of three axes for channels.
+    # cv2 treats the last of three axes as channels.
     rows, given = changed.reshape(-1, image.shape[-1]), given.reshape(-1, image.shape[-1])
     if draw.contrast != 1.0 or draw.brightness or draw.noise > 0:
         offset = (1.0 - draw.contrast) * float(given.mean()) + draw.brightness
@@ -77,8 +82,8 @@ def apply_intensity(image: np.ndarray, draw: AugmentationDraw) -> np.ndarray:
 
 
 def _white_noise(size: tuple[int, ...], *, seed: int) -> np.ndarray:
-    """Gaussian float32 of mean 0 and deviation 1. OpenCV's takes a fifth of numpy's time."""
-    cv2.setRNGSeed(seed)  # of this thread alone
+    """Draw Gaussian noise, float32, mean 0, standard deviation 1; OpenCV takes a fifth of numpy's time."""
+    cv2.setRNGSeed(seed)  # of this thread only
     noise = np.empty(size, np.float32)
     cv2.randn(noise, 0.0, 1.0)  # type: ignore[call-overload]  # its stub wants arrays for mean and deviation
     return noise

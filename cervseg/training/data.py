@@ -1,8 +1,8 @@
-"""Batches for the loop: cached frames, seeded shuffling and augmentation, made in threads ahead of need.
+"""Batches for the loop: cached frames, seeded shuffling and augmentation, prefetched in threads.
 
-OpenCV and numpy release the interpreter lock, so threads keep up without copies, without forked processes
-to orphan, and without importing torch again. What a sample looks like depends on (seed, epoch, position)
-alone: neither the number of threads nor an interruption changes it.
+OpenCV and numpy release the interpreter lock, so threads are fast enough; they need no copies, leave no
+orphaned processes and do not import torch again. A sample depends on (seed, epoch, position) only: neither
+the number of threads nor an interruption changes it.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from cervseg.training.augment import AugmentationDraw, apply_intensity, draw_aug
 class Batch:
     """``image_BCHW`` float32, normalized; ``target_BLHW`` float32 {0, 1}; the ids of its cases.
 
-    ``feature_BCHW`` is what the network's frozen encoder makes of the images, where that is kept. A teacher
-    sees the images in its own frame, ``teacher_BCHW``; ``to_teacher_B33`` float32 takes points (x, y, 1) of
-    the images to points of that frame.
+    ``feature_BCHW`` is the output of the network's frozen encoder, where it is kept. A teacher sees the
+    images in its own frame, ``teacher_BCHW``; ``to_teacher_B33`` float32 maps points (x, y, 1) of the images
+    to that frame.
     """
 
     image_BCHW: torch.Tensor
@@ -46,7 +46,7 @@ class Batch:
     to_teacher_B33: torch.Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
-        """The batch on a device; what convolutions see is channels last, as they like it."""
+        """Move the batch to a device; images and features become channels last, for fast convolutions."""
         moved: dict[str, Any] = {}
         for name, value in vars(self).items():
             if isinstance(value, torch.Tensor):
@@ -56,13 +56,13 @@ class Batch:
 
 
 class FrameSource:
-    """Frames of a preprocessed dataset, kept in memory while they fit.
+    """Frames of a preprocessed dataset, kept in memory as far as they fit.
 
     Args:
         store: a complete cache.
         configuration: the network frame and normalization.
         labels: foreground names and values.
-        memory_bytes: what the kept frames may take together; the rest is read anew each time.
+        memory_bytes: for all kept frames; the others are read each time.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class FrameSource:
         return frame
 
     def sample(self, case: str, *, draw: AugmentationDraw | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """(image C x h x w, target L x h x w) of one case, augmented as drawn."""
+        """Return the image C x h x w and the target L x h x w of one case, augmented as drawn."""
         frame = self.frame(case)
         if draw is None:
             return normalize(warp_image(frame), frame.normalization), warp_target(frame)
@@ -112,7 +112,12 @@ class FrameSource:
     def view(
         self, case: str, *, of: FrameSource, draw: AugmentationDraw | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """What another source drew of a case, in this source's frame, with its intensities as they are.
+        """Return a case in this frame with the geometric augmentation that another source applied.
+
+        Args:
+            case: its id.
+            of: the other source.
+            draw: its augmentation; intensities stay unchanged here.
 
         Returns:
             The image C x h x w and the 3 x 3 matrix from the other frame to this one.
@@ -127,10 +132,10 @@ class FrameSource:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchPlan:
-    """Which cases a run sees: training shuffles and augments, validation does neither.
+    """The cases of an epoch and how they are batched: training shuffles and augments, validation does not.
 
-    ``features`` holds what a frozen encoder makes of each case, C x h x w. ``teacher`` is where a teacher's
-    view of the images comes from.
+    ``features`` holds the output of a frozen encoder for each case, C x h x w. ``teacher`` is the source of a
+    teacher's view of the images.
     """
 
     source: FrameSource
@@ -144,7 +149,7 @@ class BatchPlan:
 
     @property
     def is_fixed(self) -> bool:
-        """Does every epoch show the same images?"""
+        """Whether every epoch has the same images."""
         return self.ranges is None or self.ranges.probability == 0
 
     @property
@@ -153,7 +158,7 @@ class BatchPlan:
         return -(-len(self.cases) // self.batch_size)
 
     def epoch(self, number: int, *, start: int = 0) -> Iterator[Batch]:
-        """The batches of epoch ``number``, from batch ``start`` on."""
+        """Yield the batches of epoch ``number``, from batch ``start`` on."""
         order = np.arange(len(self.cases))
         if self.ranges is not None:
             np.random.default_rng([self.seed, number]).shuffle(order)
@@ -171,13 +176,13 @@ class BatchPlan:
                     future.cancel()
 
     def share_of_step(self, index: int, *, accumulate: int) -> float:
-        """What batch ``index`` counts where ``accumulate`` batches make a step: its share of their cases."""
+        """Return the share of batch ``index`` in the cases of its step of ``accumulate`` batches."""
         first = index - index % accumulate
         last = min(first + accumulate, self.num_batches)
         return self._size(index, index + 1) / self._size(first, last)
 
     def _size(self, start: int, stop: int) -> int:
-        """Cases in batches ``start`` to ``stop``, the latter not included."""
+        """Count the cases in batches ``start`` to ``stop``, without ``stop``."""
         return min(stop * self.batch_size, len(self.cases)) - start * self.batch_size
 
     def _batch(self, epoch: int, index: int, order: np.ndarray) -> Batch:

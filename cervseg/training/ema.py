@@ -1,8 +1,8 @@
-"""An exponential moving average of a network's weights: what is validated, kept as best and predicted with.
+"""Exponential moving average of a network's weights; it is validated, kept as best and used for prediction.
 
 After each step average = decay * average + (1 - decay) * weights (Polyak & Juditsky 1992; Tarvainen & Valpola
-2017), normalization statistics included. It looks back over about 1 / (1 - decay) steps; during the first of
-them over those that there are.
+2017), normalization statistics included. It averages over about the last 1 / (1 - decay) steps, at first over
+fewer: the decay of step n is at most (1 + n) / (10 + n).
 """
 
 from __future__ import annotations
@@ -15,7 +15,12 @@ from torch.optim.swa_utils import AveragedModel
 
 
 def average_of(network: nn.Module, *, decay: float) -> AveragedModel | None:
-    """An average to call ``update_parameters(network)`` on after each step; None where ``decay`` is 0."""
+    """Return an average whose ``update_parameters(network)`` follows each step; None if ``decay`` is 0.
+
+    Args:
+        network: is copied.
+        decay: in [0, 1).
+    """
     if not decay:
         return None
 

@@ -1,9 +1,9 @@
-"""What of a network trains, and how fast each part of it.
+"""The parts of a network that train, and their learning rates.
 
-The rules are about ``network.encoder``: the part that may come with weights of its own. Where that is a
-transformer, ``encoder.blocks`` are its blocks in order; parameters whose names begin with ``patch_embed`` or
-``pos_embed`` come before them, all others (a neck) after them. A network without an encoder, or an encoder
-without blocks, refuses the rules that need them.
+The rules concern ``network.encoder``, the part that may be pretrained. In a transformer, ``encoder.blocks``
+are its blocks in order; parameters whose names begin with ``patch_embed`` or ``pos_embed`` come before them,
+all others (a neck) after them. A rule that needs an encoder, or its blocks, is an error for a network without
+them.
 """
 
 from __future__ import annotations
@@ -20,15 +20,23 @@ _BEFORE_BLOCKS = ("patch_embed", "pos_embed")
 
 
 def choose_trained(network: nn.Module, hyper: Hyperparameters) -> None:
-    """Freeze and extend a network as ``hyper`` says; call it once its first weights are loaded.
+    """Freeze parts of a network and add low-rank updates; call it after the first weights are loaded.
+
+    Args:
+        network: changed in place.
+        hyper: with ``freeze_encoder``, ``train_last_blocks``, ``lora_rank``, ``layer_decay`` and
+            ``checkpoint_blocks``.
 
     Raises:
-        PlanError: the network has no part that one of the rules is about.
+        PlanError: the network lacks the part that a rule needs.
     """
     if hyper.checkpoint_blocks:
         encoder = _encoder(network, "checkpoint_blocks")
         if not hasattr(encoder, "checkpoint_blocks"):
-            _refuse("checkpoint_blocks", f"the encoder of {_name(network)} cannot compute its blocks anew")
+            _refuse(
+                "checkpoint_blocks",
+                f"the encoder of {_name(network)} does not support activation checkpointing",
+            )
         encoder.checkpoint_blocks = True  # type: ignore[assignment]
     if hyper.layer_decay < 1:
         _layers(network, "layer_decay")
@@ -41,12 +49,12 @@ def choose_trained(network: nn.Module, hyper: Hyperparameters) -> None:
 
 
 def freezes(hyper: Hyperparameters) -> bool:
-    """Does some of the encoder stay as it starts?"""
+    """Whether a part of the encoder does not train."""
     return hyper.freeze_encoder or hyper.train_last_blocks >= 0 or hyper.lora_rank > 0
 
 
 def train_mode(network: nn.Module) -> None:
-    """``network.train()``, but parts in which nothing trains stay as in prediction: frozen statistics too."""
+    """Set training mode, but evaluation mode for parts without trainable parameters, statistics included."""
     network.train()
     for module in network.modules():
         needs = [parameter.requires_grad for parameter in module.parameters()]
@@ -55,16 +63,23 @@ def train_mode(network: nn.Module) -> None:
 
 
 def num_trained(network: nn.Module) -> int:
-    """The number of parameters that train."""
+    """Count the parameters that train."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 
 def parameter_groups(network: nn.Module, hyper: Hyperparameters) -> list[dict[str, Any]]:
-    """The parameters that train, as an optimizer takes them.
+    """Group the parameters that train for an optimizer.
 
     Weight decay acts on matrices and kernels, not on biases, norms and position embeddings. With
     ``layer_decay`` d each group has a ``factor`` of the learning rate: 1 for what follows the encoder's N
     blocks, d^(N - i) for block i = 0 .. N - 1, d^(N + 1) for the embeddings (Bao et al. 2022, BEiT).
+
+    Args:
+        network: after :func:`choose_trained`.
+        hyper: ``weight_decay`` and ``layer_decay``.
+
+    Returns:
+        Groups with ``params``, ``weight_decay`` and ``factor``.
     """
     layers, groups = dict[int, int](), {1.0: (list[nn.Parameter](), list[nn.Parameter]())}
     last = 0
@@ -89,7 +104,7 @@ def _freeze_before(network: nn.Module, *, num_last: int) -> None:
         raise PlanError(
             f"the encoder of {_name(network)} has {last - 1} blocks",
             where=f"train_last_blocks={num_last}",
-            hint=f"Take 0 to {last - 1}, or -1 to train everything.",
+            hint=f"Use 0 to {last - 1}, or -1 to train everything",
         )
     for parameter in network.parameters():
         if layers.get(id(parameter), last) < last - num_last:
@@ -97,7 +112,7 @@ def _freeze_before(network: nn.Module, *, num_last: int) -> None:
 
 
 def _layers(network: nn.Module, setting: str) -> tuple[dict[int, int], int]:
-    """Layers of an encoder's parameters by their ids, and the last layer: 0, the blocks' 1 .. N, N + 1."""
+    """Map ids of an encoder's parameters to layers, 0 and 1 .. N for the blocks; and return N + 1."""
     encoder, layers = _encoder(network, setting), dict[int, int]()
     blocks = getattr(encoder, "blocks", None)
     if not isinstance(blocks, nn.ModuleList):
@@ -113,12 +128,12 @@ def _layers(network: nn.Module, setting: str) -> tuple[dict[int, int], int]:
 def _encoder(network: nn.Module, setting: str) -> nn.Module:
     encoder = getattr(network, "encoder", None)
     if not isinstance(encoder, nn.Module):
-        _refuse(setting, f"{_name(network)} has no encoder that is apart from the rest")
+        _refuse(setting, f"{_name(network)} has no separate encoder")
     return encoder
 
 
 def _refuse(setting: str, what: str) -> NoReturn:
-    raise PlanError(what, where=setting, hint=f"Leave {setting} out, or take CervSpineNetTrainer.")
+    raise PlanError(what, where=setting, hint=f"Leave {setting} out, or use CervSpineNetTrainer")
 
 
 def _name(network: nn.Module) -> str:

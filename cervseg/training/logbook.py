@@ -1,4 +1,4 @@
-"""log.jsonl: one line an epoch, appended while training goes on."""
+"""log.jsonl: one line per epoch, appended during training."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Logbook:
             stream.write(json.dumps(to_json(row), allow_nan=False) + "\n")
 
     def rows(self) -> list[dict[str, Any]]:
-        """All rows; a last line that a kill cut short is left out."""
+        """Return all rows; an incomplete last line of a killed run is left out."""
         if not self.path.is_file():
             return []
         rows = []
@@ -35,7 +35,7 @@ class Logbook:
         return rows
 
     def keep_before(self, epoch: int) -> None:
-        """Drop the rows of ``epoch`` and later: training goes on from there."""
+        """Drop the rows of ``epoch`` and later: training resumes there."""
         kept = [row for row in self.rows() if row["epoch"] < epoch]
         with atomic_path(self.path) as temporary:
             temporary.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The number format of forward passes, and the scaling of losses that float16 needs."""
+"""Mixed precision: the number format of forward passes, and the loss scaling that float16 needs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch.amp.grad_scaler import GradScaler
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[Any]:
-    """Mixed precision by name: "bfloat16", "float16", or "float32" for none."""
+    """Return a context for forward passes in "bfloat16" or "float16"; "float32" changes nothing."""
     if precision == "float32":
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=getattr(torch, precision))
 
 
 def grad_scaler(device: torch.device, precision: str) -> GradScaler:
-    """What keeps small gradients of float16 from vanishing; it does nothing in other formats."""
+    """Return a loss scaler, so that small float16 gradients do not vanish; it is off in other formats."""
     return GradScaler(device.type, enabled=precision == "float16")

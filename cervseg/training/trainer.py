@@ -19,28 +19,28 @@ from cervseg.training.freezing import parameter_groups
 
 @dataclass(frozen=True, kw_only=True)
 class StepResult:
-    """What one step gives: weighted loss terms by name (their sum is minimized) and logits B x L x H x W."""
+    """The result of a step: weighted loss terms by name (their sum is minimized), logits B x L x H x W."""
 
     terms: dict[str, torch.Tensor]
     logits_BLHW: torch.Tensor
 
 
 class Trainer:
-    """The contract of a trainer plug-in; subclasses override what differs.
+    """The base class of trainer plug-ins; subclasses override the hooks that differ.
 
-    ``configuration`` names the entry of ``plan.configurations`` that it trains in. ``settings`` replaces
-    values of that configuration, as ``--set`` does: ``{"learning_rate": "3e-4"}``.
+    ``configuration`` names the entry of ``plan.configurations`` to train with. ``settings`` replaces values
+    of that configuration, like ``--set``: ``{"learning_rate": "3e-4"}``.
     """
 
     configuration: ClassVar[str] = "2d_cnn"
     settings: ClassVar[Mapping[str, str]] = {}
 
     def network_spec(self, plan: Plan) -> NetworkSpec:
-        """The network as data; a checkpoint rebuilds it from that without the trainer."""
+        """Return the network as data; a checkpoint rebuilds it from that without the trainer."""
         raise NotImplementedError
 
     def pretrained(self, plan: Plan) -> PublishedWeights | None:
-        """The published weights that this trainer starts from where they are at hand; None: from scratch."""
+        """Return the published weights to start from where they are downloaded; None for random weights."""
         return None
 
     def start(self, network: nn.Module, plan: Plan, *, pretrained: bool) -> Mapping[str, str | None]:
@@ -61,35 +61,47 @@ class Trainer:
         return {}
 
     def loss(self, plan: Plan) -> nn.Module:
-        """A module (logits, target) -> weighted terms by name; the plan's loss unless overridden."""
+        """Return a module (logits, target) -> weighted terms by name; by default the plan's loss."""
         return build_loss(self.configured(plan).loss)
 
     def optimizer(self, network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
-        """AdamW over :func:`~cervseg.training.freezing.parameter_groups`.
+        """Return the optimizer; by default AdamW over :func:`~cervseg.training.freezing.parameter_groups`.
 
-        The loop sets each group's learning rate, times its ``factor`` where it has one.
+        The loop overwrites the learning rate that the optimizer is created with: before every step it sets
+        each group's rate to that of the schedule (``learning_rate`` of the hyperparameters), times the
+        group's ``factor`` if it has one. Give a part of the network another rate by its ``factor``.
+
+        Args:
+            network: after its parts were frozen.
+            plan: as the trainer sees it.
         """
         hyper = self.configured(plan).hyperparameters
         return torch.optim.AdamW(parameter_groups(network, hyper), lr=hyper.learning_rate)
 
     def step(self, network: nn.Module, loss: nn.Module, batch: Batch) -> StepResult:
-        """Forward and loss of one batch on its device; the loop does the rest."""
+        """Compute logits and loss terms of one batch; the loop does the backward pass and the update.
+
+        Args:
+            network: in training mode.
+            loss: of this trainer.
+            batch: on the network's device.
+        """
         logits_BLHW = self.logits(network, batch)
         return StepResult(terms=loss(logits_BLHW, batch.target_BLHW), logits_BLHW=logits_BLHW)
 
     def logits(self, network: nn.Module, batch: Batch) -> torch.Tensor:
-        """Logits B x L x H x W of a batch, for the loss and to choose the best epoch."""
+        """Return the logits B x L x H x W of a batch, for the loss and to select the best epoch."""
         if batch.feature_BCHW is not None:
             return cast(Splittable, network).decode(batch.feature_BCHW)
         logits_BLHW: torch.Tensor = network(batch.image_BCHW)
         return logits_BLHW
 
     def configured(self, plan: Plan) -> Configuration:
-        """This trainer's entry of the plan."""
+        """Return this trainer's configuration of the plan."""
         return plan.configurations[self.configuration]
 
     def shape_arguments(self, plan: Plan) -> dict[str, object]:
-        """The network arguments that follow from the dataset: channels, labels and frame."""
+        """Return the network arguments that follow from the dataset: channels, labels and frame."""
         return {
             "in_channels": len(plan.dataset.channel_names),
             "num_labels": len(plan.dataset.foreground),

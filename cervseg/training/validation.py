@@ -1,4 +1,4 @@
-"""How good a network is while it trains: what chooses the checkpoint."""
+"""Validation during training: it selects the best checkpoint."""
 
 from __future__ import annotations
 
@@ -19,9 +19,20 @@ def mean_dice(
     device: torch.device,
     precision: str,
 ) -> float | None:
-    """Mean Dice (Eq. 15, threshold 0.5, network frame) over the cases and labels that either side has.
+    """Compute the mean Dice (Eq. 15, threshold 0.5) in the network frame.
 
-    This only chooses the checkpoint; the scores that are reported are measured at the images' own size.
+    The mean is over all cases and labels that the prediction or the reference contains. It only selects the
+    checkpoint; reported scores are computed at the images' own size.
+
+    Args:
+        trainer: computes the logits.
+        network: on ``device``; left in evaluation mode.
+        validation: batches; None for no validation.
+        device: of the network.
+        precision: of the forward pass, by name.
+
+    Returns:
+        The mean in [0, 1]; None without validation, or if there is no label anywhere.
     """
     if validation is None:
         return None

@@ -18,7 +18,7 @@ class TinyNet(nn.Module):
 
 
 class TinyTrainer(Trainer):
-    """Four convolutions that reach further each, in the U-Net's frame."""
+    """Four convolutions of growing dilation, in the frame of the U-Net."""
 
     configuration = "2d_cnn"
     settings = {"learning_rate": "1e-2"}

@@ -46,7 +46,7 @@ def test_what_a_trainer_starts_from() -> None:
     sam, deeplab, unet = describe_trainers(
         ["SAMTrainer", "DeepLabV3PlusTrainer", "UNetTrainer"], published_plan()
     )
-    assert sam.starts_from == "sam_vit_b_01ec64.pth where it is at hand, else random weights"
+    assert sam.starts_from == "sam_vit_b_01ec64.pth if downloaded, else random weights"
     assert deeplab.starts_from == "ImageNet weights for the encoder"
     assert unet.starts_from == "random weights"
     assert (sam.num_parameters, sam.loss, sam.error) == (93_735_472, "bce_dice", "")

@@ -28,7 +28,7 @@ def test_by_default_everything_trains_in_two_groups() -> None:
 
 
 def test_a_frozen_encoder() -> None:
-    """Nothing of it trains and it stays in evaluation mode; the whole decoder trains."""
+    """The encoder does not train and stays in evaluation mode; the whole decoder trains."""
     network = tiny_network()
     choose_trained(network, hyper(freeze_encoder=True))
     train_mode(network)
@@ -40,7 +40,7 @@ def test_a_frozen_encoder() -> None:
 
 @pytest.mark.parametrize("num_last", [0, 1, 3])
 def test_the_last_blocks(num_last: int) -> None:
-    """They train, and what follows them; embeddings and the blocks before do not."""
+    """They and the layers after them train; embeddings and earlier blocks do not."""
     network = tiny_network(depth=3)
     choose_trained(network, hyper(train_last_blocks=num_last))
     parts = {".".join(name.split(".")[: 3 if ".blocks." in name else 2]) for name in trained(network)}
@@ -66,7 +66,7 @@ def test_layer_decay_by_hand() -> None:
 
 
 def test_encoders_under_another_name_are_found() -> None:
-    """``network.encoder`` may be a property of a network that calls it otherwise."""
+    """``network.encoder`` may be a property of a network that uses another name."""
 
     class Renamed(nn.Module):
         def __init__(self) -> None:
@@ -86,7 +86,7 @@ def test_encoders_under_another_name_are_found() -> None:
     assert {"rest.weight", "rest.bias"} <= trained(network)
 
 
-def test_blocks_are_computed_anew_where_that_is_asked_for() -> None:
+def test_activation_checkpointing_where_it_is_set() -> None:
     """checkpoint_blocks reaches the encoder; gradients are the same."""
     gradients = []
     for checkpoint_blocks in (False, True):
@@ -111,10 +111,10 @@ def test_blocks_are_computed_anew_where_that_is_asked_for() -> None:
         ("checkpoint_blocks", True),
     ],
 )
-def test_a_network_without_an_encoder_refuses(name: str, value: object) -> None:
-    """A U-Net has none: the error names the setting, the network and the way out."""
+def test_rules_are_errors_for_a_network_without_an_encoder(name: str, value: object) -> None:
+    """A U-Net has none: the error names the setting, the network and a hint."""
     network = UNet(input_size=(32, 32), features=8, num_levels=2)
-    with pytest.raises(PlanError, match=f"UNet has no encoder.*Leave {name} out") as caught:
+    with pytest.raises(PlanError, match=f"UNet has no separate encoder.*Leave {name} out") as caught:
         choose_trained(network, hyper(**{name: value}))
     assert caught.value.where == name
 
@@ -125,10 +125,10 @@ def test_a_network_without_an_encoder_refuses(name: str, value: object) -> None:
         ("train_last_blocks", 1, "no transformer blocks"),
         ("layer_decay", 0.9, "no transformer blocks"),
         ("lora_rank", 2, "has no attention"),
-        ("checkpoint_blocks", True, "cannot compute its blocks anew"),
+        ("checkpoint_blocks", True, "does not support activation checkpointing"),
     ],
 )
-def test_an_encoder_that_is_no_transformer_refuses(name: str, value: object, message: str) -> None:
+def test_rules_for_transformers_are_errors_for_other_encoders(name: str, value: object, message: str) -> None:
     """A convolutional encoder can be frozen, but has no blocks."""
     network = nn.Module()
     network.encoder = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
@@ -139,5 +139,5 @@ def test_an_encoder_that_is_no_transformer_refuses(name: str, value: object, mes
 
 def test_more_blocks_than_there_are() -> None:
     """The error says how many there are."""
-    with pytest.raises(PlanError, match=r"has 2 blocks.* Take 0 to 2"):
+    with pytest.raises(PlanError, match=r"has 2 blocks.* Use 0 to 2"):
         choose_trained(tiny_network(), hyper(train_last_blocks=3))
