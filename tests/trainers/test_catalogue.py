@@ -34,7 +34,7 @@ def test_what_cannot_be_set_up() -> None:
     with pytest.raises(PluginError, match="is not a Trainer"):
         set_up(int, published_plan())  # type: ignore[arg-type]
     with pytest.raises(
-        PlanError, match=r"no configuration '3d', which OtherTrainer wants\nhint: It has 2d_vit, 2d_cnn"
+        PlanError, match=r"no configuration '3d', which OtherTrainer needs\nhint: It has 2d_vit, 2d_cnn"
     ):
         set_up(OtherTrainer, published_plan())
     with pytest.raises(PlanError, match="unknown setting"):

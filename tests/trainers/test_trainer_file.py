@@ -39,7 +39,7 @@ def test_by_its_class_name(file: Path) -> None:
 def test_two_trainers_want_a_choice(file: Path) -> None:
     """Their names are in the message; a name chooses."""
     file.write_text(MINE + "class YourTrainer(MyTrainer):\n    pass\n")
-    with pytest.raises(PluginError, match=r"(?s)defines MyTrainer and YourTrainer: .*hint: Say which"):
+    with pytest.raises(PluginError, match=r"(?s)defines MyTrainer and YourTrainer: .*hint: Name one of them"):
         register_trainer_file(file)
     assert register_trainer_file(file, name="YourTrainer") == "YourTrainer"
     with pytest.raises(

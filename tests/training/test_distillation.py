@@ -246,7 +246,7 @@ def test_of_the_same_dataset_the_same_fold_teaches_alone(tmp_path: Path) -> None
 def test_a_missing_fold_is_not_replaced_by_another(tmp_path: Path) -> None:
     """Neither by the other folds nor by the network that has seen everything."""
     model = model_folder(tmp_path, "0", "all")
-    with pytest.raises(PlanError, match=r"no fold_1, .* Train the teacher's fold 1"):
+    with pytest.raises(PlanError, match=r"(?s)no fold_1, .*Train the teacher's fold 1"):
         from_folder(model, fold="1")
 
 

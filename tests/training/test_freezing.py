@@ -114,7 +114,7 @@ def test_activation_checkpointing_where_it_is_set() -> None:
 def test_rules_are_errors_for_a_network_without_an_encoder(name: str, value: object) -> None:
     """A U-Net has none: the error names the setting, the network and a hint."""
     network = UNet(input_size=(32, 32), features=8, num_levels=2)
-    with pytest.raises(PlanError, match=f"UNet has no separate encoder.*Leave {name} out") as caught:
+    with pytest.raises(PlanError, match=rf"(?s)UNet has no separate encoder.*Leave {name} out") as caught:
         choose_trained(network, hyper(**{name: value}))
     assert caught.value.where == name
 
@@ -139,5 +139,5 @@ def test_rules_for_transformers_are_errors_for_other_encoders(name: str, value: 
 
 def test_more_blocks_than_there_are() -> None:
     """The error says how many there are."""
-    with pytest.raises(PlanError, match=r"has 2 blocks.* Use 0 to 2"):
+    with pytest.raises(PlanError, match=r"(?s)has 2 blocks.*Use 0 to 2"):
         choose_trained(tiny_network(), hyper(train_last_blocks=3))
