@@ -118,15 +118,15 @@ def act(options: argparse.Namespace) -> int:
         return 0
     study = conduct_study(job, log=print)
     print(f"\nwritten: {job.folder.path} (open report.html). Research software, not a medical device.")
-    for cell, reason in study.missing.items():
-        print(f"left out: {cell}: {reason}")
+    for model, reason in study.missing.items():
+        print(f"left out: {model}: {reason}")
     return 1 if study.missing else 0
 
 
 def _forecast_table(forecasts: Sequence[Forecast], max_time_s: float | None) -> str:
     lines, total, unknown = [], 0.0, 0
     for entry in forecasts:
-        cell = entry.cell
+        model = entry.model
         if not entry.folds:
             text = "trained"
         elif entry.seconds is None:
@@ -134,7 +134,7 @@ def _forecast_table(forecasts: Sequence[Forecast], max_time_s: float | None) -> 
         else:
             text = f"{len(entry.folds)} fold(s) to train, about {_time(entry.seconds)} by {entry.source}"
             total += entry.seconds
-        lines.append(f"{cell.trainer:<32}{cell.variant:<12}seed {cell.seed:<6}{text}")
+        lines.append(f"{model.trainer:<32}{model.variant:<12}seed {model.seed:<6}{text}")
     todo = sum(bool(entry.folds) for entry in forecasts)
     line = f"{len(forecasts)} model(s), {todo} with folds to train"
     if total:

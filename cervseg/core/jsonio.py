@@ -76,6 +76,9 @@ def _convert(kind: Any, value: Any, where: str, error: type[CervsegError]) -> An
             return None
         (inner,) = (a for a in arguments if a is not type(None))
         return _convert(inner, value, where, error)
+    if origin is typing.Literal:
+        _expect(value in arguments, value, f"one of {', '.join(map(str, arguments))}", where, error)
+        return value
     if is_dataclass(kind):
         return _convert_dataclass(kind, value, where, error)
     if origin is tuple:

@@ -178,6 +178,16 @@ class StudyFolder:
         """Figures as PNG and SVG."""
         return self.path / "figures"
 
+    @property
+    def captions(self) -> Path:
+        """The captions of the figures, and the figures that could not be drawn."""
+        return self.figures / "captions.json"
+
+    @property
+    def tables(self) -> Path:
+        """All tables."""
+        return self.path / "tables.json"
+
     def predictions(self, model: ModelFolder) -> PredictionFolder:
         """The masks of the study's images that a model made."""
         return PredictionFolder(self.path / "predictions" / model.path.name)

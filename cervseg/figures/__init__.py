@@ -1,1 +1,1 @@
-"""Pictures and tables."""
+"""Figures, drawn by matplotlib, and overlays, drawn by OpenCV."""

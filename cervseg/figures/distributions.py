@@ -1,97 +1,64 @@
-"""How scores are spread over the images (Fig. 4), and what a model costs for what it scores."""
+"""The spread of scores over images (Fig. 4)."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cervseg.figures.style import MARKERS, colour_of, new_figure, save_figure, styled
+from cervseg.figures.style import MARKERS, add_foot, colour_of, new_figure, panel_titles, styled
 from cervseg.metrics.table import METRICS
 
-Scores = Mapping[str, Mapping[str, Sequence[float | None]]]  # variant -> system -> a value a case
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Scores = Mapping[str, Mapping[str, Sequence[float | None]]]  # variant -> system -> one value per case
+
+_LEGEND = "Box: quartiles; line: median; whiskers: 1.5 interquartile ranges; points: images; u: undefined."
 
 
-def distribution_figure(scores: Scores, path: Path, *, metric: str = "Dice", note: str = "") -> list[Path]:
-    """Every case a point beside a box of the quartiles: a panel a variant, a column a system.
+def distribution_figure(scores: Scores, *, metric: str = "Dice", note: str = "") -> Figure:
+    """Draw one point per image beside a box of the quartiles: one panel per variant, one column per system.
 
     Args:
-        scores: variant -> system -> values, None where undefined; those are counted below the column.
-        path: without suffix.
-        metric: name in ``METRICS``.
-        note: text below the figure.
+        scores: variant -> system -> values; None is undefined and counted in the column's label.
+        metric: key of ``METRICS``.
+        note: sentences below the figure.
 
     Returns:
-        The PNG and the SVG.
+        The figure.
     """
     systems = list(dict.fromkeys(name for found in scores.values() for name in found))
     with styled():
-        figure = new_figure(height_mm=88)
-        axes = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
-        for letter, axis, (variant, found) in zip("ABCDEFGH", axes, scores.items()):
-            for index, name in enumerate(systems):
-                if name in found:
-                    _draw_system(axis, index, found[name])
-            axis.set_title(f"{letter}  {variant}", loc="left", fontweight="bold")
-            axis.set_xticks(range(len(systems)), [_label(name, found.get(name)) for name in systems])
-            axis.tick_params(axis="x", rotation=90, length=0)
-            axis.set_xlim(-0.6, len(systems) - 0.4)
+        figure = new_figure(height_mm=95)
+        widths = [len(found) + 0.4 for found in scores.values()]
+        axes = figure.subplots(1, len(scores), sharey=True, squeeze=False, width_ratios=widths)[0]
+        for axis, title, found in zip(axes, panel_titles(list(scores)), scores.values()):
+            for place, (name, values) in enumerate(found.items()):
+                _draw_system(axis, place, values, index=systems.index(name))
+            axis.set_title(title, loc="left", fontweight="bold")
+            labels = [_label(name, values) for name, values in found.items()]
+            axis.set_xticks(range(len(found)), labels, rotation=90, linespacing=0.95)
+            axis.tick_params(axis="x", length=0)
+            axis.set_xlim(-0.6, len(found) - 0.4)
+            axis.margins(y=0.07)  # no point lies on an axis
             axis.grid(axis="y", linewidth=0.4, color="#dddddd")
             axis.set_axisbelow(True)
         axes[0].set_ylabel(METRICS[metric].title)
-        text = "Box: quartiles, line: median, whiskers: 1.5 quartile ranges, points: images; u: undefined."
-        return save_figure(figure, path, note=" ".join(filter(None, (text, note))))
+        add_foot(figure, _LEGEND, note)
+    return figure
 
 
-def cost_figure(
-    points: Sequence[tuple[str, float, float | None, int]], path: Path, *, note: str = ""
-) -> list[Path]:
-    """Dice against seconds an image, both from files to files; the area of a mark is the network's size.
-
-    Args:
-        points: (system, mean Dice, seconds per image or None, parameters).
-        path: without suffix.
-        note: text below the figure.
-    """
-    timed = [point for point in points if point[2] is not None]
-    with styled():
-        figure = new_figure(height_mm=85, width_mm=120)
-        axis = figure.subplots()
-        for index, (name, dice, image_s, size) in enumerate(timed):
-            area = 20 + 2.2 * np.sqrt(size / 1e3)
-            axis.scatter(
-                image_s,
-                dice,
-                s=area,
-                color=colour_of(index),
-                marker=MARKERS[index % len(MARKERS)],
-                alpha=0.85,
-                edgecolor="white",
-                linewidth=0.6,
-                label=f"{name} ({size / 1e6:.1f} M)",
-            )
-        axis.set_xlabel("seconds an image")
-        axis.set_ylabel("mean Dice")
-        axis.margins(0.15)
-        axis.set_xlim(left=0)
-        axis.grid(linewidth=0.4, color="#dddddd")
-        axis.set_axisbelow(True)
-        legend = axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.02, 0.5), labelspacing=1.0)
-        for mark in legend.legend_handles:
-            mark.set_sizes([30])
-        return save_figure(figure, path, note=note)
-
-
-def _draw_system(axis: Any, index: int, values: Sequence[float | None]) -> None:
+def _draw_system(axis: Any, place: int, values: Sequence[float | None], *, index: int) -> None:
     known = np.array([value for value in values if value is not None], dtype=np.float64)
     if not len(known):
         return
     colour = colour_of(index)
     axis.boxplot(
         known,
-        positions=[index],
+        positions=[place],
         widths=0.56,
         showfliers=False,
         patch_artist=True,
@@ -104,7 +71,7 @@ def _draw_system(axis: Any, index: int, values: Sequence[float | None]) -> None:
     # A golden-ratio walk spreads points evenly and is the same every time.
     sideways = ((np.arange(len(known)) * 0.618034) % 1 - 0.5) * 0.42
     axis.plot(
-        index + sideways,
+        place + sideways,
         np.sort(known),
         linestyle="none",
         marker=MARKERS[index % len(MARKERS)],
@@ -115,8 +82,7 @@ def _draw_system(axis: Any, index: int, values: Sequence[float | None]) -> None:
     )
 
 
-def _label(name: str, values: Sequence[float | None] | None) -> str:
-    if values is None:
-        return f"{name}\n-"
+def _label(name: str, values: Sequence[float | None]) -> str:
     undefined = sum(value is None for value in values)
-    return f"{name}\nn = {len(values) - undefined}" + (f", {undefined} u" if undefined else "")
+    count = f"n = {len(values) - undefined}" + (f", {undefined} u" if undefined else "")
+    return "\n".join([*textwrap.wrap(name, 18), count])

@@ -1,4 +1,4 @@
-"""Masks over images, and sheets of such pictures; drawn by OpenCV, written whole or not at all."""
+"""Masks over images, and sheets of such pictures, drawn by OpenCV."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from cervseg.core.errors import ImageError
 from cervseg.core.paths import atomic_path
 
-# Okabe and Ito's palette, which colour-blind eyes tell apart, as RGB. White outlines are references.
+# Okabe and Ito's palette for color-blind readers, as RGB. White outlines are references.
 PALETTE = (
     (230, 159, 0),  # orange
     (86, 180, 233),  # sky blue
@@ -26,7 +26,6 @@ REFERENCE_RGB = (255, 255, 255)
 _SHADOW_RGB = (0, 0, 0)
 _FILL = 0.22
 _WINDOW_PERCENTILES = (0.5, 99.5)
-_SHIFT_BITS = 4
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -37,14 +36,14 @@ def overlay(
     reference: np.ndarray | None = None,
     names: Mapping[int, str] | None = None,
 ) -> np.ndarray:
-    """An image with a mask on it: each label a light fill and a crisp outline, the reference a thin white one.
+    """Draw a mask over an image: each label filled and outlined, the reference as a white outline.
 
     Args:
         pixels: H x W or C x H x W (its first channel is shown), any numeric type; shown between its 0.5th and
             99.5th percentile.
         mask: H x W label values, 0 = background.
         reference: H x W label values.
-        names: label value -> name, for a legend; with a reference the legend tells it too.
+        names: label value -> name, for a legend; it also names the reference if there is one.
 
     Returns:
         H x W x 3 uint8, RGB.
@@ -77,22 +76,34 @@ def write_overlay(
     reference: np.ndarray | None = None,
     names: Mapping[int, str] | None = None,
 ) -> None:
-    """Draw an ``overlay`` into a PNG or JPEG file."""
+    """Write an :func:`overlay` as a PNG or JPEG file.
+
+    Args:
+        path: the file.
+        pixels: see :func:`overlay`.
+        mask: see :func:`overlay`.
+        reference: see :func:`overlay`.
+        names: see :func:`overlay`.
+    """
     write_picture(path, overlay(pixels, mask, reference=reference, names=names))
 
 
 def write_picture(path: Path, picture: np.ndarray) -> None:
-    """Write H x W x 3 uint8 RGB by the path's suffix.
+    """Write a picture in the format of the path's suffix.
+
+    Args:
+        path: PNG or JPEG file.
+        picture: H x W x 3 uint8 RGB.
 
     Raises:
-        ImageError: the suffix is no picture format.
+        ImageError: the suffix is not a supported picture format.
     """
     try:
         is_encoded, encoded = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     except cv2.error:
         is_encoded = False
     if not is_encoded:
-        raise ImageError(f"cannot write pictures as {path.suffix!r}", where=path, hint="Use .png or .jpg.")
+        raise ImageError(f"cannot write pictures as {path.suffix!r}", where=path, hint="use .png or .jpg")
     with atomic_path(path) as temporary:
         temporary.write_bytes(encoded.tobytes())
 
@@ -100,17 +111,22 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
 def contact_sheet(
     images: Sequence[np.ndarray], titles: Sequence[str], path: Path, columns: int, *, cell_px: int = 384
 ) -> None:
-    """Lay pictures out in rows of ``columns``, each fitted into a square cell under its title.
+    """Write pictures in rows and columns, each fitted into a square cell below its title.
 
     Args:
         images: H x W x 3 uint8 RGB, of any sizes.
-        titles: one an image; a title that is too long is cut.
+        titles: one per image; a title that is too long is cut.
+        path: PNG or JPEG file.
+        columns: pictures per row.
+        cell_px: side of a cell in px.
 
     Raises:
-        ValueError: there are no images, not one title an image, or no columns.
+        ValueError: there are no images, not one title per image, or no columns.
     """
     if not images or len(images) != len(titles) or columns < 1:
-        raise ValueError(f"{len(images)} images, {len(titles)} titles and {columns} columns make no sheet")
+        raise ValueError(
+            f"cannot lay out {len(images)} images with {len(titles)} titles in {columns} columns"
+        )
     gap, title_px = cell_px // 32, cell_px // 12
     rows = math.ceil(len(images) / columns)
     height, width = rows * (cell_px + title_px + gap) + gap, columns * (cell_px + gap) + gap
@@ -127,11 +143,18 @@ def contact_sheet(
 
 
 def to_grey(image: np.ndarray) -> np.ndarray:
-    """H x W of any numeric type as uint8, windowed between its 0.5th and 99.5th percentile."""
+    """Convert an image to uint8, windowed between its 0.5th and 99.5th percentile.
+
+    Args:
+        image: H x W, any numeric type.
+
+    Returns:
+        H x W uint8.
+    """
     low, high = np.percentile(
         image[:: 1 + image.shape[0] // 1024, :: 1 + image.shape[1] // 1024], _WINDOW_PERCENTILES
     )
-    if not high > low:  # an image of one grey, or nearly
+    if not high > low:  # a constant image, or nearly constant
         low, high = float(image.min()), float(image.max())
     scaled = (image.astype(np.float32) - low) * (255.0 / max(float(high) - float(low), 1e-12))
     grey: np.ndarray = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
@@ -139,12 +162,12 @@ def to_grey(image: np.ndarray) -> np.ndarray:
 
 
 def line_width(size: tuple[int, ...]) -> int:
-    """Line width in px that looks alike on images of all sizes."""
+    """Return the line width in px for an image of this size."""
     return max(1, round(max(size) / 500))
 
 
 def label_colour(value: int) -> tuple[int, int, int]:
-    """RGB of a label value; colours repeat after seven labels."""
+    """Return the RGB color of a label value; colors repeat after seven labels."""
     return PALETTE[(value - 1) % len(PALETTE)]
 
 
@@ -156,7 +179,7 @@ def _draw_label(picture: np.ndarray, inside: np.ndarray, *, colour: tuple[int, i
 def _draw_outline(
     picture: np.ndarray, inside: np.ndarray, *, colour: tuple[int, int, int], width: int
 ) -> None:
-    # A dark rim makes any colour stand out on bone and on air alike; small images have no room for one.
+    # A dark rim makes any color visible on bone and on air; small images have no room for one.
     contours, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     if width > 1:
         cv2.drawContours(picture, contours, -1, _SHADOW_RGB, width + 2, cv2.LINE_AA)
@@ -171,7 +194,7 @@ def _draw_legend(
         lines.append(("reference", REFERENCE_RGB))
     if not lines:
         return
-    # A dark plate, as OpenCV 4 and 5 draw outlined letters differently; its fonts know ASCII only.
+    # A dark background, as OpenCV 4 and 5 draw outlined letters differently; its fonts are ASCII only.
     scale = max(0.5, max(picture.shape[:2]) / 1400)
     thickness, step = max(1, round(1.5 * scale)), round(36 * scale)
     texts = [text.encode("ascii", "replace").decode() for text, _ in lines]

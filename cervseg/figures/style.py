@@ -1,14 +1,19 @@
-"""How the figures of a study look: sizes for print, colours for every eye, PNG and SVG alike."""
+"""Sizes, colors and fonts of the figures, and how a figure is written."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from cervseg.core.notice import NOTICE
 from cervseg.core.paths import atomic_path
 
-NOTICE = "Research software, not a medical device."
+if TYPE_CHECKING:  # matplotlib loads only where a figure is drawn
+    from matplotlib.figure import Figure
+
 WIDTH_MM = 180.0  # two columns of a journal
 DPI = 220
 # Okabe and Ito's palette; yellow, which is faint on white, comes last.
@@ -29,8 +34,16 @@ _STYLE: Any = {
 }
 
 
-def new_figure(*, height_mm: float, width_mm: float = WIDTH_MM) -> Any:
-    """An empty figure of this size in mm; use it inside ``with styled():``."""
+def new_figure(*, height_mm: float, width_mm: float = WIDTH_MM) -> Figure:
+    """Create an empty figure; use it inside ``with styled():``.
+
+    Args:
+        height_mm: height in mm.
+        width_mm: width in mm.
+
+    Returns:
+        The figure. It needs no display.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -39,33 +52,49 @@ def new_figure(*, height_mm: float, width_mm: float = WIDTH_MM) -> Any:
     return figure
 
 
-def styled() -> Any:
-    """The context in which a figure is made and saved."""
+def styled() -> AbstractContextManager[None]:
+    """Return the context in which a figure is drawn."""
     import matplotlib
 
     return matplotlib.rc_context(_STYLE)
 
 
-def save_figure(figure: Any, path: Path, *, note: str = "") -> list[Path]:
-    """Write a figure as PNG and SVG, with a note and the notice at its foot.
+def add_foot(figure: Figure, *sentences: str) -> None:
+    """Write sentences and the notice below a figure.
 
     Args:
-        path: without suffix.
+        figure: the figure.
+        sentences: each with its full stop; empty ones are skipped.
+    """
+    text = " ".join(filter(None, (*sentences, NOTICE)))
+    foot = "\n".join(textwrap.wrap(text, round(figure.get_figwidth() * 21)))
+    figure.supxlabel(foot, fontsize=6.5, color="#555555", x=0.01, ha="left")
+
+
+def save_figure(figure: Figure, path: Path) -> list[Path]:
+    """Write a figure as PNG and SVG.
+
+    Args:
+        figure: the figure.
+        path: file name without suffix.
 
     Returns:
         Both files.
     """
-    foot = "\n".join(textwrap.wrap(" ".join(filter(None, (note, NOTICE))), round(figure.get_figwidth() * 21)))
-    figure.supxlabel(foot, fontsize=6.5, color="#555555", x=0.99, ha="right")
     written = []
     for suffix, options in ((".png", {"dpi": DPI}), (".svg", {"metadata": {"Date": None}})):
         file = path.with_name(path.name + suffix)
-        with atomic_path(file) as temporary:
+        with atomic_path(file) as temporary, styled():
             figure.savefig(temporary, format=suffix[1:], **options)
         written.append(file)
     return written
 
 
 def colour_of(index: int) -> str:
-    """The colour of the system number ``index``."""
+    """Return the color of the system with this index; colors repeat after nine systems."""
     return COLOURS[index % len(COLOURS)]
+
+
+def panel_titles(names: Sequence[str]) -> list[str]:
+    """Put letters before the titles of panels: "A  original"; a single panel has no letter."""
+    return [f"{chr(ord('A') + k)}  {name}" for k, name in enumerate(names)] if len(names) > 1 else list(names)

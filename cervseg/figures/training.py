@@ -1,4 +1,4 @@
-"""Training curves. Overlays and sheets live in overlays.py and can be had from here too.
+"""Training curves.
 
 matplotlib is imported only where it draws, and needs no display.
 """
@@ -8,29 +8,46 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cervseg.core.paths import atomic_path
-from cervseg.figures.overlays import PALETTE, contact_sheet, overlay, write_overlay
+from cervseg.figures.overlays import PALETTE
 
-__all__ = ["contact_sheet", "overlay", "progress_figure", "write_overlay"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Rows = Sequence[Mapping[str, Any]]
 
 _COLOURS = [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in PALETTE]
 _ORANGE, _SKY, _GREEN, _YELLOW, _VERMILION, _PURPLE, _BLUE = _COLOURS
 _TERM_COLOURS = (_ORANGE, _SKY, _GREEN, _VERMILION, _PURPLE, _BLUE, "#000000")  # yellow is faint on white
 _LINE = {"linewidth": 1.6}
+_ROOM = 0.04  # below zero, as a share of the axis, so that marks at zero are whole
 
 
-def progress_figure(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draw the curves of a training run: loss, validation Dice, each loss term's share, learning rate.
+def progress_figure(rows: Rows, path: Path) -> None:
+    """Write the curves of a training run; without rows nothing is written.
 
     Args:
-        rows: log.jsonl's rows: ``epoch, loss, val_dice, learning_rate, seconds`` and, where there are any,
-            ``val_loss`` and ``terms`` (name -> value). None is a gap; without rows nothing is drawn.
-        path: .png.
+        rows: rows of log.jsonl; see :func:`training_curves`.
+        path: PNG file.
     """
     if not rows:
         return
+    with atomic_path(path) as temporary:
+        training_curves(rows).savefig(temporary)
+
+
+def training_curves(rows: Rows) -> Figure:
+    """Draw loss, validation Dice, the share of each loss term, and learning rate.
+
+    Args:
+        rows: rows of log.jsonl, at least one: ``epoch, loss, val_dice, learning_rate, seconds`` and
+            optionally ``val_loss`` and ``terms`` (name -> value). None is a gap.
+
+    Returns:
+        The figure, 1210 x 770 px.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -46,23 +63,22 @@ def progress_figure(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         axis.set_xlabel("epoch")
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
-        axis.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
+        room = max(0.5, 0.02 * (max(epochs) - min(epochs)))
+        axis.set_xlim(min(epochs) - room, max(epochs) + room)
         axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary)
+    return figure
 
 
-def _plot_loss(axis: Any, rows: Sequence[Mapping[str, Any]], epochs: Sequence[int]) -> None:
-    losses = _column(rows, "loss")
-    axis.plot(epochs, losses, color=_BLUE, label="training", marker=_marker(rows), **_LINE)
+def _plot_loss(axis: Any, rows: Rows, epochs: Sequence[int]) -> None:
+    axis.plot(epochs, _column(rows, "loss"), color=_BLUE, label="training", marker=_marker(rows), **_LINE)
     if any(row.get("val_loss") is not None for row in rows):
-        checked = _column(rows, "val_loss")
-        axis.plot(epochs, checked, color=_VERMILION, label="validation", marker=_marker(rows), **_LINE)
+        losses = _column(rows, "val_loss")
+        axis.plot(epochs, losses, color=_VERMILION, label="validation", marker=_marker(rows), **_LINE)
         axis.legend(frameon=False)
     axis.set_title("loss")
 
 
-def _plot_dice(axis: Any, rows: Sequence[Mapping[str, Any]], epochs: Sequence[int]) -> None:
+def _plot_dice(axis: Any, rows: Rows, epochs: Sequence[int]) -> None:
     axis.set_title("validation Dice (network frame)")
     values = _column(rows, "val_dice")
     defined = [(value, epoch) for value, epoch in zip(values, epochs) if not math.isnan(value)]
@@ -71,12 +87,13 @@ def _plot_dice(axis: Any, rows: Sequence[Mapping[str, Any]], epochs: Sequence[in
         return
     axis.plot(epochs, values, color=_GREEN, marker=_marker(rows), **_LINE)
     best, epoch = max(defined, key=lambda point: point[0])
-    axis.plot([epoch], [best], marker="*", markersize=13, color=_VERMILION, linestyle="none", clip_on=False)
+    axis.plot([epoch], [best], marker="*", markersize=13, color=_VERMILION, linestyle="none")
     axis.axvline(epoch, color=_VERMILION, linewidth=0.8, linestyle=":")
+    axis.margins(y=0.08)
     axis.set_title(f"validation Dice (network frame), best {best:.4f} in epoch {epoch}")
 
 
-def _plot_terms(axis: Any, rows: Sequence[Mapping[str, Any]], epochs: Sequence[int]) -> None:
+def _plot_terms(axis: Any, rows: Rows, epochs: Sequence[int]) -> None:
     axis.set_title("share of each loss term")
     names = list(dict.fromkeys(name for row in rows for name in row.get("terms") or {}))
     sums = [sum(abs(value or 0.0) for value in (row.get("terms") or {}).values()) for row in rows]
@@ -93,23 +110,25 @@ def _plot_terms(axis: Any, rows: Sequence[Mapping[str, Any]], epochs: Sequence[i
     for index, (name, share) in enumerate(shares.items()):
         colour = _TERM_COLOURS[index % len(_TERM_COLOURS)]
         axis.plot(epochs, share, color=colour, label=name, marker=_marker(rows), **_LINE)
-    axis.set_ylim(0, 1.02)
+    axis.set_ylim(-_ROOM, 1 + _ROOM)
     axis.legend(frameon=False, ncols=2, fontsize="small")
 
 
-def _plot_rate(axis: Any, rows: Sequence[Mapping[str, Any]], epochs: Sequence[int]) -> None:
-    axis.plot(epochs, _column(rows, "learning_rate"), color=_PURPLE, marker=_marker(rows), **_LINE)
-    axis.set_ylim(bottom=0)
+def _plot_rate(axis: Any, rows: Rows, epochs: Sequence[int]) -> None:
+    rates = _column(rows, "learning_rate")
+    axis.plot(epochs, rates, color=_PURPLE, marker=_marker(rows), **_LINE)
+    top = max((rate for rate in rates if not math.isnan(rate)), default=0.0) or 1.0
+    axis.set_ylim(-_ROOM * top, (1 + 2 * _ROOM) * top)
     axis.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
     seconds = [value for value in _column(rows, "seconds") if not math.isnan(value)]
-    note = f", {sum(seconds) / len(seconds):.1f} s an epoch" if seconds else ""
+    note = f", {sum(seconds) / len(seconds):.1f} s per epoch" if seconds else ""
     axis.set_title(f"learning rate{note}")
 
 
-def _column(rows: Sequence[Mapping[str, Any]], key: str) -> list[float]:
+def _column(rows: Rows, key: str) -> list[float]:
     values = [row.get(key) for row in rows]
     return [math.nan if value is None else float(value) for value in values]
 
 
-def _marker(rows: Sequence[Mapping[str, Any]]) -> str:
+def _marker(rows: Rows) -> str:
     return "o" if len(rows) < 12 else ""  # a line through one point is no line

@@ -9,8 +9,9 @@ from cervseg.core.errors import CervsegError
 from cervseg.core.log import Log, quiet
 from cervseg.core.paths import Workspace
 from cervseg.core.progress import progress_bar
-from cervseg.explanation.image import Explainer
+from cervseg.explanation.image import QUERY, TITLES, Explainer
 from cervseg.figures.explanations import explanation_panel
+from cervseg.figures.style import save_figure
 from cervseg.imageio import read_channels
 from cervseg.inference.find_model import find_model
 from cervseg.inference.inputs import list_jobs
@@ -86,9 +87,9 @@ def explain(
                 case = predictor.prepare(image.pixels, image.spacing_mm, points=given)
                 mask = predictor.finish(predictor.infer(case)).mask
                 found = explainer.explain(case, mask, point=point)
-                explanation_panel(
-                    image.pixels[0], mask, found.maps, output / job.mask.stem, point=found.point, note=note
-                )
+                marked = {} if found.point is None else {TITLES[QUERY]: found.point}
+                figure = explanation_panel(image.pixels[0], mask, found.maps, points=marked, note=note)
+                save_figure(figure, output / job.mask.stem)
             except (CervsegError, OSError, ValueError) as problem:
                 failed.append((job.images[0], str(problem)))
             bar.update()

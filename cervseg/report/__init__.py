@@ -1,1 +1,1 @@
-"""report.html of a model, a fold, a study or a prediction run: gathered here, laid out by reporting."""
+"""report.html of a model, a fold, a study, or a folder of predicted masks."""

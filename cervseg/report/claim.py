@@ -1,13 +1,14 @@
 """A draft of the CLAIM 2024 checklist (Tejani et al., Radiology: Artificial Intelligence 2024, 44 items).
 
-Headings are paraphrased; what cervseg knows is filled in, the rest is the authors' to write.
+Headings are paraphrased. cervseg fills in what it knows; the authors write the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
-from cervseg.core.types import Plan
+from cervseg.core.types import Hyperparameters, Plan
 from cervseg.metrics.table import SHOWN_METRICS, listed
 
 OPEN = "to be written by the authors"
@@ -60,40 +61,74 @@ ITEMS: Mapping[int, str] = {
 
 
 def claim_rows(known: Mapping[int, str]) -> list[tuple[str, str, str]]:
-    """(number, item, what is known) of all 44 items."""
+    """Return (number, item, known text) for all 44 items.
+
+    Args:
+        known: number -> text.
+    """
     return [(str(number), heading, known.get(number, OPEN)) for number, heading in ITEMS.items()]
 
 
 def known_of_plan(plan: Plan) -> dict[int, str]:
-    """What a plan tells: data, preprocessing, partitions."""
+    """Return the items that follow from a plan: data, preprocessing, partitions.
+
+    Args:
+        plan: the plan.
+    """
     dataset = plan.dataset
-    groups = len(set(dataset.groups.values())) if dataset.groups else 0
+    groups = len(set(dataset.groups.values()))
     level = (
-        f"{groups} groups (patients), never split" if groups else "each image its own group: check patients"
+        f"{groups} groups (patients), never split over folds"
+        if groups
+        else "each image is its own group: check whether patients have several images"
     )
     labels = ", ".join(dataset.foreground)
     return {
-        9: f"cached at a long side of at most {plan.cache_long_side_px} px; variants "
-        f"{', '.join(plan.variants)}; every decision with its reason in plans.json",
+        9: f"long side at most {plan.cache_long_side_px} px; planned variants: {', '.join(plan.variants)}; "
+        "every decision with its reason in plans.json",
         14: f"masks of {labels}; {plan.fingerprint.num_empty_masks} empty; {OPEN}",
-        19: "up to 5 folds at random over sorted ids (seed 12345), as nnU-Net's; test images apart",
+        19: "folds as in splits_final.json; by default up to 5 at random over sorted ids (seed 12345), as in "
+        "nnU-Net; test images are separate",
         20: level,
     }
 
 
-def known_of_training(trainer: str, network: str, loss: str, hyper: Mapping[str, object]) -> dict[int, str]:
-    """What a model tells: network, loss, training, choice of the checkpoint."""
+def known_of_training(
+    trainer: str,
+    *,
+    network: str,
+    loss: str,
+    hyperparameters: Hyperparameters,
+    epochs: Mapping[str, str],
+    has_validation: bool,
+) -> dict[int, str]:
+    """Return the items that follow from a trained model.
+
+    Args:
+        trainer: its name.
+        network: arguments of the network.
+        loss: name of the loss.
+        hyperparameters: as planned; their number of epochs is not stated as done.
+        epochs: fold -> epochs that were run ("13 of 100 epochs, stopped by the time limit").
+        has_validation: whether validation images chose the checkpoint.
+    """
     settings = ", ".join(
-        f"{name} {value}" for name, value in hyper.items() if value not in (0, 0.0, False, -1)
+        f"{name} {value}"
+        for name, value in asdict(hyperparameters).items()
+        if name != "epochs" and value not in (0, 0.0, False, -1)
     )
-    return {
+    run = "; ".join(f"{fold}: {text}" for fold, text in epochs.items())
+    known = {
         22: f"{trainer}: {network}",
-        25: f"AdamW, warm-up and cosine; loss {loss}; {settings}",
-        26: "best Dice on the fold's validation images, in the network's frame; test images are not used",
+        25: f"loss {loss}; {settings}; {run}; AdamW with warm-up and cosine decay, unless the trainer "
+        "replaces them",
     }
+    if has_validation:
+        known[26] = "best Dice on the validation images of the fold, in the network's frame; no test images"
+    return known
 
 
 KNOWN_OF_SCORES = {
-    12: "a case that could not be read or predicted is named; an undefined value is null and counted",
+    12: "cases that could not be read or predicted are listed; undefined values are null and counted",
     28: f"{listed(SHOWN_METRICS)}, at the images' own size; definitions in summary.json",
 }

@@ -1,73 +1,76 @@
-"""How long a study will take, before it is begun."""
+"""Estimated training time of a study."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from cervseg.core.errors import CervsegError, one_line
-from cervseg.core.study import Cell
+from cervseg.core.study import StudyModel
 from cervseg.dataset.splits import read_folds
 from cervseg.planning.cost import pass_seconds
 from cervseg.preprocessing.variants import AUGMENTED
 from cervseg.study.job import StudyJob
 from cervseg.trainers.catalogue import set_up
 
-VALIDATION_S_A_IMAGE = 0.3
+VALIDATION_S_PER_IMAGE = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """What is left to do for a cell: folds to train and about how many seconds, validation included.
+    """The training that a model of a study still needs.
 
-    ``source`` says what the seconds come from: "another seed", "the plan" (good to a factor of two), or "" if
-    there is nothing to train. On an accelerator they are None until another seed has been trained; they are
-    None too where the cell cannot be trained, and ``source`` says why.
+    Args:
+        model: the model.
+        folds: folds to train.
+        seconds: estimated time, validation included. None if the model cannot be trained, or on a GPU before
+            another seed is trained.
+        source: source of the estimate: "another seed" or "the plan" (within a factor of two); the reason if
+            the model cannot be trained; else empty.
     """
 
-    cell: Cell
+    model: StudyModel
     folds: tuple[str, ...]
     seconds: float | None
     source: str
 
 
 def forecast(job: StudyJob) -> list[Forecast]:
-    """One entry a cell, in their order."""
-    return [_of_cell(job, cell) for cell in job.cells]
+    """Estimate the remaining training time of every model, in the order of the study."""
+    return [_of_model(job, model) for model in job.models]
 
 
-def _of_cell(job: StudyJob, cell: Cell) -> Forecast:
-    folds = tuple(job.untrained(cell))
+def _of_model(job: StudyJob, model: StudyModel) -> Forecast:
+    folds = tuple(job.untrained(model))
     if not folds:
-        return Forecast(cell=cell, folds=(), seconds=0.0, source="")
+        return Forecast(model=model, folds=(), seconds=0.0, source="")
     twins = [
-        Cell(trainer=cell.trainer, variant=cell.variant, seed=seed)
+        StudyModel(trainer=model.trainer, variant=model.variant, seed=seed)
         for seed in job.options.seeds
-        if seed != cell.seed
+        if seed != model.seed
     ]
     done = [job.train_s(twin) for twin in twins if not job.untrained(twin)]
     if done:
         seconds = sum(done) / len(done) * len(folds) / len(job.folds)
-        return Forecast(cell=cell, folds=folds, seconds=seconds, source="another seed")
+        return Forecast(model=model, folds=folds, seconds=seconds, source="another seed")
     if job.plan.hardware.accelerator != "cpu":
-        return Forecast(cell=cell, folds=folds, seconds=None, source="")
+        return Forecast(model=model, folds=folds, seconds=None, source="")
     try:
-        seconds = sum(_planned_s(job, cell, fold) for fold in folds)
+        seconds = sum(_planned_s(job, model, fold) for fold in folds)
     except CervsegError as problem:
-        return Forecast(
-            cell=cell, folds=folds, seconds=None, source=f"cannot be trained: {one_line(problem)}"
-        )
-    return Forecast(cell=cell, folds=folds, seconds=seconds, source="the plan")
+        reason = f"cannot be trained: {one_line(problem)}"
+        return Forecast(model=model, folds=folds, seconds=None, source=reason)
+    return Forecast(model=model, folds=folds, seconds=seconds, source="the plan")
 
 
-def _planned_s(job: StudyJob, cell: Cell, fold: str) -> float:
-    trainer, plan = set_up(cell.trainer, job.plan, settings=job.settings(cell))
+def _planned_s(job: StudyJob, model: StudyModel, fold: str) -> float:
+    trainer, plan = set_up(model.trainer, job.plan, settings=job.settings(model))
     configuration = trainer.configured(plan)
     hyper = configuration.hyperparameters
     num_train, num_val = plan.dataset.num_training, 0
     if fold != "all":
         split = read_folds(job.workspace.preprocessed(job.name) / "splits_final.json")[int(fold)]
         num_train, num_val = len(split.train), len(split.val)
-    if cell.variant == AUGMENTED:
+    if model.variant == AUGMENTED:
         num_train *= 2
     image_s = pass_seconds(
         family=configuration.name,
@@ -76,4 +79,4 @@ def _planned_s(job: StudyJob, cell: Cell, fold: str) -> float:
         cores=plan.hardware.num_cores,
         precision=hyper.precision,
     )
-    return hyper.epochs * (num_train * image_s + num_val * image_s / 3) + num_val * VALIDATION_S_A_IMAGE
+    return hyper.epochs * (num_train * image_s + num_val * image_s / 3) + num_val * VALIDATION_S_PER_IMAGE

@@ -1,17 +1,19 @@
-"""What a study was asked for, and where each of its models lies and stands."""
+"""The options of a study, and the folders and state of its models."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from cervseg.core.errors import DatasetError
 from cervseg.core.jsonio import read_dataclass
 from cervseg.core.paths import FoldFolder, ModelFolder, PredictionFolder, StudyFolder, Workspace
 from cervseg.core.registry import NETWORKS, TRAINERS, load
-from cervseg.core.study import FOLDS, TEST, Cell
-from cervseg.core.types import Plan
+from cervseg.core.study import ScoredOn, StudyModel
+from cervseg.core.types import Case, Plan
+from cervseg.dataset.description import list_cases
 from cervseg.dataset.splits import read_folds
 from cervseg.inference.run_record import RunRecord, finished_run
 from cervseg.study.paper import ABLATIONS
@@ -21,26 +23,26 @@ from cervseg.training.engine import FitResult
 
 @dataclass(frozen=True, kw_only=True)
 class StudyOptions:
-    """What a user may ask of a study.
+    """The models of a study and how to train them.
 
     Args:
         trainers: names, in the order of the tables' rows.
-        variants: of the dataset.
-        seeds: each trains every trainer on every variant once more.
-        images: "test", "folds", or None: test images where there are any with masks.
-        folds: to train; None is fold 0 for test images and every fold for folds.
-        max_time_s: bounds the whole study; models that are not trained yet share it.
-        preset: of the plan, where there is none yet; empty is the plan's own.
-        settings: overrule the plan, for every model.
-        device: to compute on; None is the best there is.
-        from_scratch: start from random weights, whatever is at hand.
-        manual_times: CSV of annotation times, for the figure that compares them with the models'.
+        variants: variants of the dataset.
+        seeds: every trainer trains every variant once per seed.
+        scored_on: "test" or "folds"; by default test images if the dataset has any with masks.
+        folds: folds to train; by default fold 0 for test images and every fold for folds.
+        max_time_s: time limit of all training together; models that are not trained yet share it.
+        preset: preset of the plan if the dataset has no plan yet; empty for the existing plan's.
+        settings: replace settings of the plan, for every model.
+        device: "cpu", "cuda", "cuda:1", "mps"; by default the best available.
+        from_scratch: use random initialization even if pretrained weights are available.
+        manual_times: CSV of annotation times, for the figure that compares them with the models' times.
     """
 
     trainers: Sequence[str]
     variants: Sequence[str] = ("original",)
     seeds: Sequence[int] = (0,)
-    scored_on: str | None = None
+    scored_on: ScoredOn | None = None
     folds: Sequence[str] | None = None
     max_time_s: float | None = None
     preset: str = ""
@@ -52,7 +54,7 @@ class StudyOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyJob:
-    """A study of one dataset: its cells, their images and their folders."""
+    """A study of one dataset: its models, their images and folders."""
 
     workspace: Workspace
     name: str
@@ -61,49 +63,68 @@ class StudyJob:
 
     @property
     def folder(self) -> StudyFolder:
-        """Where the study's tables and figures go."""
+        """The folder of tables and figures."""
         return self.workspace.study(self.name)
 
     @property
-    def scored_on(self) -> str:
+    def results(self) -> Path:
+        """The folder of the dataset's models."""
+        return self.folder.path.parent
+
+    @property
+    def raw(self) -> Path:
+        """The raw dataset."""
+        return self.workspace.raw(self.name)
+
+    @property
+    def scored_on(self) -> ScoredOn:
         """The images to score on.
 
         Raises:
-            DatasetError: test images are asked for and there are none with masks.
+            DatasetError: test images are requested and there are none with masks.
         """
-        raw = self.workspace.raw(self.name)
         has_test = all(
-            (raw / part).is_dir() and any((raw / part).iterdir()) for part in ("imagesTs", "labelsTs")
+            (self.raw / part).is_dir() and any((self.raw / part).iterdir())
+            for part in ("imagesTs", "labelsTs")
         )
-        if self.options.scored_on == TEST and not has_test:
+        if self.options.scored_on == "test" and not has_test:
             raise DatasetError(
-                "there are no held-out images with masks",
-                where=raw,
-                hint="Put them into imagesTs and labelsTs, or study the folds with --score-on folds.",
+                "no held-out images with masks",
+                where=self.raw,
+                hint="put them into imagesTs and labelsTs, or use --score-on folds",
             )
-        return self.options.scored_on or (TEST if has_test else FOLDS)
+        return self.options.scored_on or ("test" if has_test else "folds")
 
     @property
     def has_phantoms(self) -> bool:
-        """Are the images synthetic?"""
-        return (self.workspace.raw(self.name) / "phantoms").is_dir()
+        """Whether the images are synthetic."""
+        return (self.raw / "phantoms").is_dir()
+
+    @property
+    def split(self) -> Literal["Tr", "Ts"]:
+        """The half of the raw dataset that holds the images: training or test."""
+        return "Ts" if self.scored_on == "test" else "Tr"
 
     @property
     def images(self) -> str:
-        """The folder of the images, below the raw dataset."""
-        return "imagesTs" if self.scored_on == TEST else "imagesTr"
+        """The folder of the images, relative to the raw dataset."""
+        return f"images{self.split}"
 
     @property
     def references(self) -> str:
-        """The folder of their masks, below the raw dataset."""
-        return "labelsTs" if self.scored_on == TEST else "labelsTr"
+        """The folder of their masks, relative to the raw dataset."""
+        return f"labels{self.split}"
+
+    def cases(self) -> list[Case]:
+        """The cases to score on, sorted by id."""
+        return list_cases(self.raw, self.plan.dataset, split=self.split)
 
     @property
-    def cells(self) -> list[Cell]:
-        """Every model of the study, variant by variant; ablations learn on the first variant only."""
+    def models(self) -> list[StudyModel]:
+        """Every model of the study, variant by variant; ablations are trained on the first variant only."""
         first = self.options.variants[0]
         return [
-            Cell(trainer=trainer, variant=variant, seed=seed)
+            StudyModel(trainer=trainer, variant=variant, seed=seed)
             for variant in self.options.variants
             for trainer in self.options.trainers
             for seed in self.options.seeds
@@ -115,70 +136,70 @@ class StudyJob:
         """The folds that each model trains."""
         if self.options.folds is not None:
             return tuple(str(fold) for fold in self.options.folds)
-        if self.scored_on == TEST:
+        if self.scored_on == "test":
             return ("0",)
         splits = read_folds(self.workspace.splits_file(self.name))
         return tuple(str(number) for number in range(len(splits)))
 
-    def model(self, cell: Cell) -> ModelFolder:
+    def model_folder(self, model: StudyModel) -> ModelFolder:
         """The model's folder."""
-        return self.workspace.model(self.name, cell.trainer, cell.variant, seed=cell.seed)
+        return self.workspace.model(self.name, model.trainer, model.variant, seed=model.seed)
 
-    def checkpoints(self, cell: Cell) -> list[Path]:
-        """The files whose networks are averaged, or whose validations are pooled."""
-        return [fold.best for fold in self.fold_folders(cell)]
+    def checkpoints(self, model: StudyModel) -> list[Path]:
+        """The checkpoints whose networks are averaged, or whose validations are pooled."""
+        return [fold.best for fold in self.fold_folders(model)]
 
-    def fold_folders(self, cell: Cell) -> list[FoldFolder]:
+    def fold_folders(self, model: StudyModel) -> list[FoldFolder]:
         """The folders of the folds that each model trains."""
-        return [self.model(cell).fold(fold) for fold in self.folds]
+        return [self.model_folder(model).fold(fold) for fold in self.folds]
 
-    def untrained(self, cell: Cell) -> list[str]:
-        """The folds that are not trained and validated to the end yet."""
-        return [fold.fold for fold in self.fold_folders(cell) if not fold.finished.is_file()]
+    def untrained(self, model: StudyModel) -> list[str]:
+        """The folds whose training or validation is not finished."""
+        return [fold.fold for fold in self.fold_folders(model) if not fold.finished.is_file()]
 
-    def train_s(self, cell: Cell) -> float:
-        """Seconds that training the folds took."""
-        return sum(read_dataclass(FitResult, fold.finished).elapsed_s for fold in self.fold_folders(cell))
+    def train_s(self, model: StudyModel) -> float:
+        """Training time of the folds in seconds."""
+        return sum(read_dataclass(FitResult, fold.finished).elapsed_s for fold in self.fold_folders(model))
 
-    def masks(self, cell: Cell) -> list[PredictionFolder]:
-        """Folders that hold, or will hold, the model's masks of the study's images."""
-        if self.scored_on == TEST:
-            return [self.folder.predictions(self.model(cell))]
-        return [fold.validation for fold in self.fold_folders(cell)]
+    def masks(self, model: StudyModel) -> list[PredictionFolder]:
+        """The folders for the model's masks of the study's images, whether they exist or not."""
+        if self.scored_on == "test":
+            return [self.folder.predictions(self.model_folder(model))]
+        return [fold.validation for fold in self.fold_folders(model)]
 
-    def summary(self, cell: Cell) -> Path:
-        """Where the scores on the study's images are, or will be."""
-        return self.folder.predictions(self.model(cell)).summary
+    def summary(self, model: StudyModel) -> Path:
+        """The file for the scores on the study's images, whether it exists or not."""
+        return self.folder.predictions(self.model_folder(model)).summary
 
-    def predictions(self, cell: Cell) -> list[RunRecord]:
-        """The records of the masks, one a folder; empty unless the model as it is now made all of them."""
-        files = self.checkpoints(cell)
+    def predictions(self, model: StudyModel) -> list[RunRecord]:
+        """The records of the masks, one per folder; empty unless the current checkpoints made all masks."""
+        files = self.checkpoints(model)
         if not all(path.is_file() for path in files):
             return []
-        groups = [files] if self.scored_on == TEST else [[path] for path in files]
+        groups = [files] if self.scored_on == "test" else [[path] for path in files]
         records = [
-            finished_run(folder.path, group) for folder, group in zip(self.masks(cell), groups, strict=True)
+            finished_run(folder.path, group) for folder, group in zip(self.masks(model), groups, strict=True)
         ]
         found = [record for record in records if record is not None and not record.failed]
         return found if len(found) == len(records) else []
 
-    def is_scored(self, cell: Cell) -> bool:
-        """Are there scores, and are they newer than the masks and the references?"""
-        summary = self.summary(cell)
-        if not self.predictions(cell) or not summary.is_file():
+    def is_scored(self, model: StudyModel) -> bool:
+        """Whether there are scores that are newer than the masks and the references."""
+        summary = self.summary(model)
+        if not self.predictions(model) or not summary.is_file():
             return False
-        references = self.workspace.raw(self.name) / self.references
-        made = [*references.iterdir(), *(masks.record for masks in self.masks(cell))]
+        references = self.raw / self.references
+        made = [*references.iterdir(), *(masks.record for masks in self.masks(model))]
         return summary.stat().st_mtime_ns >= max(path.stat().st_mtime_ns for path in made)
 
-    def takes_points(self, cell: Cell) -> bool:
-        """Does its network segment what points mark?"""
-        trainer, plan = set_up(cell.trainer, self.plan, settings=self.settings(cell))
+    def takes_points(self, model: StudyModel) -> bool:
+        """Whether its network takes points as prompts."""
+        trainer, plan = set_up(model.trainer, self.plan, settings=self.settings(model))
         return bool(getattr(load(NETWORKS, trainer.network_spec(plan).name), "takes_points", False))
 
-    def settings(self, cell: Cell) -> dict[str, str]:
-        """What overrules the plan for this cell; what is meant for another family of networks is left out."""
-        own = load(TRAINERS, cell.trainer).configuration
+    def settings(self, model: StudyModel) -> dict[str, str]:
+        """The settings that replace the plan's for this model; those of other configurations are left out."""
+        own = load(TRAINERS, model.trainer).configuration
         others = self.plan.configurations.keys() - {own}
         wanted = {k: v for k, v in self.options.settings.items() if k.partition(".")[0] not in others}
-        return {**wanted, "seed": str(cell.seed)}
+        return {**wanted, "seed": str(model.seed)}

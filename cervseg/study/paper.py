@@ -1,4 +1,4 @@
-"""Whom the paper compares, by which names, and what it reports of them (Tables 1 to 5)."""
+"""The paper's trainers, their titles, and the published scores (Tables 1 to 5)."""
 
 from __future__ import annotations
 
@@ -83,17 +83,28 @@ PUBLISHED: Mapping[str, Mapping[str, Mapping[str, float]]] = {
 }
 
 
-def title_of(trainer: str, *, oracle: bool = False) -> str:
-    """How tables and figures name a trainer; oracle prompts are said wherever its figures stand."""
+def title_of(trainer: str, *, oracle_points: bool = False) -> str:
+    """Return the name of a trainer in tables and figures.
+
+    Args:
+        trainer: name of the trainer.
+        oracle_points: whether its points come from the reference masks; the title then tells so.
+    """
     title = TITLES.get(trainer, trainer.removesuffix("Trainer"))
-    return f"{title} (oracle points)" if oracle else title
+    return f"{title} (oracle points)" if oracle_points else title
 
 
 def trainers_of(asked: Sequence[str]) -> tuple[str, ...]:
-    """Names of trainers, and groups of them by name, as trainers in the order they were given.
+    """Replace groups by their trainers.
+
+    Args:
+        asked: names of trainers and of ``GROUPS``.
+
+    Returns:
+        Trainers in the given order, each once.
 
     Raises:
-        PluginError: one is neither a group nor a trainer; the nearest is suggested.
+        PluginError: a name is neither a group nor a trainer.
     """
     found: dict[str, None] = {}
     for name in asked:
@@ -102,6 +113,6 @@ def trainers_of(asked: Sequence[str]) -> tuple[str, ...]:
         except PluginError as problem:
             groups = ", ".join(GROUPS)
             raise PluginError(
-                problem.what, where=problem.where, hint=f"{problem.hint} Groups: {groups}."
+                problem.what, where=problem.where, hint=f"{problem.hint}; groups: {groups}"
             ) from None
     return tuple(found)

@@ -1,4 +1,4 @@
-"""What a study writes when its models are scored."""
+"""The result files of a study."""
 
 from __future__ import annotations
 
@@ -25,8 +25,14 @@ from cervseg.tables.formats import write_tables
 
 
 def write_results(job: StudyJob, study: Study, *, log: Log) -> None:
-    """Tables, numbers, statistics, figures and the report of a study, into its folder."""
-    scores = Scores.read(study, job.workspace.results / job.name)
+    """Write tables, scores, statistics, figures and report.html into the study's folder.
+
+    Args:
+        job: the study.
+        study: its finished models.
+        log: called with the tables as text, and with each figure that could not be drawn.
+    """
+    scores = Scores.read(study, job.results)
     estimates = scores.estimates()
     write_json(job.folder.path / "scores.json", _numbers(estimates))
     with atomic_path(job.folder.path / "scores.csv") as temporary:
@@ -37,13 +43,13 @@ def write_results(job: StudyJob, study: Study, *, log: Log) -> None:
         tables += [overall_table(comparisons), pair_table(comparisons)]
     write_tables(tables, job.folder.path)
     write_json(job.folder.path / "comparisons.json", comparisons)
-    draw_figures(job, scores, estimates)
+    draw_figures(job, scores, estimates, log=log)
     write_report(job.folder.path)
     log((job.folder.path / "tables.md").read_text(encoding="utf-8"))
 
 
 def _numbers(estimates: Mapping[tuple[str, str], Mapping[str, Estimate]]) -> list[dict[str, Any]]:
-    """A row a trainer, variant and metric."""
+    """Return one row per trainer, variant and metric."""
     return [
         {
             "trainer": trainer,
@@ -58,14 +64,14 @@ def _numbers(estimates: Mapping[tuple[str, str], Mapping[str, Estimate]]) -> lis
 
 
 def _cases(scores: Scores) -> str:
-    """CSV, a row a model and case; what is undefined is empty."""
+    """Return CSV with one row per model and case; undefined values are empty."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(("trainer", "variant", "seed", "case", *scores.metrics))
-    for result in scores.study.cells:
-        cell, summary = result.cell, scores.summaries[result.summary]
+    for result in scores.study.models:
+        model, summary = result.model, scores.summaries[result.summary]
         values = [case_values(summary, metric) for metric in scores.metrics]
         for case in values[0]:
             row = ("" if (value := found[case]) is None else value for found in values)
-            writer.writerow((cell.trainer, cell.variant, cell.seed, case, *row))
+            writer.writerow((model.trainer, model.variant, model.seed, case, *row))
     return stream.getvalue()

@@ -1,4 +1,4 @@
-"""The scores of a study's cells, case by case, as estimates and comparisons."""
+"""Estimates and comparisons from the per-case scores of a study's models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cervseg.core.comparison import Comparison, Estimate
 from cervseg.core.scores import Summary
-from cervseg.core.study import CellResult, Study
+from cervseg.core.study import Study, StudyModelResult
 from cervseg.evaluation.statistics import case_values, compare_systems, estimate
 from cervseg.evaluation.summary import read_summary
 from cervseg.metrics.table import COMPARED_METRICS
@@ -19,17 +19,22 @@ Values = Mapping[str, float | None]  # case -> value
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """The summaries of a study: one a cell."""
+    """The summaries of a study, one per model."""
 
     study: Study
-    summaries: Mapping[str, Summary]  # by CellResult.summary
+    summaries: Mapping[str, Summary]  # by StudyModelResult.summary
 
     @classmethod
     def read(cls, study: Study, folder: Path) -> Scores:
-        """Read them from ``folder``, the dataset's results."""
+        """Read the summaries.
+
+        Args:
+            study: the finished models.
+            folder: the folder of the dataset's results.
+        """
         return cls(
             study=study,
-            summaries={result.summary: read_summary(folder / result.summary) for result in study.cells},
+            summaries={result.summary: read_summary(folder / result.summary) for result in study.models},
         )
 
     @property
@@ -39,11 +44,11 @@ class Scores:
         return tuple(name for name in COMPARED_METRICS if all(name in names for names in found))
 
     def by_seed(self, trainer: str, variant: str, metric: str) -> list[Values]:
-        """Case -> value, one mapping a seed; of several labels the mean over them."""
+        """Return case -> value, one mapping per seed; several labels are averaged."""
         return [case_values(self.summaries[result.summary], metric) for result in self._of(trainer, variant)]
 
     def over_seeds(self, trainer: str, variant: str, metric: str) -> dict[str, float | None]:
-        """Case -> mean over the seeds that define it, as an estimate takes it; undefined where none does."""
+        """Return case -> mean over the seeds in which the metric is defined; None if there is none."""
         seeds = self.by_seed(trainer, variant, metric)
         found: dict[str, float | None] = {}
         for case in seeds[0]:
@@ -52,7 +57,7 @@ class Scores:
         return found
 
     def estimates(self) -> dict[tuple[str, str], dict[str, Estimate]]:
-        """(trainer, variant) -> metric -> mean with its interval."""
+        """Return (trainer, variant) -> metric -> mean with its interval."""
         return {
             (trainer, variant): {
                 metric: estimate(self.by_seed(trainer, variant, metric)) for metric in self.metrics
@@ -61,7 +66,7 @@ class Scores:
         }
 
     def comparisons(self) -> list[Comparison]:
-        """Every metric and variant that at least two trainers have, tests over the same images."""
+        """Compare the trainers of each variant by each metric; needs at least two trainers."""
         found = []
         for variant in dict.fromkeys(variant for _, variant in self.pairs):
             names = {self.title(t, v): t for t, v in self.pairs if v == variant}
@@ -74,12 +79,12 @@ class Scores:
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
-        """(trainer, variant) of every cell that is there, each once."""
-        return list(dict.fromkeys((r.cell.trainer, r.cell.variant) for r in self.study.cells))
+        """(trainer, variant) of every finished model, each once."""
+        return list(dict.fromkeys((r.model.trainer, r.model.variant) for r in self.study.models))
 
     def title(self, trainer: str, variant: str) -> str:
-        """How tables and figures name a trainer."""
+        """Return the name of a trainer in tables and figures."""
         return self._of(trainer, variant)[0].title
 
-    def _of(self, trainer: str, variant: str) -> list[CellResult]:
-        return [r for r in self.study.cells if (r.cell.trainer, r.cell.variant) == (trainer, variant)]
+    def _of(self, trainer: str, variant: str) -> list[StudyModelResult]:
+        return [r for r in self.study.models if (r.model.trainer, r.model.variant) == (trainer, variant)]

@@ -1,11 +1,11 @@
-"""Tables 1 to 5 of the paper with our figures, the published ones beside them, and what the models cost."""
+"""Tables 1 to 5 of the paper with our scores and the published ones, and the cost of the models."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from cervseg.core.comparison import Estimate
-from cervseg.core.study import TEST, CellResult, Study
+from cervseg.core.study import Study, StudyModelResult
 from cervseg.metrics.table import METRICS, PAPER_METRICS
 from cervseg.study.paper import ABLATIONS, ARCHITECTURES, LOSSES, PUBLISHED, title_of
 from cervseg.tables.comparisons import estimate_text
@@ -14,21 +14,28 @@ from cervseg.tables.table import Table
 Scores = Mapping[tuple[str, str], Mapping[str, Estimate]]  # (trainer, variant) -> metric -> estimate
 
 _NUMBERS = {"original": "Table 1", "clahe": "Table 2", "augmented": "Table 3"}
-_HOW = (
+_NOTE = (
     "Mean over {images}, ± standard deviation of the seeds' means where there are several, [95 % bootstrap "
-    "interval over images]. HD95 in px, both directed sets of distances pooled (Eq. 20). In brackets with u: "
-    "images in which a metric is undefined and left out of its mean. Bold: best of ours. Italics: as "
-    "published, for other images."
+    "interval over images]. HD95 in px, both directed sets of distances pooled (Eq. 20). (n u): the metric "
+    "is undefined in n images, which are not in its mean. Bold: best of our models. Italics: published, on "
+    "other images."
 )
 
 
 def make_tables(study: Study, scores: Scores) -> list[Table]:
-    """Tables 1 to 3 (a variant each), 4 (architectures), 5 (losses) and the cost of each model.
+    """Make Tables 1 to 3 (one per variant), 4 (architectures), 5 (losses), and a table of costs.
 
-    A table is made where the study has the trainers for it: at least one system, or two of an ablation.
+    A table needs at least one system, or two trainers of an ablation.
+
+    Args:
+        study: the finished models.
+        scores: (trainer, variant) -> metric -> estimate.
+
+    Returns:
+        The tables, in the paper's order.
     """
-    trainers = list(dict.fromkeys(result.cell.trainer for result in study.cells))
-    variants = list(dict.fromkeys(result.cell.variant for result in study.cells))
+    trainers = list(dict.fromkeys(result.model.trainer for result in study.models))
+    variants = list(dict.fromkeys(result.model.variant for result in study.models))
     systems = [name for name in trainers if name not in ABLATIONS]
     tables = []
     for variant in variants:
@@ -58,7 +65,7 @@ def _score_table(
         found = scores.get((trainer, variant))
         if found is None:
             continue
-        result = next(r for r in study.cells if r.cell.trainer == trainer and r.cell.variant == variant)
+        result = next(r for r in study.models if (r.model.trainer, r.model.variant) == (trainer, variant))
         ours[len(rows)] = found
         rows.append((result.title, *(estimate_text(found[metric], metric) for metric in PAPER_METRICS)))
         if paper := PUBLISHED.get(variant, {}).get(trainer):
@@ -84,30 +91,30 @@ def _score_table(
 
 
 def _note(study: Study) -> str:
-    images = "the held-out test images" if study.scored_on == TEST else "the validation images of the folds"
-    note = _HOW.format(images=images)
-    if oracles := sorted({r.title for r in study.cells if "oracle" in r.title}):
-        note += f" {', '.join(oracles)}: is shown a point in every structure of the reference."
+    images = "the held-out test images" if study.scored_on == "test" else "the validation images of the folds"
+    note = _NOTE.format(images=images)
+    if oracles := sorted({result.title for result in study.models if result.oracle_points}):
+        note += f" {', '.join(oracles)}: given a point in every structure of the reference."
     return " ".join([note, *study.notes])
 
 
 def _cost_table(study: Study) -> Table:
-    rows = tuple(_cost(result) for result in study.cells)
+    rows = tuple(_cost(result) for result in study.models)
     return Table(
         name="table_cost",
-        title="What the models cost",
+        title="Cost of the models",
         note="Size in float32. Seconds per image: from its file to its mask's file, network loading "
         "excluded. The paper: CervSpineNet 345 MB, 5-8 s per image on an H100, 9-10 s on 24 CPU cores.",
-        columns=("Model", "Variant", "Seed", "Parameters", "MiB", "Training min", "s an image", "On"),
+        columns=("Model", "Variant", "Seed", "Parameters", "MiB", "Training (min)", "s per image", "Device"),
         rows=rows,
     )
 
 
-def _cost(result: CellResult) -> tuple[str, ...]:
+def _cost(result: StudyModelResult) -> tuple[str, ...]:
     return (
         result.title,
-        result.cell.variant,
-        str(result.cell.seed),
+        result.model.variant,
+        str(result.model.seed),
         f"{result.num_parameters:,}",
         f"{result.num_parameters * 4 / 2**20:.1f}",
         f"{result.train_s / 60:.1f}",

@@ -9,6 +9,7 @@ from cervseg.metrics.table import METRICS, PAPER_METRICS
 from cervseg.tables.table import Table
 
 LEVEL = 0.05
+OVERALL_TABLE, PAIR_TABLE = "table_friedman", "table_pairs"  # names of their files
 FEWEST_CASES = 10  # below this, see evaluation.statistics.bootstrap_mean
 _MEAN = "Mean [95 % bootstrap interval over cases]. u: cases in which the metric is undefined (left out)."
 _FEW = f" An interval of fewer than {FEWEST_CASES} cases is too narrow; with 3 cases it is about the range."
@@ -83,7 +84,7 @@ def overall_table(comparisons: Sequence[Comparison]) -> Table:
     ]
     notes = list(dict.fromkeys(found.note for found in comparisons if found.note))
     return Table(
-        name="table_friedman",
+        name=OVERALL_TABLE,
         title="Friedman's test and mean ranks (1 is best)",
         note=" ".join([_FRIEDMAN, *(f"{note}." for note in notes)]),
         columns=(
@@ -120,7 +121,7 @@ def pair_table(comparisons: Sequence[Comparison]) -> Table:
         for pair in found.pairs
     ]
     return Table(
-        name="table_pairs",
+        name=PAIR_TABLE,
         title="Pairs: Wilcoxon's signed-rank tests",
         note=_PAIRS,
         columns=(

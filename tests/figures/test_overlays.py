@@ -62,7 +62,7 @@ def test_line_width_grows_with_the_image():
 
 
 def test_window_is_robust():
-    """One burnt-in white pixel must not darken the image; an image of one grey is drawn all the same."""
+    """One burnt-in white pixel does not darken the image; a constant image is drawn too."""
     pixels = np.tile(np.linspace(100, 200, 200).astype(np.uint16), (200, 1))
     pixels[0, 0] = 65535
     assert to_grey(pixels).mean() > 110
@@ -77,7 +77,7 @@ def test_image_with_channels_and_bad_sizes():
         overlay(pixels, square(size=(70, 80)))
 
 
-def test_input_is_left_alone():
+def test_input_is_unchanged():
     """Drawing changes neither image nor mask."""
     pixels, mask = image(), square()
     kept = pixels.copy(), mask.copy()
@@ -87,13 +87,13 @@ def test_input_is_left_alone():
 
 
 def test_legend_takes_any_name():
-    """Names that OpenCV's font does not know, on an image smaller than the legend."""
+    """Names with letters that OpenCV's font lacks, on an image smaller than the legend."""
     picture = overlay(image((20, 20)), np.ones((20, 20), np.uint8), names={1: "Dornfortsätze 棘突"})
     assert picture.shape == (20, 20, 3)
 
 
 def test_written_whole(tmp_path):
-    """RGB comes back as RGB, nothing else is left in the folder, and an unknown format is an error."""
+    """RGB is read back as RGB, no other file is left, and an unknown format is an error."""
     write_overlay(tmp_path / "a.png", image(), square(), names={1: "process"})
     read = cv2.cvtColor(cv2.imread(str(tmp_path / "a.png")), cv2.COLOR_BGR2RGB)
     assert np.array_equal(read, overlay(image(), square(), names={1: "process"}))
@@ -108,5 +108,5 @@ def test_contact_sheet(tmp_path):
     contact_sheet(pictures, ["title " * 40] * 5, tmp_path / "sheet.png", 3, cell_px=128)
     sheet = cv2.imread(str(tmp_path / "sheet.png"))
     assert sheet.shape == (2 * (128 + 10 + 4) + 4, 3 * (128 + 4) + 4, 3)
-    with pytest.raises(ValueError, match="make no sheet"):
+    with pytest.raises(ValueError, match="cannot lay out"):
         contact_sheet([], [], tmp_path / "none.png", 3)

@@ -1,5 +1,7 @@
-"""Reports of what the commands left behind; opened in Chromium where there is one."""
+"""Reports of results of the commands, opened in Chromium if it is installed."""
 
+import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from cervseg.cli import evaluate, plan_and_preprocess, predict, report, train
+from cervseg.core.paths import ModelFolder
 from cervseg.report.claim import ITEMS
-from cervseg.report.sections import _spread
+from cervseg.report.sections.pictures import spread
+from cervseg.report.write import write_report
 from tests.shapes import write_blob_dataset
 
 SMALL = ["input_size=64x64", "batch_size=2", "precision=float32", "num_workers=1", "epochs=1"]
@@ -35,24 +39,28 @@ def model(root: Path) -> Path:
 
 
 def test_a_fold(root: Path) -> None:
-    """Dataset, plan, curves, scores, images, cases and the checklist; no path of this machine."""
+    """Every section is there, scores before the plan, and no absolute path."""
     assert report.main([str(model(root) / "fold_0")]) == 0
     text = (model(root) / "fold_0" / "report.html").read_text()
     for heading in ("Dataset", "Plan, with reasons", "Training", "Scores", "Case by case", "Images", "CLAIM"):
         assert heading in text
     assert text.count("data:image/jpeg") == 2
     assert "data:image/png" in text
+    headings = re.findall(r"<h2[^>]*>([^<]+)", text)
+    assert headings.index("Scores") < headings.index("Training") < headings.index("Plan, with reasons")
+    assert "the same images chose the checkpoint" in text
+    assert "1 of 1" in text
     assert str(root) not in text
 
 
 def test_a_model_and_its_masks(root: Path, tmp_path: Path) -> None:
-    """The model's folder, and a prediction run with the images' pictures."""
+    """Reports of a model, and of a folder of masks with pictures."""
     assert report.main([str(model(root)), "-o", str(tmp_path / "model.html")]) == 0
     assert "UNetTrainer on Dataset001_Blobs" in (tmp_path / "model.html").read_text()
     images = root / "raw_data" / "Dataset001_Blobs" / "imagesTr"
     assert report.main([str(root / "masks"), "-i", str(images), "-o", str(tmp_path / "masks.html")]) == 0
     text = (tmp_path / "masks.html").read_text()
-    assert "seconds an image" in text
+    assert "seconds per image" in text
     assert text.count("data:image/jpeg") == 6
     assert str(root) not in text
 
@@ -60,8 +68,9 @@ def test_a_model_and_its_masks(root: Path, tmp_path: Path) -> None:
 def test_other_folders_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line, exit code 2."""
     assert report.main([str(tmp_path)]) == 2
-    assert "neither a model" in capsys.readouterr().err
+    assert "not a model" in capsys.readouterr().err
     assert report.main([str(tmp_path / "nowhere")]) == 2
+    assert "no such folder" in capsys.readouterr().err
 
 
 def test_the_checklist_has_44_items() -> None:
@@ -71,15 +80,15 @@ def test_the_checklist_has_44_items() -> None:
 
 def test_many_cases_show_the_worst_the_best_and_some_between() -> None:
     """Half, a quarter and a quarter."""
-    chosen = _spread([str(k) for k in range(100)], 8)
+    chosen = spread([str(k) for k in range(100)], 8)
     assert chosen == ["0", "1", "2", "3", "4", "51", "98", "99"]
 
 
 def test_it_opens_in_a_browser(root: Path, tmp_path: Path) -> None:
-    """The script has run: it counted the cases. Skipped where there is no Chromium."""
+    """The script runs: it counts the cases. Skipped without Chromium."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
-        pytest.skip("no Chromium here")
+        pytest.skip("Chromium is not installed")
     page = tmp_path / "report.html"
     assert report.main([str(model(root)), "-o", str(page)]) == 0
     given = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic"]
@@ -91,5 +100,26 @@ def test_it_opens_in_a_browser(root: Path, tmp_path: Path) -> None:
         timeout=120,
     )
     if done.returncode:
-        pytest.skip(f"Chromium does not start here: {done.stderr[-200:]}")
+        pytest.skip(f"Chromium does not start: {done.stderr[-200:]}")
     assert "2 of 2 cases" in done.stdout
+
+
+def test_fold_stopped_by_time(root: Path, tmp_path: Path) -> None:
+    """A fold that the time limit stopped tells the epochs it ran; so does the checklist."""
+    folder = tmp_path / "results" / "Dataset001_Blobs" / "UNetTrainer__plans__original"
+    shutil.copytree(model(root), folder)
+    fold = ModelFolder(folder).fold(0)
+    record = json.loads(fold.model.record.read_text())
+    record["configuration"]["hyperparameters"]["epochs"] = 100
+    fold.model.record.write_text(json.dumps(record))
+    finished = json.loads(fold.finished.read_text())
+    fold.finished.write_text(
+        json.dumps(
+            {k: v for k, v in finished.items() if k in ("epochs", "elapsed_s", "best_epoch", "best_dice")}
+        )
+    )
+    text = write_report(fold.path).read_text()
+    assert "1 of 100" in text
+    assert "fold_0: 1 of 100 epochs, stopped by the time limit" in text
+    fold.finished.unlink()
+    assert "1 of 100 epochs, not finished" in write_report(fold.path).read_text()

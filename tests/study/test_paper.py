@@ -14,7 +14,7 @@ def test_groups_are_expanded_in_order_and_once() -> None:
 
 
 def test_every_trainer_of_the_paper_is_installed_titled_and_published() -> None:
-    """Nobody in the tables is a name that cannot be trained."""
+    """Every name in the tables is an installed trainer."""
     names = trainers_of(["paper"])
     assert len(names) == 12
     assert set(names) <= set(available(TRAINERS))
@@ -23,7 +23,7 @@ def test_every_trainer_of_the_paper_is_installed_titled_and_published() -> None:
 
 
 def test_published_means_are_the_papers() -> None:
-    """A few cells of Tables 1 to 5, by eye."""
+    """A few values of Tables 1 to 5, copied by hand."""
     assert PUBLISHED["original"]["CervSpineNetTrainer"]["Dice"] == 0.9315
     assert PUBLISHED["clahe"]["CervSpineNetTrainer"]["HD95"] == 2.6561
     assert PUBLISHED["augmented"]["SAMTrainer"]["VS"] == 0.8435
@@ -31,13 +31,13 @@ def test_published_means_are_the_papers() -> None:
     assert PUBLISHED["original"]["CervSpineNetDiceSSIMTrainer"]["SSIM"] == 0.9832
 
 
-def test_a_wrong_name_gets_the_nearest_and_the_groups() -> None:
-    """Trainers and groups may both have been meant."""
-    with pytest.raises(PluginError, match=r"CervSpineNetTrainer.*Groups: systems"):
+def test_unknown_name_gets_suggestions() -> None:
+    """The hint names similar trainers and all groups."""
+    with pytest.raises(PluginError, match=r"CervSpineNetTrainer.*groups: systems"):
         trainers_of(["CervSpinNetTrainer"])
 
 
-def test_oracle_points_are_said() -> None:
-    """Also of a plug-in that nobody here knows."""
-    assert title_of("SAMTrainer", oracle=True) == "SAM (oracle points)"
+def test_title_names_oracle_points() -> None:
+    """The title of a trainer tells that its points come from the reference; a plug-in has a title too."""
+    assert title_of("SAMTrainer", oracle_points=True) == "SAM (oracle points)"
     assert title_of("MyTrainer") == "My"

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cervseg.cli import plan_and_preprocess, study
+from cervseg.cli import plan_and_preprocess, report, study
+from cervseg.core.errors import DatasetError
+from cervseg.core.jsonio import write_json
+from cervseg.core.paths import StudyFolder
+from cervseg.core.study import read_study
 from cervseg.crossval import fold as crossval_fold
 from cervseg.dataset.writer import DatasetWriter
 from tests.shapes import blob_image
@@ -36,20 +40,20 @@ def run_it(root: Path, *more: str, trainers: tuple[str, ...] = ("UNetTrainer", "
 def test_the_whole_study_and_again_without_training(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Eight models, their tables and figures; the same command again trains nothing and says the same."""
+    """Eight models, their tables and figures; the same command again trains nothing and writes the same."""
     asked = ("--variants", "original", "augmented", "--seeds", "0", "1")
     assert run_it(root, "--dry-run", *asked) == 0
     said = capsys.readouterr().out
-    assert "note: not prepared yet: augmented" in said
+    assert "note: not preprocessed yet: augmented" in said
     assert not (root / "results").exists()
 
     assert run_it(root, *asked) == 0
     folder = root / "results" / "Dataset001_Discs" / "study"
     found = json.loads((folder / "study.json").read_text())
-    assert len(found["cells"]) == 8
+    assert len(found["models"]) == 8
     assert (found["scored_on"], found["missing"]) == ("test", {})
-    assert {cell["title"] for cell in found["cells"]} == {"U-Net", "SAM (oracle points)"}
-    assert all(cell["image_s"] > 0 and cell["train_s"] > 0 for cell in found["cells"])
+    assert {model["title"] for model in found["models"]} == {"U-Net", "SAM (oracle points)"}
+    assert all(model["image_s"] > 0 and model["train_s"] > 0 for model in found["models"])
     seeds = root / "results" / "Dataset001_Discs"
     assert (seeds / "UNetTrainer__plans__augmented__seed1" / "fold_0" / "finished.json").is_file()
     for name in ("tables.md", "tables.json", "scores.csv", "scores.json", "comparisons.json", "report.html"):
@@ -65,6 +69,10 @@ def test_the_whole_study_and_again_without_training(
         "table_pairs",
     ]
     assert "oracle points" in (folder / "tables.md").read_text()
+    captions = json.loads((folder / "figures" / "captions.json").read_text())
+    assert {"distribution_Dice", "panel", "errors", "cost"} <= captions["captions"].keys()
+    assert len(captions["missing"]) == 3  # U-Nets have no attention; each image is named
+    assert "Missing: explanation of" in (folder / "report.html").read_text()
     before = {path: path.stat().st_mtime_ns for path in seeds.glob("*/fold_0/*.pt")}
     tables_before = (folder / "tables.md").read_bytes()
 
@@ -77,10 +85,18 @@ def test_the_whole_study_and_again_without_training(
     assert (folder / "tables.md").read_bytes() == tables_before
 
 
-def test_a_cell_that_fails_is_named_and_the_others_go_on(
-    root: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A setting that one family does not know leaves its models out; exit code 1."""
+def test_study_of_another_version(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A report refuses study.json of cervseg 0.1 with a hint; a new study replaces the file."""
+    folder = StudyFolder(root / "results" / "Dataset001_Discs" / "study")
+    write_json(folder.record, {"dataset": "Dataset001_Discs", "cells": []})
+    assert report.main([str(folder.path)]) == 2
+    assert "run cervseg_study again" in capsys.readouterr().err
+    with pytest.raises(DatasetError, match="not a study of this version"):
+        read_study(folder)
+
+
+def test_failed_model_is_reported_and_the_others_run(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A setting that one network does not have leaves its models out; exit code 1."""
     code = run_it(
         root,
         "--variants",
@@ -95,20 +111,20 @@ def test_a_cell_that_fails_is_named_and_the_others_go_on(
     assert code == 1
     assert "left out: UNetTrainer, original, seed 5: embed_dim: unknown setting" in said
     found = json.loads((root / "results" / "Dataset001_Discs" / "study" / "study.json").read_text())
-    assert [cell["cell"]["trainer"] for cell in found["cells"]] == ["CervSpineNetTrainer"]
+    assert [model["model"]["trainer"] for model in found["models"]] == ["CervSpineNetTrainer"]
 
 
 def test_folds(root: Path) -> None:
-    """Scored on the folds: every training image once, by the fold that held it out."""
+    """Cross-validation scores every training image once, by the fold that held it out."""
     assert run_it(root, "--variants", "original", "--score-on", "folds", trainers=("UNetTrainer",)) == 0
     found = json.loads((root / "results" / "Dataset001_Discs" / "study" / "study.json").read_text())
-    assert found["cells"][0]["folds"] == ["0", "1", "2", "3", "4"]
-    assert len(found["cells"][0]["predictions"]) == 5
-    summary = json.loads((root / "results" / "Dataset001_Discs" / found["cells"][0]["summary"]).read_text())
+    assert found["models"][0]["folds"] == ["0", "1", "2", "3", "4"]
+    assert len(found["models"][0]["predictions"]) == 5
+    summary = json.loads((root / "results" / "Dataset001_Discs" / found["models"][0]["summary"]).read_text())
     assert len(summary["metric_per_case"]) == 10
 
 
-def test_what_a_new_user_does_wrong(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_user_errors(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """No plan, no test images, another preset, a wrong trainer: one line and exit code 2."""
     assert run_it(root, trainers=("UNetTrainr",)) == 2
     assert "UNetTrainer" in capsys.readouterr().err

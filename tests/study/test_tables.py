@@ -1,17 +1,17 @@
 from cervseg.core.comparison import Estimate
-from cervseg.core.study import Cell, CellResult, Study
+from cervseg.core.study import Study, StudyModel, StudyModelResult
 from cervseg.metrics.table import PAPER_METRICS
 from cervseg.study.tables import make_tables
 
 
-def result(trainer: str, title: str, variant: str = "original") -> CellResult:
-    return CellResult(
-        cell=Cell(trainer=trainer, variant=variant, seed=0),
+def result(trainer: str, title: str, variant: str = "original") -> StudyModelResult:
+    return StudyModelResult(
+        model=StudyModel(trainer=trainer, variant=variant, seed=0),
         title=title,
-        model="m",
+        folder="m",
         summary="s",
         predictions=("p",),
-        prompts="",
+        oracle_points="oracle" in title,
         num_parameters=1 << 20,
         train_s=90.0,
         image_s=None,
@@ -28,18 +28,18 @@ def estimates(mean: float | None, *, std: float | None = None, undefined: int = 
     return dict.fromkeys(PAPER_METRICS, one)
 
 
-def study(*results: CellResult) -> Study:
+def study(*results: StudyModelResult) -> Study:
     return Study(
         dataset="Dataset001_Neck",
         scored_on="test",
         images="imagesTs",
         references="labelsTs",
         labels={"process": 1},
-        cells=results,
+        models=results,
     )
 
 
-def test_ours_stand_above_the_published_and_the_best_is_marked() -> None:
+def test_published_rows_follow_ours_and_the_best_is_marked() -> None:
     """Higher Dice and lower HD95 are best; the paper's rows are never marked."""
     made = study(result("UNetTrainer", "U-Net"), result("SAMTrainer", "SAM (oracle points)"))
     scores = {
@@ -59,12 +59,12 @@ def test_ours_stand_above_the_published_and_the_best_is_marked() -> None:
     assert table.rows[2][1] == "0.8000 [0.7900, 0.8100] (2 u)"
     assert table.rows[1][4] == "3.13"
     assert {column: row for row, column in table.best} == {1: 0, 2: 0, 3: 0, 4: 2, 5: 0}
-    assert "SAM (oracle points): is shown a point in every structure" in table.note
+    assert "SAM (oracle points): given a point in every structure" in table.note
     assert cost.rows[0] == ("U-Net", "original", "0", "1,048,576", "4.0", "1.5", "not measured", "cpu")
 
 
 def test_ablations_have_tables_of_their_own() -> None:
-    """Table 4 and Table 5 where two or more are there; CervSpineNet is in both; a plug-in is a system."""
+    """Tables 4 and 5 need two trainers; CervSpineNet is in both; a plug-in is a system."""
     names = ["CervSpineNetTrainer", "ViTBasicTrainer", "CervSpineNetDiceTrainer", "MineTrainer"]
     made = study(*(result(name, name) for name in names))
     tables = make_tables(made, {(name, "original"): estimates(0.5) for name in names})
@@ -74,7 +74,7 @@ def test_ablations_have_tables_of_their_own() -> None:
     assert rows["table_losses"] == ["CervSpineNetDiceTrainer", "CervSpineNetTrainer"]
 
 
-def test_undefined_is_said() -> None:
+def test_undefined_mean() -> None:
     """A metric without any value is neither zero nor best."""
     made = study(result("UNetTrainer", "U-Net"))
     table = make_tables(made, {("UNetTrainer", "original"): estimates(None, undefined=10)})[0]
