@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cervseg.cli.arguments import read_time
 from cervseg.cli.run import add_root, add_settings, parser, run, settings
+from cervseg.cli.train import seconds
 
 if TYPE_CHECKING:
     from cervseg.study.forecast import Forecast
@@ -58,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--folds",
         nargs="+",
         metavar="FOLD",
-        help="folds to train; their mean predicts the test images (default: 0; with --score-on folds: all)",
+        help="folds to train; test images get the mean of their networks (default: 0; with --score-on folds, all)",
     )
     made.add_argument(
         "--max-time",
@@ -88,7 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def act(options: argparse.Namespace) -> int:
     """Run the study; exit code 1 when a model had to be left out."""
-    max_time_s = None if options.max_time is None else read_time(options.max_time)
+    max_time_s = seconds(options.max_time)
 
     from cervseg.core.paths import Workspace
     from cervseg.study.forecast import forecast
