@@ -1,4 +1,4 @@
-"""cervseg_report: one self-contained page about a model, a fold, a study or a prediction run."""
+"""cervseg_report: one self-contained page about a model, a fold, a study or a folder of masks."""
 
 from __future__ import annotations
 
@@ -6,32 +6,33 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from cervseg.cli.run import parser, run
+from cervseg.cli.arguments import add_images, add_output
+from cervseg.cli.command_parser import CommandParser
+from cervseg.cli.run import run
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    made = parser(
-        "Write report.html: dataset, plan with reasons, curves, scores, images, case by case, and a draft of "
-        "the CLAIM 2024 checklist. One file, opens from disk, fetches nothing.",
+def build_parser() -> CommandParser:
+    """Build the command's parser."""
+    parser = CommandParser(
+        description="Write report.html: scores, every case, images, training curves, dataset, plan with "
+        "reasons, and a draft of the CLAIM 2024 checklist. One file that opens from disk and loads nothing.",
         example="cervseg_report results/Dataset001_Neck/CervSpineNetTrainer__plans__original/fold_0",
     )
-    made.add_argument(
+    parser.add_argument(
         "folder", type=Path, help="a model, one of its folds, a study, or a folder of predicted masks"
     )
-    made.add_argument("-o", "--output", type=Path, help="file to write (default: report.html in the folder)")
-    made.add_argument("-i", "--images", type=Path, help="the images of a folder of masks, for pictures")
-    return made
+    add_images(parser, required=False, text="folder of the images of predicted masks, for pictures")
+    add_output(parser, "file to write (default: report.html in the folder)", metavar="FILE", required=False)
+    return parser
 
 
-def act(options: argparse.Namespace) -> int:
-    """Write the page."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    return run(build_parser(), _report, argv)
+
+
+def _report(options: argparse.Namespace) -> int:
     from cervseg.report.write import write_report
 
     print(f"written: {write_report(options.folder, output=options.output, images=options.images)}")
     return 0
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point."""
-    return run(build_parser(), act, argv)

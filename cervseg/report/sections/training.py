@@ -44,9 +44,9 @@ def _row(fold: FoldFolder, planned: int) -> tuple[str, ...]:
     except CervsegError:
         done = len(Logbook(path=fold.log).rows())
         return (fold.name, f"{done} of {planned}", "-", "-", "not finished")
-    # Files of cervseg 0.1 do not tell the planned epochs.
-    planned = getattr(result, "max_epochs", None) or planned
-    is_cut = result.epochs < planned  # nothing but time ends a training early
+    planned = planned if result.max_epochs is None else result.max_epochs
+    # Files of cervseg 0.1 do not tell; there, only the time limit ended a training early.
+    is_cut = result.stopped_by_time or (result.max_epochs is None and result.epochs < planned)
     return (
         fold.name,
         f"{result.epochs} of {planned}",
