@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from cervseg.core.types import MetricValues
+from cervseg.core.scores import MetricValues
 from cervseg.figures.cases import ShownCase, frames_of, show
 from cervseg.figures.style import add_foot, new_figure, styled
 from cervseg.metrics.table import METRICS

@@ -9,8 +9,9 @@ from pathlib import Path
 from cervseg.core.errors import DatasetError
 from cervseg.core.jsonio import from_json, read_dataclass, read_json
 from cervseg.core.paths import FoldFolder, ModelFolder, PredictionFolder, StudyFolder, Workspace
+from cervseg.core.scores import Summary
 from cervseg.core.study import FigureList, Study, read_study
-from cervseg.core.types import Configuration, Plan, Summary
+from cervseg.core.types import Configuration, Plan
 from cervseg.dataset.description import list_cases
 from cervseg.evaluation.summary import read_summary
 from cervseg.imageio import list_images, stem_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cervseg.core.comparison import Estimate
-from cervseg.core.errors import CervsegError
+from cervseg.core.errors import CervsegError, one_line
 from cervseg.core.jsonio import write_json
 from cervseg.core.log import Log
 from cervseg.core.study import FigureList, StudyModelResult
@@ -144,7 +144,7 @@ def _draw_explanations(drawing: _Drawing, cases: Sequence[str]) -> None:
                 progress=False,
             )
         except CervsegError as problem:
-            failed = [(images[case], str(problem))]
+            failed = [(images[case], one_line(problem))]
         if failed:
             drawing.missing[f"explanation of {case}"] = failed[0][1]
         else:

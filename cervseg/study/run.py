@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from cervseg.core.errors import CervsegError, PlanError
+from cervseg.core.errors import CervsegError, PlanError, one_line
 from cervseg.core.jsonio import write_json
 from cervseg.core.log import Log
 from cervseg.core.paths import Workspace
@@ -109,8 +109,8 @@ def run_models(job: StudyJob, *, log: Log) -> Study:
             score_model(job, model, log=log)
             finished[model] = result_of(job, model)
         except CervsegError as problem:
-            missing[str(model)] = str(problem)
-            log(f"left out: {problem}")
+            missing[str(model)] = one_line(problem)
+            log(f"left out: {one_line(problem)}")
         write_json(job.folder.record, _study(job, finished, missing))
     study = _study(job, finished, missing)
     write_json(job.folder.record, study)

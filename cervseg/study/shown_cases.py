@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from cervseg.core.paths import PredictionFolder
+from cervseg.core.scores import MetricValues, Summary
 from cervseg.core.study import StudyModelResult
-from cervseg.core.types import Case, MetricValues, Summary
+from cervseg.core.types import Case
 from cervseg.figures.cases import ShownCase, typical_cases
 from cervseg.imageio import read_image, read_mask
 from cervseg.study.job import StudyJob

@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from cervseg.core.errors import DatasetError
-from cervseg.core.types import CaseScore, Summary
+from cervseg.core.scores import CaseScore, Summary
 from cervseg.figures.annotation_time import ManualTime, read_manual_times, time_figure
 from cervseg.figures.cases import Frame, ShownCase, frames_of, typical_cases
 from cervseg.figures.cost import SystemCost, cost_figure

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from cervseg.core.errors import CervsegError
-from cervseg.core.types import Summary
+from cervseg.core.errors import CervsegError, one_line
+from cervseg.core.scores import Summary
 from cervseg.evaluation.statistics import case_values
 from cervseg.figures.overlays import overlay
 from cervseg.imageio import read_image, read_mask
@@ -89,6 +89,6 @@ def _pictures(
                 names=names,
             )
         except (CervsegError, ValueError) as problem:
-            missing.append(f"{case} ({problem.what if isinstance(problem, CervsegError) else problem})")
+            missing.append(f"{case} ({one_line(problem)})")
             continue
         yield Picture(pixels=pixels, caption=f"{case}, Dice {METRICS['Dice'].text(dice[case])}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from cervseg.core.types import Summary
+from cervseg.core.scores import Summary
 from cervseg.evaluation.definitions import definitions
 from cervseg.evaluation.statistics import bootstrap_mean, case_values
 from cervseg.metrics.table import METRICS, SHOWN_METRICS
