@@ -163,7 +163,7 @@ def test_read_manual_times(tmp_path: Path) -> None:
     path.write_text("rater,case,annotation_s,mask_s\nR1,a,10,\n")
     assert read_manual_times(path) == [ManualTime(rater="R1", case="a", annotation_s=10.0, mask_s=None)]
     path.write_text("rater,case,annotation_s\nR1,a,-1\n")
-    with pytest.raises(DatasetError, match="'-1' is not a time in seconds: .*line 2"):
+    with pytest.raises(DatasetError, match=r"'-1' is not a time in seconds: .*line 2"):
         read_manual_times(path)
     path.write_text("rater,seconds\nR1,1\n")
     with pytest.raises(DatasetError, match="no annotation times"):
