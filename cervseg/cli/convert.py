@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,8 @@ from cervseg.cli.convert_options import (
     sub_command,
     target,
 )
-from cervseg.cli.run import parser, run
+from cervseg.cli.outcome import print_outcome
+from cervseg.cli.run import run
 from cervseg.core.errors import CervsegError
 from cervseg.core.machine import num_cores
 
@@ -26,19 +26,22 @@ if TYPE_CHECKING:
     from cervseg.convert.source import Source
 
 _EXAMPLE = "cervseg_convert paired --images images --masks masks -d 101 --name Canines --label canine"
-_MAX_LINES = 20
 
 
 def build_parser() -> CommandParser:
     """Build the command's parser, with one sub-command per source."""
-    made = parser("Convert images and masks to a dataset for training.", example=_EXAMPLE)
-    commands = made.add_subparsers(dest="source", required=True, metavar="SOURCE")
+    parser = CommandParser(
+        description="Convert images and masks to a dataset for training.",
+        example=_EXAMPLE,
+        notes="exit code: 0 all files converted; 1 some were left out and named; 2 error",
+    )
+    commands = parser.add_subparsers(dest="source", required=True, metavar="SOURCE")
     _add_paired(commands)
     add_stylus(commands)
     add_csxa(commands)
     add_labelme(commands)
     add_coco(commands)
-    return made
+    return parser
 
 
 def _add_paired(commands: SubCommands[CommandParser]) -> None:
@@ -56,7 +59,7 @@ def _add_paired(commands: SubCommands[CommandParser]) -> None:
     made.add_argument("--images", type=Path, required=True, metavar="DIR", help="folder of images")
     made.add_argument("--masks", type=Path, required=True, metavar="DIR", help="folder of masks")
     add_mask_labels(made, required=True)
-    made.add_argument("--test-images", type=Path, metavar="DIR", help="folder of held-out images")
+    made.add_argument("--test-images", type=Path, metavar="DIR", help="folder of test images")
     made.add_argument(
         "--test-masks", type=Path, metavar="DIR", help="folder of their masks, if they have any"
     )
@@ -89,14 +92,7 @@ def act(options: argparse.Namespace) -> int:
     names = ", ".join(f"{name}={value}" for name, value in report.labels.items())
     print(f"{report.num_training} training and {report.num_test} test images written to {report.folder}")
     print(f"labels: {names}")
-    for note in report.notes:
-        print(f"note: {note}")
-    shown = report.left_out if options.verbose else report.left_out[:_MAX_LINES]
-    for line in shown:
-        print(f"left out: {line}", file=sys.stderr)
-    if len(shown) < len(report.left_out):
-        print(f"... and {len(report.left_out) - len(shown)} more (--verbose lists all)", file=sys.stderr)
-    return 0 if report.is_complete else 1
+    return print_outcome(report.notes, report.left_out, verbose=options.verbose)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -49,7 +49,7 @@ def add_stylus(commands: SubCommands[CommandParser]) -> None:
         help="folder of the same images without tracings, with the same names (without it the traced "
         "pictures are the images; use this for a trial only)",
     )
-    made.add_argument("--test-tracings", type=Path, metavar="DIR", help="folder of held-out traced images")
+    made.add_argument("--test-tracings", type=Path, metavar="DIR", help="folder of traced test images")
     made.add_argument(
         "--test-images", type=Path, metavar="DIR", help="the same without tracings (default: --images)"
     )
@@ -84,7 +84,7 @@ def add_csxa(commands: SubCommands[CommandParser]) -> None:
         "--keypoints", type=Path, metavar="DIR", help="folder of the JSON files (default: --images)"
     )
     made.add_argument("--masks", type=Path, metavar="DIR", help="folder of masks, named like the images")
-    made.add_argument("--test-masks", type=Path, metavar="DIR", help="folder of masks of held-out images")
+    made.add_argument("--test-masks", type=Path, metavar="DIR", help="folder of masks of test images")
     add_mask_labels(made, required=False)
     made.add_argument(
         "--table",
@@ -125,7 +125,7 @@ def add_labelme(commands: SubCommands[CommandParser]) -> None:
     made.add_argument(
         "--images", type=Path, metavar="DIR", help="folder of images (default: as the JSON files state)"
     )
-    made.add_argument("--test-annotations", type=Path, metavar="DIR", help="JSON files of held-out images")
+    made.add_argument("--test-annotations", type=Path, metavar="DIR", help="JSON files of test images")
     _add_drawn(made)
 
 
@@ -144,17 +144,17 @@ def add_coco(commands: SubCommands[CommandParser]) -> None:
     made.add_argument(
         "--images", type=Path, metavar="DIR", help="folder of images (default: that of the JSON file)"
     )
-    made.add_argument("--test-annotations", type=Path, metavar="FILE", help="JSON file of held-out images")
+    made.add_argument("--test-annotations", type=Path, metavar="FILE", help="JSON file of test images")
     _add_drawn(made)
 
 
 def _add_drawn(made: CommandParser) -> None:
-    made.add_argument("--test-images", type=Path, metavar="DIR", help="folder of the held-out images")
+    made.add_argument("--test-images", type=Path, metavar="DIR", help="folder of the test images")
     made.add_argument(
         "--labels",
         nargs="+",
         metavar="NAME[=VALUE]",
-        help="labels to use, with their values in the masks or in the order of these (default: all labels)",
+        help="labels to use, numbered in this order or by their values (default: all labels)",
     )
     made.add_argument(
         "--rename",

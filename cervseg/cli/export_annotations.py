@@ -3,42 +3,41 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cervseg.cli.arguments import read_labels
-from cervseg.cli.run import parser, run
+from cervseg.cli.arguments import add_labels, add_output, add_overwrite, add_workers, read_labels
+from cervseg.cli.command_parser import CommandParser
+from cervseg.cli.outcome import print_outcome
+from cervseg.cli.run import run
 from cervseg.core.errors import CervsegError, DatasetError
 from cervseg.core.machine import num_cores
 
-_MAX_LINES = 20
 
-
-def build_parser() -> argparse.ArgumentParser:
-    """Build the command's parser."""
-    made = parser(
-        "Write masks as polygons, to be corrected by hand in an annotation tool: LabelMe's JSON, one file "
-        "per image, or one COCO file. cervseg_convert labelme and coco convert the result to a dataset.",
+def build_parser() -> CommandParser:
+    """Build the parser of cervseg_export_annotations."""
+    parser = CommandParser(
+        description="Write masks as polygons, to be corrected by hand in an annotation tool: LabelMe's JSON, "
+        "one file per image, or one COCO file. cervseg_convert labelme and coco convert the result to a "
+        "dataset.",
         example="cervseg_export_annotations -i predictions --images images -o corrections --format labelme",
+        notes="exit code: 0 all masks exported; 1 some were left out and named; 2 error",
     )
-    made.add_argument("-i", "--masks", type=Path, required=True, metavar="DIR", help="folder of masks")
-    made.add_argument(
+    parser.add_argument("-i", "--masks", type=Path, required=True, metavar="DIR", help="folder of masks")
+    parser.add_argument(
         "--images",
         type=Path,
         metavar="DIR",
         help="folder of their images (default: imagesTr beside labelsTr)",
     )
-    made.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder to write")
-    made.add_argument("--format", choices=("labelme", "coco"), default="labelme", help="default: labelme")
-    made.add_argument(
-        "--labels",
-        nargs="+",
-        metavar="NAME=VALUE",
-        help="names of the values in the masks (default: those of dataset.json in or above the folder, "
-        "else the values themselves)",
+    add_output(parser, "folder for the annotations")
+    parser.add_argument("--format", choices=("labelme", "coco"), default="labelme", help="default: labelme")
+    add_labels(
+        parser,
+        "names of the values in the masks (default: those of dataset.json in or above the folder, else the "
+        "values themselves)",
     )
-    made.add_argument(
+    parser.add_argument(
         "--tolerance",
         type=float,
         default=0.5,
@@ -46,12 +45,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="how far an outline may deviate from the mask; more gives fewer points (default: 0.5, with a "
         "Dice above 0.99; 0 keeps every pixel)",
     )
-    made.add_argument(
+    parser.add_argument(
         "--copy-images", action="store_true", help="write the images beside the annotations, as 8-bit PNG"
     )
-    made.add_argument("--overwrite", action="store_true", help="replace annotations that are there")
-    made.add_argument("--workers", type=int, help="processes (default: one a core)")
-    return made
+    add_overwrite(parser, "replace existing annotations")
+    add_workers(parser)
+    return parser
 
 
 def act(options: argparse.Namespace) -> int:
@@ -81,14 +80,7 @@ def act(options: argparse.Namespace) -> int:
     )
     where = options.output if len(report.files) > 1 else report.files[0]
     print(f"{report.num_areas} area(s) on {report.num_images} image(s) written to {where}")
-    for note in report.notes:
-        print(f"note: {note}")
-    shown = report.left_out if options.verbose else report.left_out[:_MAX_LINES]
-    for line in shown:
-        print(f"left out: {line}", file=sys.stderr)
-    if len(shown) < len(report.left_out):
-        print(f"... and {len(report.left_out) - len(shown)} more (--verbose lists all)", file=sys.stderr)
-    return 1 if report.left_out else 0
+    return print_outcome(report.notes, report.left_out, verbose=options.verbose)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
