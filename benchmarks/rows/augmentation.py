@@ -1,4 +1,4 @@
-"""Augmentation of an image and its mask: turned, scaled, and every change of intensity, on one thread each."""
+"""Augmentation of an image and its mask: rotation, scale and all intensity changes, one thread each."""
 
 from __future__ import annotations
 
