@@ -115,7 +115,7 @@ class CsxaAtlas(Source[Keypoints | None]):
         )
 
     def notes(self, cases: Sequence[ConvertedCase[Keypoints | None]]) -> list[str]:
-        """Say what is missing: masks, key points, pixel sizes."""
+        """List what is missing: masks, key points, pixel sizes."""
         return [*_of_masks(cases), *_of_keypoints(cases), *_of_table(cases, self.table)]
 
 

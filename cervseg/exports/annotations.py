@@ -138,7 +138,7 @@ def export_annotations(
     """
     if output.resolve() in {masks.resolve(), images.resolve() if images else None}:
         raise DatasetError(
-            "the output folder holds the masks or images", where=output, hint="Choose a new folder"
+            "the output folder is that of the masks or images", where=output, hint="Choose a new folder"
         )
     listed, notes = _images(masks, images, output, copy_images=copy_images)
     output.mkdir(parents=True, exist_ok=True)

@@ -49,7 +49,7 @@ def doubts_of(found: Tracing) -> list[str]:
     gap_px = max(found.gaps_px, default=0.0)
     lines = [
         (found.num_open, f"{found.num_open} red stroke(s) enclose nothing, or only in part"),
-        (found.num_between, f"{found.num_between} filled area(s) lie between tracings that touch or overlap"),
+        (found.num_between, f"{found.num_between} filled area(s) are between tracings that touch or overlap"),
         (
             gap_px > _LARGE_GAP_WIDTHS * found.width_px,
             f"an open stroke was closed over a gap of {gap_px:.0f} px",
