@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from cervseg.metrics.hausdorff import hd95, hd95_max_directed, hd95_missed_as_diagonal
 from cervseg.metrics.label_case import LabelCase
 from cervseg.metrics.similarity import mean_absolute_error, mean_absolute_error_foreground, ssim
+from cervseg.metrics.surface_dice import TOLERANCE_MM, TOLERANCE_PX, surface_dice
 
 _OUTLINES = (
     "outlines are the mask's pixels with one of their four neighbors outside the mask (mask minus its "
@@ -26,6 +27,10 @@ _PIXEL_SIZE = (
     "pixel size from dataset.json or else from the image's own header, listed as spacing_mm with each case"
 )
 _IN_MM = f"{_PIXEL_SIZE}; undefined where either mask is empty or the pixel size is unknown"
+
+_NEAR = "share of the outline pixels of both masks, outlines as for HD95, that are at most"
+_OTHER = "from the other mask's outline"
+_ONE_EMPTY = "0 where only one mask is empty"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +154,24 @@ _METRICS = (
         unit="mm",
         decimals=2,
         lower_is_better=True,
+        needs_spacing=True,
+    ),
+    Metric(
+        name="NSD",
+        definition=(
+            f"Surface Dice: {_NEAR} {TOLERANCE_PX:g} px {_OTHER} (Nikolov et al. 2018); {_ONE_EMPTY}; "
+            f"{_BOTH_EMPTY}."
+        ),
+        function=lambda case: surface_dice(case, case.distances_px, tolerance=TOLERANCE_PX),
+        is_compared=True,
+    ),
+    Metric(
+        name="NSD_mm",
+        definition=(
+            f"Surface Dice: {_NEAR} {TOLERANCE_MM:g} mm {_OTHER} (Nikolov et al. 2018), {_PIXEL_SIZE}; "
+            f"{_ONE_EMPTY}; {_BOTH_EMPTY} or the pixel size is unknown."
+        ),
+        function=lambda case: surface_dice(case, case.distances_mm, tolerance=TOLERANCE_MM),
         needs_spacing=True,
     ),
     Metric(
