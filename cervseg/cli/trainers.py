@@ -65,11 +65,11 @@ def _row(card: TrainerCard) -> tuple[str, ...]:
 
 def _page(card: TrainerCard) -> str:
     assert card.configuration is not None
-    hyper, sizes = card.configuration.hyperparameters, card.configuration.network
+    hyper = card.configuration.hyperparameters
     facts = {
         "from": card.source,
         "network": f"{card.network}, {card.num_parameters:,} parameters, {_size(card)}",
-        "arguments": ", ".join(f"{name}={value}" for name, value in sizes.items()),
+        "arguments": ", ".join(f"{name}={value}" for name, value in card.arguments.items()),
         "configuration": card.configuration.name,
         "input": f"{_frame(card)} px, {card.configuration.resize}, {card.configuration.normalization}",
         "loss": card.loss,

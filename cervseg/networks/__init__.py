@@ -1,1 +1,1 @@
-"""Networks, built from data."""
+"""Networks, built from a NetworkSpec."""

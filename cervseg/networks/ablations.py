@@ -12,6 +12,7 @@ from cervseg.networks.base import check_divisible
 from cervseg.networks.blocks import DecoderStage, conv3x3
 from cervseg.networks.cervspine import Decoder, EncoderDecoder, stage_widths
 from cervseg.networks.sam import image_encoder
+from cervseg.networks.sizes import VIT_B
 
 
 class PureCNNBasic(EncoderDecoder):
@@ -37,8 +38,8 @@ class PureCNNBasic(EncoderDecoder):
         in_channels: int = 1,
         num_labels: int = 1,
         input_size: tuple[int, int] = (1024, 1024),
-        patch_size: int = 16,
-        out_chans: int = 256,
+        patch_size: int = VIT_B["patch_size"],
+        out_chans: int = VIT_B["out_chans"],
         decoder_widths: tuple[int, ...] = (128, 64, 32, 16),
     ) -> None:
         widths = stage_widths(decoder_widths, patch_size=patch_size)
@@ -66,8 +67,8 @@ class PureCNNFull(EncoderDecoder):
         in_channels: int = 1,
         num_labels: int = 1,
         input_size: tuple[int, int] = (1024, 1024),
-        patch_size: int = 16,
-        out_chans: int = 256,
+        patch_size: int = VIT_B["patch_size"],
+        out_chans: int = VIT_B["out_chans"],
         decoder_widths: tuple[int, ...] = (128, 64, 32, 16),
         se_reduction: int = 16,
     ) -> None:
@@ -97,8 +98,8 @@ class ViTBasic(EncoderDecoder):
         in_channels: int = 1,
         num_labels: int = 1,
         input_size: tuple[int, int] = (1024, 1024),
-        patch_size: int = 16,
-        out_chans: int = 256,
+        patch_size: int = VIT_B["patch_size"],
+        out_chans: int = VIT_B["out_chans"],
         decoder_widths: tuple[int, ...] = (128, 64, 32, 16),
         **encoder: Any,
     ) -> None:

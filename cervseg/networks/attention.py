@@ -1,8 +1,8 @@
 """Attention with decomposed relative positions (Li et al. 2022, MViTv2), exact and fast for many tokens.
 
-softmax(q k^T / sqrt(d) + q . R_h[i - i'] + q . R_w[j - j']) v. The scores of 4096 tokens are 16.8 million a
-head: a processor that writes them to memory waits for it. So they are made for some heads and queries at a
-time, used while they lie in its cache, and forgotten; the backward pass makes them anew.
+softmax(q k^T / sqrt(d) + q . R_h[i - i'] + q . R_w[j - j']) v. With 4096 tokens there are 16.8 million scores
+per head, and memory limits the speed of a CPU. Therefore scores are computed for a few heads and queries at a
+time, used while they are in the CPU's cache, and discarded; the backward pass recomputes them.
 """
 
 from __future__ import annotations
@@ -14,15 +14,20 @@ import torch
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-# At 4096 tokens whole heads take 2.2 times as long in bfloat16 and 2.8 times in float32.
+# With 4096 tokens, whole heads take 2.2 times as long in bfloat16 and 2.8 times in float32.
 QUERIES_AT_ONCE = 256
 SCORE_BYTES = 4 * 2**20
 
 
 def relative_positions(embedding_RD: torch.Tensor, length: int) -> torch.Tensor:
-    """The embedding of i - j for every query i and key j on one axis: length x length x D.
+    """Look up the embedding of i - j for every query i and key j on one axis.
 
-    ``embedding_RD`` has 2 * length - 1 rows, the first for i - j = 1 - length.
+    Args:
+        embedding_RD: 2 * length - 1 rows, the first for i - j = 1 - length.
+        length: number of positions on the axis.
+
+    Returns:
+        length x length x D.
     """
     index = torch.arange(length, device=embedding_RD.device)
     return embedding_RD[index[:, None] - index[None, :] + length - 1]
@@ -36,14 +41,20 @@ def attend(
     position_h: torch.Tensor,
     position_w: torch.Tensor,
 ) -> torch.Tensor:
-    """softmax(q k^T / sqrt(d) + q . R_h + q . R_w) v: B x N x T x D, T = height * width, in q's dtype.
+    """Compute softmax(q k^T / sqrt(d) + q . R_h + q . R_w) v.
 
     Args:
-        q_BNTD, k_BNTD, v_BNTD: queries, keys and values of N heads.
-        position_h, position_w: :func:`relative_positions` of the two axes.
+        q_BNTD: queries of N heads and T = height * width tokens.
+        k_BNTD: keys.
+        v_BNTD: values.
+        position_h: :func:`relative_positions` of the rows.
+        position_w: :func:`relative_positions` of the columns.
+
+    Returns:
+        B x N x T x D, in the dtype of ``q_BNTD``.
     """
     by_row, by_column = position_scores(q_BNTD, position_h, position_w)
-    # What is exported shall be plain products: every runtime has them.
+    # Export plain matrix products, which every runtime supports.
     if torch.compiler.is_exporting():
         q_MTE, k_MTE = _folded(q_BNTD, k_BNTD, by_row, by_column)
         score_MTT = torch.bmm(q_MTE, k_MTE.transpose(1, 2))
@@ -63,7 +74,15 @@ def attend(
 def position_scores(
     q_BNTD: torch.Tensor, position_h: torch.Tensor, position_w: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """q . R_h, B x N x T x height, and q . R_w, B x N x T x width: the bias is their sum over every key."""
+    """Compute q . R_h, B x N x T x height, and q . R_w, B x N x T x width.
+
+    The bias of a key is the sum of the entries of its row and its column.
+
+    Args:
+        q_BNTD: queries.
+        position_h: :func:`relative_positions` of the rows.
+        position_w: :func:`relative_positions` of the columns.
+    """
     batch, num_heads, tokens, head_dim = q_BNTD.shape
     q = q_BNTD.reshape(batch, num_heads, position_h.shape[0], position_w.shape[0], head_dim)
     by_row = torch.einsum("bnhwd,hkd->bnhwk", q, position_h)
@@ -72,11 +91,11 @@ def position_scores(
 
 
 class _InParts(torch.autograd.Function):
-    """softmax(q k^T) v of queries and keys M x T x E and values M x T x D, on a processor."""
+    """Softmax(q k^T) v of queries and keys M x T x E and values M x T x D, on a CPU."""
 
     @staticmethod
     def forward(ctx: Any, q_MTE: torch.Tensor, k_MTE: torch.Tensor, v_MTD: torch.Tensor) -> torch.Tensor:
-        """M x T x D; keeps what it was given and no scores."""
+        """Compute M x T x D; save the inputs but not the scores."""
         ctx.save_for_backward(q_MTE, k_MTE, v_MTD)
         mixed_MTD = torch.empty_like(v_MTD)
         for heads, rows in _parts(v_MTD):
@@ -87,7 +106,7 @@ class _InParts(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slope_MTD: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Gradients of queries, keys and values; sums over parts are float32 or finer."""
+        """Compute gradients of queries, keys and values; sums over parts are at least float32."""
         q_MTE, k_MTE, v_MTD = ctx.saved_tensors
         of_q = torch.empty_like(q_MTE)
         exact = torch.promote_types(v_MTD.dtype, torch.float32)
@@ -110,9 +129,9 @@ def _attend_adding(
     by_row: torch.Tensor,
     by_column: torch.Tensor,
 ) -> torch.Tensor:
-    """In float32 without gradients: the bias is added to the scores where they lie, M x T x D.
+    """Compute M x T x D in float32 without gradients, with the bias added to the scores in place.
 
-    In bfloat16 each of the two sums would be rounded.
+    In bfloat16, each of the two sums would be rounded.
     """
     q_MTD, k_MTD, v_MTD = (given.flatten(0, 1) for given in (q_BNTD, k_BNTD, v_BNTD))
     q_MTD = q_MTD * q_MTD.shape[-1] ** -0.5
@@ -128,7 +147,7 @@ def _attend_adding(
 
 
 def _parts(v_MTD: torch.Tensor) -> Iterator[tuple[slice, slice]]:
-    """Some heads and some queries, until all were there."""
+    """Yield slices of heads and queries that together cover all."""
     num_heads, tokens, _ = v_MTD.shape
     num_rows = min(tokens, QUERIES_AT_ONCE)
     heads_at_once = max(1, SCORE_BYTES // (num_rows * tokens * v_MTD.element_size()))
@@ -140,9 +159,9 @@ def _parts(v_MTD: torch.Tensor) -> Iterator[tuple[slice, slice]]:
 def _folded(
     q_BNTD: torch.Tensor, k_BNTD: torch.Tensor, by_row: torch.Tensor, by_column: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The bias folded into longer queries and keys: [q / sqrt(d), q . R_h, q . R_w] [k, row, column]^T.
+    """Fold the bias into longer queries and keys: [q / sqrt(d), q . R_h, q . R_w] [k, row, column]^T.
 
-    A key's row and column are one-hot, so the product is the sum of all three, accumulated in float32.
+    Row and column of a key are one-hot, so the product is the sum of all three, accumulated in float32.
 
     Returns:
         Queries and keys M x T x E, M = B * N heads.

@@ -1,14 +1,13 @@
-"""What a network is here, and how one is built from data.
+"""Building networks from data, and the contract that they keep.
 
-A network is an ``nn.Module`` made by a factory registered in the entry-point group ``cervseg.networks``.
-Its arguments are keyword-only and always include ``in_channels``, ``num_labels`` and ``input_size``;
+A network is an ``nn.Module`` made by a factory in the entry-point group ``cervseg.networks``. The arguments
+of the factory are keyword-only and include ``in_channels``, ``num_labels`` and ``input_size``.
 ``forward(image_BCHW)`` takes float images of ``input_size`` and returns ``logits_BLHW`` of the same height
-and width: one plane a foreground label, each an independent sigmoid's argument.
+and width: one plane per foreground label, each the input of an independent sigmoid.
 
-A network may have more, and training knows what to do with it: ``encoder``, the part that weights of its own
-may be loaded into and that can be frozen (see :mod:`cervseg.training.freezing`), and :class:`Splittable`.
-Where ``takes_points`` is True, ``forward(image_BCHW, points)`` wants an N x 3 tensor (x, y, label plane) an
-image as well.
+Optional parts: ``encoder``, the part that can be loaded with pretrained weights and frozen (see
+:mod:`cervseg.training.freezing`), and the methods of :class:`Splittable`. If ``takes_points`` is True,
+``forward(image_BCHW, points)`` also takes one N x 3 tensor (x, y, label plane) per image.
 """
 
 from __future__ import annotations
@@ -23,33 +22,44 @@ from cervseg.core.errors import PluginError
 from cervseg.core.registry import NETWORKS, load
 from cervseg.core.types import NetworkSpec
 
-BYTES_A_PARAMETER = 4  # float32
+BYTES_PER_PARAMETER = 4  # float32
 
 
 @runtime_checkable
 class Splittable(Protocol):
-    """A network whose ``forward`` is ``decode(encode(image_BCHW))``; ``encode`` uses ``encoder`` alone.
+    """Network whose ``forward`` is ``decode(encode(image_BCHW))``; ``encode`` uses only ``encoder``.
 
-    Where the encoder is frozen, what it makes of an image can then be kept from epoch to epoch.
+    If the encoder is frozen, its features can be cached over the epochs.
     """
 
     def encode(self, image_BCHW: torch.Tensor) -> torch.Tensor:
-        """Features B x C x h x w of images as ``forward`` takes them."""
+        """Compute features B x C x h x w of images.
+
+        Args:
+            image_BCHW: float images, as for ``forward``.
+        """
         ...
 
     def decode(self, feature_BCHW: torch.Tensor) -> torch.Tensor:
-        """Logits B x L x H x W of such features."""
+        """Compute logits B x L x H x W of features.
+
+        Args:
+            feature_BCHW: the result of :meth:`encode`.
+        """
         ...
 
 
 def build_network(spec: NetworkSpec) -> nn.Module:
-    """The network that ``spec`` describes, freshly initialized, on the current default device.
+    """Build a network with random weights on the current default device.
+
+    Args:
+        spec: name and arguments of the network.
 
     Raises:
-        PluginError: there is no network of that name, or it does not take these arguments.
+        PluginError: the name or an argument is unknown, or the arguments do not fit each other.
     """
     factory = load(NETWORKS, spec.name)
-    # JSON knows no tuples: what a checkpoint or plan wrote as a list goes back to one.
+    # JSON has no tuples: checkpoints and plans store them as lists.
     arguments = {key: _as_tuple(value) for key, value in spec.arguments.items()}
     _check_arguments(factory, arguments, name=spec.name)
     try:
@@ -68,20 +78,25 @@ def build_network(spec: NetworkSpec) -> nn.Module:
 
 
 def num_parameters(network: nn.Module) -> int:
-    """The number of parameters, frozen ones included."""
+    """Count the parameters, including frozen ones."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 
 def size_mib(network: nn.Module) -> float:
-    """What the parameters take in float32, in MiB (2**20 bytes)."""
-    return num_parameters(network) * BYTES_A_PARAMETER / 2**20
+    """Compute the size of the parameters in float32, in MiB (2**20 bytes)."""
+    return num_parameters(network) * BYTES_PER_PARAMETER / 2**20
 
 
 def check_input(image_BCHW: torch.Tensor, *, in_channels: int, input_size: tuple[int, int]) -> None:
-    """Refuse images that a network was not built for.
+    """Check the shape of images.
+
+    Args:
+        image_BCHW: the images.
+        in_channels: number of channels that the network takes.
+        input_size: (height, width) in px that the network takes.
 
     Raises:
-        ValueError: ``image_BCHW`` is not B x ``in_channels`` x ``input_size``; says what to do.
+        ValueError: the shape is not B x ``in_channels`` x ``input_size``; the message says what to do.
     """
     expected = (in_channels, *input_size)
     if image_BCHW.ndim != 4 or tuple(image_BCHW.shape[1:]) != expected:
@@ -94,14 +109,40 @@ def check_input(image_BCHW: torch.Tensor, *, in_channels: int, input_size: tuple
 
 
 def check_divisible(input_size: tuple[int, int], *, by: int) -> None:
-    """Refuse an input size that a network cannot halve or cut into patches.
+    """Check that both sides of an input size are positive multiples of a number.
+
+    Args:
+        input_size: (height, width) in px.
+        by: the number.
 
     Raises:
-        ValueError: a side is no positive multiple of ``by``; names the nearest size that is.
+        ValueError: a side is not; the message names the nearest valid size.
     """
     if len(input_size) != 2 or any(side <= 0 or side % by for side in input_size):
         near = tuple(max(by, round(side / by) * by) for side in input_size)
         raise ValueError(f"input_size {tuple(input_size)} must be multiples of {by}. Use {near}.")
+
+
+def check_grey_or_rgb(in_channels: int) -> None:
+    """Check the number of channels of a network whose encoder takes RGB.
+
+    Args:
+        in_channels: number of channels of the image.
+
+    Raises:
+        ValueError: it is neither 1 nor 3.
+    """
+    if in_channels not in (1, 3):
+        raise ValueError(f"in_channels must be 1 or 3 (grey or RGB), not {in_channels}.")
+
+
+def as_rgb(image_BCHW: torch.Tensor) -> torch.Tensor:
+    """Repeat the channel of grey images three times; B x 1 or 3 x H x W to B x 3 x H x W.
+
+    Args:
+        image_BCHW: float images; RGB stays as it is.
+    """
+    return image_BCHW.expand(-1, 3, -1, -1) if image_BCHW.shape[1] == 1 else image_BCHW
 
 
 def _check_arguments(factory: Any, arguments: dict[str, Any], *, name: str) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from cervseg.networks.base import check_input
+from cervseg.networks.base import as_rgb, check_grey_or_rgb, check_input
 from cervseg.networks.blocks import DecoderStage
 from cervseg.networks.sam import image_encoder
+from cervseg.networks.sizes import VIT_B
 
 
 class EncoderDecoder(nn.Module):
@@ -32,8 +34,7 @@ class EncoderDecoder(nn.Module):
         self, *, in_channels: int, input_size: tuple[int, int], encoder: nn.Module, decoder: nn.Module
     ) -> None:
         super().__init__()
-        if in_channels not in (1, 3):
-            raise ValueError(f"in_channels must be 1 or 3, not {in_channels}: the encoder takes grey or RGB.")
+        check_grey_or_rgb(in_channels)
         self.in_channels, self.input_size = in_channels, (input_size[0], input_size[1])
         self.encoder, self.decoder = encoder, decoder
 
@@ -48,9 +49,7 @@ class EncoderDecoder(nn.Module):
     def encode(self, image_BCHW: torch.Tensor) -> torch.Tensor:
         """The encoder's features, B x C x h x w; errors are forward's."""
         check_input(image_BCHW, in_channels=self.in_channels, input_size=self.input_size)
-        if self.in_channels == 1:
-            image_BCHW = image_BCHW.expand(-1, 3, -1, -1)
-        feature_BCHW: torch.Tensor = self.encoder(image_BCHW)
+        feature_BCHW: torch.Tensor = self.encoder(as_rgb(image_BCHW))
         return feature_BCHW
 
     def decode(self, feature_BCHW: torch.Tensor) -> torch.Tensor:
@@ -68,10 +67,11 @@ class CervSpineNet(EncoderDecoder):
         in_channels: 1 (grey, repeated to the encoder's three channels) or 3.
         num_labels: foreground labels, one logit plane each.
         input_size: (height, width) in px, multiples of ``patch_size``.
-        embed_dim, depth, num_heads, global_attn_indexes, window_size, patch_size, out_chans,
-        checkpoint_blocks: the encoder's, see :func:`cervseg.networks.sam.image_encoder`.
+        patch_size: side of a patch in px, a power of two.
+        out_chans: channels of the encoder's features.
         decoder_widths: channels of the decoder's stages; the first log2(patch_size) of them are used.
-        se_reduction: channels a hidden unit of the squeeze-and-excitation blocks.
+        se_reduction: channels per hidden unit of the squeeze-and-excitation blocks.
+        encoder: other arguments of :func:`cervseg.networks.sam.image_encoder`.
 
     Raises:
         ValueError: the sizes do not fit each other.
@@ -83,27 +83,14 @@ class CervSpineNet(EncoderDecoder):
         in_channels: int = 1,
         num_labels: int = 1,
         input_size: tuple[int, int] = (1024, 1024),
-        embed_dim: int = 768,
-        depth: int = 12,
-        num_heads: int = 12,
-        global_attn_indexes: tuple[int, ...] = (2, 5, 8, 11),
-        window_size: int = 14,
-        patch_size: int = 16,
-        out_chans: int = 256,
+        patch_size: int = VIT_B["patch_size"],
+        out_chans: int = VIT_B["out_chans"],
         decoder_widths: tuple[int, ...] = (128, 64, 32, 16),
         se_reduction: int = 16,
-        checkpoint_blocks: bool = False,
+        **encoder: Any,
     ) -> None:
-        encoder = image_encoder(
-            input_size=input_size,
-            embed_dim=embed_dim,
-            depth=depth,
-            num_heads=num_heads,
-            global_attn_indexes=global_attn_indexes,
-            window_size=window_size,
-            patch_size=patch_size,
-            out_chans=out_chans,
-            checkpoint_blocks=checkpoint_blocks,
+        image_part = image_encoder(
+            input_size=input_size, patch_size=patch_size, out_chans=out_chans, **encoder
         )
         decoder = Decoder(
             in_channels=out_chans,
@@ -111,7 +98,7 @@ class CervSpineNet(EncoderDecoder):
             widths=stage_widths(decoder_widths, patch_size=patch_size),
             stage=partial(DecoderStage, se_reduction=se_reduction),
         )
-        super().__init__(in_channels=in_channels, input_size=input_size, encoder=encoder, decoder=decoder)
+        super().__init__(in_channels=in_channels, input_size=input_size, encoder=image_part, decoder=decoder)
 
 
 class Decoder(nn.Module):

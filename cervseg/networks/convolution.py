@@ -1,6 +1,6 @@
-"""Convolution, norm and activation: what U-Nets are made of.
+"""Parts of U-Nets: convolution, norm, activation, and the pass through the encoder.
 
-Plain layers of torch. MONAI's are the same (a test compares them), but importing MONAI takes longer than
+These are layers of torch. MONAI's are equal (a test compares them), but importing MONAI takes longer than
 predicting an image.
 """
 
@@ -14,18 +14,25 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from cervseg.networks.base import check_divisible
+
 NEGATIVE_SLOPE = 0.01
 
 
 class InstanceNorm(nn.InstanceNorm2d):
-    """torch's, faster on a processor: B x C x H x W, each channel of each image by its own mean and deviation.
+    """Instance norm, faster than torch's on a CPU; B x C x H x W.
 
-    torch lays channels-last images out anew before and after; batch norm does not, and of one image it is the
-    same. U-Nets of such norms train 1.5 and predict 1.6 times as fast.
+    torch's instance norm changes the memory layout of channels-last images before and after. Batch norm does
+    not, and for a single image both are equal. U-Nets with this layer train 1.5 times and predict 1.6
+    times as fast.
     """
 
     def forward(self, feature_BCHW: torch.Tensor) -> torch.Tensor:
-        """See the class."""
+        """Normalize each channel of each image to mean 0 and variance 1.
+
+        Args:
+            feature_BCHW: float.
+        """
         if feature_BCHW.device.type != "cpu" or torch.compiler.is_exporting():
             return super().forward(feature_BCHW)
         each = [
@@ -37,7 +44,7 @@ class InstanceNorm(nn.InstanceNorm2d):
         return each[0] if len(each) == 1 else torch.cat(each)
 
 
-# By name: of the number of channels. "instance" is for batches of one image, "group" is of eight channels.
+# Name -> constructor that takes the number of channels. "group" has 8 groups.
 NORMS: Mapping[str, Callable[[int], nn.Module]] = {
     "batch": nn.BatchNorm2d,
     "instance": partial(InstanceNorm, affine=True),
@@ -45,22 +52,20 @@ NORMS: Mapping[str, Callable[[int], nn.Module]] = {
 }
 
 
-def check_norm(norm: str) -> None:
-    """Refuse a norm that there is not.
-
-    Raises:
-        ValueError: says which there are.
-    """
-    if norm not in NORMS:
-        raise ValueError(f"norm must be one of {', '.join(NORMS)}, not {norm!r}.")
-
-
 def convolution(
     before: int, after: int, *, norm: str, stride: int = 1, kernel_size: int = 3, activated: bool = True
 ) -> nn.Sequential:
-    """``conv`` without a bias, ``norm`` and, if ``activated``, ``act``, a leaky ReLU.
+    """Build a convolution without bias, a norm and a leaky ReLU.
 
-    Takes B x ``before`` x H x W to B x ``after`` x H / stride x W / stride.
+    It maps B x ``before`` x H x W to B x ``after`` x H / stride x W / stride.
+
+    Args:
+        before: channels of the input.
+        after: channels of the output.
+        norm: a key of :data:`NORMS`.
+        stride: of the convolution.
+        kernel_size: of the convolution, in px.
+        activated: whether the leaky ReLU follows.
     """
     layers: dict[str, nn.Module] = {
         "conv": nn.Conv2d(before, after, kernel_size, stride=stride, padding=kernel_size // 2, bias=False),
@@ -72,14 +77,64 @@ def convolution(
 
 
 def two_convolutions(before: int, after: int, *, norm: str, stride: int = 1) -> nn.Sequential:
-    """Two 3 x 3 convolutions with their norms and activations; the first one strides."""
+    """Build two 3 x 3 convolutions with norms and activations.
+
+    Args:
+        before: channels of the input.
+        after: channels of the output.
+        norm: a key of :data:`NORMS`.
+        stride: of the first convolution.
+    """
     return nn.Sequential(
         convolution(before, after, norm=norm, stride=stride), convolution(after, after, norm=norm)
     )
 
 
+def level_widths(
+    *, input_size: tuple[int, int], features: int, num_levels: int, max_features: int, norm: str
+) -> list[int]:
+    """Check the arguments of a U-Net and compute the filters of its levels, from full resolution down.
+
+    Args:
+        input_size: (height, width) in px, multiples of 2**num_levels.
+        features: filters at full resolution.
+        num_levels: number of times the resolution is halved.
+        max_features: upper limit of the filters, which double from level to level.
+        norm: a key of :data:`NORMS`.
+
+    Raises:
+        ValueError: the sizes do not fit each other, or the norm is unknown.
+    """
+    if norm not in NORMS:
+        raise ValueError(f"norm must be one of {', '.join(NORMS)}, not {norm!r}.")
+    if num_levels < 1:
+        raise ValueError(f"num_levels must be at least 1, not {num_levels}.")
+    check_divisible(input_size, by=2**num_levels)
+    return [min(features * 2**level, max_features) for level in range(num_levels + 1)]
+
+
+def run_down(
+    stages: Iterable[nn.Module], image_BCHW: torch.Tensor
+) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Run the encoder of a U-Net; return the features of the lowest level, and those of the others.
+
+    Args:
+        stages: one module per level, from full resolution down.
+        image_BCHW: float images.
+    """
+    feature_BCHW, skips = image_BCHW, list[torch.Tensor]()
+    for stage in stages:
+        feature_BCHW = stage(feature_BCHW)
+        skips.append(feature_BCHW)
+    return skips.pop(), skips
+
+
 def initialize(modules: Iterable[nn.Module]) -> None:
-    """He's initialization of convolutions in the order given; their biases are 0."""
+    """Initialize convolutions with He's method and zero biases, in the given order.
+
+    Args:
+        modules: modules of a network; others than convolutions are left as they are.
+    """
     for module in modules:
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.kaiming_normal_(module.weight, a=NEGATIVE_SLOPE)

@@ -6,8 +6,8 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import nn
 
-from cervseg.networks.base import check_divisible, check_input
-from cervseg.networks.encoders import RESNET_ENCODERS
+from cervseg.networks.base import as_rgb, check_divisible, check_grey_or_rgb, check_input
+from cervseg.networks.sizes import RESNET_ENCODERS
 
 OUTPUT_STRIDE = 16
 ATROUS_RATES = (6, 12, 18)  # those of Chen et al. for this stride; the library's default is for stride 8
@@ -40,8 +40,7 @@ class DeepLabV3Plus(nn.Module):
         decoder_channels: int = 256,
     ) -> None:
         super().__init__()
-        if in_channels not in (1, 3):
-            raise ValueError(f"in_channels must be 1 or 3, not {in_channels}: the encoder takes grey or RGB.")
+        check_grey_or_rgb(in_channels)
         if encoder not in RESNET_ENCODERS:
             raise ValueError(f"encoder must be one of {', '.join(RESNET_ENCODERS)}, not {encoder!r}.")
         check_divisible(input_size, by=MULTIPLE_PX)
@@ -65,9 +64,7 @@ class DeepLabV3Plus(nn.Module):
             ValueError: the image is not of the size that the network was built for.
         """
         check_input(image_BCHW, in_channels=self.in_channels, input_size=self.input_size)
-        if self.in_channels == 1:
-            image_BCHW = image_BCHW.expand(-1, 3, -1, -1)
-        logits_BLHW: torch.Tensor = self.head(self.decoder(self.encoder(image_BCHW)))
+        logits_BLHW: torch.Tensor = self.head(self.decoder(self.encoder(as_rgb(image_BCHW))))
         return logits_BLHW
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cervseg.networks.base import check_divisible, check_input
+from cervseg.networks.base import check_input
 from cervseg.networks.convolution import (
     NEGATIVE_SLOPE,
-    check_norm,
     convolution,
     initialize,
+    level_widths,
+    run_down,
     two_convolutions,
 )
-
-RESIDUAL_BLOCKS = (1, 3, 4, 6)  # of the encoder's stages, from full resolution on; six in all that follow
+from cervseg.networks.sizes import RESIDUAL_BLOCKS
 
 
 class DynUNet(nn.Module):
@@ -55,12 +55,14 @@ class DynUNet(nn.Module):
         residual_encoder: bool = False,
     ) -> None:
         super().__init__()
-        check_norm(norm)
-        if num_levels < 1:
-            raise ValueError(f"num_levels must be at least 1, not {num_levels}.")
-        check_divisible(input_size, by=2**num_levels)
+        widths = level_widths(
+            input_size=input_size,
+            features=features,
+            num_levels=num_levels,
+            max_features=max_features,
+            norm=norm,
+        )
         self.in_channels, self.input_size = in_channels, (input_size[0], input_size[1])
-        widths = [min(features * 2**level, max_features) for level in range(num_levels + 1)]
         stage = _residual_stage if residual_encoder else _plain_stage
         self.encoder = nn.ModuleList(
             stage(before, after, level=level, norm=norm)
@@ -97,11 +99,8 @@ class DynUNet(nn.Module):
     def _decoded(self, image_BCHW: torch.Tensor) -> list[torch.Tensor]:
         """The decoder's features B x C x h x w, from full resolution down."""
         check_input(image_BCHW, in_channels=self.in_channels, input_size=self.input_size)
-        feature_BCHW, skips, decoded = image_BCHW, list[torch.Tensor](), list[torch.Tensor]()
-        for stage in self.encoder:
-            feature_BCHW = stage(feature_BCHW)
-            skips.append(feature_BCHW)
-        skips.pop()
+        feature_BCHW, skips = run_down(self.encoder, image_BCHW)
+        decoded = list[torch.Tensor]()
         for enlarge, merge in zip(self.enlarge, self.merge):
             feature_BCHW = merge(torch.cat((enlarge(feature_BCHW), skips.pop()), dim=1))
             decoded.append(feature_BCHW)

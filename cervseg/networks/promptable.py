@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from segment_anything.modeling import MaskDecoder, PromptEncoder, TwoWayTransformer
 from torch import nn
 from torch.nn import functional
 
-from cervseg.networks.base import check_input
+from cervseg.networks.base import as_rgb, check_grey_or_rgb, check_input
 from cervseg.networks.sam import image_encoder
+from cervseg.networks.sizes import VIT_B
 
 NO_PROMPT = -20.0  # the logit of a label that no point marks: a probability of 2e-9
 POSITIVE = 1.0  # what the prompt encoder calls a point inside of a structure
@@ -40,9 +42,8 @@ class PromptableSAM(nn.Module):
         in_channels: 1 (grey, repeated to the encoder's three channels) or 3.
         num_labels: foreground labels, one logit plane each.
         input_size: (height, width) in px, multiples of ``patch_size``.
-        embed_dim, depth, num_heads, global_attn_indexes, window_size, patch_size, out_chans,
-        checkpoint_blocks: the encoder's, see :func:`cervseg.networks.sam.image_encoder`. The decoder is as
-            wide as ``out_chans``, a multiple of 16.
+        out_chans: channels of the encoder's features and width of the decoder, a multiple of 16.
+        encoder: other arguments of :func:`cervseg.networks.sam.image_encoder`.
 
     Raises:
         ValueError: the sizes do not fit each other.
@@ -56,33 +57,16 @@ class PromptableSAM(nn.Module):
         in_channels: int = 1,
         num_labels: int = 1,
         input_size: tuple[int, int] = (1024, 1024),
-        embed_dim: int = 768,
-        depth: int = 12,
-        num_heads: int = 12,
-        global_attn_indexes: tuple[int, ...] = (2, 5, 8, 11),
-        window_size: int = 14,
-        patch_size: int = 16,
-        out_chans: int = 256,
-        checkpoint_blocks: bool = False,
+        out_chans: int = VIT_B["out_chans"],
+        **encoder: Any,
     ) -> None:
         super().__init__()
-        if in_channels not in (1, 3):
-            raise ValueError(f"in_channels must be 1 or 3, not {in_channels}: the encoder takes grey or RGB.")
+        check_grey_or_rgb(in_channels)
         if out_chans % 16:
             raise ValueError(f"out_chans must be a multiple of 16, not {out_chans}: the decoder has 8 heads.")
         self.in_channels, self.num_labels = in_channels, num_labels
         self.input_size = (input_size[0], input_size[1])
-        self.image_encoder = image_encoder(
-            input_size=self.input_size,
-            embed_dim=embed_dim,
-            depth=depth,
-            num_heads=num_heads,
-            global_attn_indexes=global_attn_indexes,
-            window_size=window_size,
-            patch_size=patch_size,
-            out_chans=out_chans,
-            checkpoint_blocks=checkpoint_blocks,
-        )
+        self.image_encoder = image_encoder(input_size=self.input_size, out_chans=out_chans, **encoder)
         self.prompt_encoder = PromptEncoder(
             embed_dim=out_chans,
             image_embedding_size=self.image_encoder.grid,
@@ -141,9 +125,7 @@ class PromptableSAM(nn.Module):
             ValueError: the image is not of the size that the network was built for.
         """
         check_input(image_BCHW, in_channels=self.in_channels, input_size=self.input_size)
-        if self.in_channels == 1:
-            image_BCHW = image_BCHW.expand(-1, 3, -1, -1)
-        feature_BCHW: torch.Tensor = self.image_encoder(image_BCHW)
+        feature_BCHW: torch.Tensor = self.image_encoder(as_rgb(image_BCHW))
         return feature_BCHW
 
     def decode(self, feature_BCHW: torch.Tensor, points: Sequence[torch.Tensor]) -> torch.Tensor:

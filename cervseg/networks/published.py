@@ -1,4 +1,4 @@
-"""Published weights: where they are, how they are fetched, how they are known to be the right ones."""
+"""Published weights: address, download and verification."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from cervseg.core.errors import CheckpointError
 from cervseg.core.paths import atomic_path
+from cervseg.networks.sizes import VIT_B
 
 CHUNK_BYTES = 2**20
 TIMEOUT_S = 30.0
@@ -21,7 +22,7 @@ TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedWeights:
-    """A file of weights on a public server: its address, its size, its SHA-256 (hex), its name."""
+    """A file of weights on a public server: address, size in bytes, SHA-256 (hex) and name."""
 
     url: str
     bytes: int
@@ -36,32 +37,37 @@ SAM_VIT_B = PublishedWeights(
     sha256="ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
     filename="sam_vit_b_01ec64.pth",
 )
-SAM_VIT_B_SIZES = {"embed_dim": 768, "depth": 12, "num_heads": 12, "patch_size": 16, "out_chans": 256}
+# Windows and positions are interpolated when weights are loaded; these sizes must agree.
+FIXED_SIZES = ("embed_dim", "depth", "num_heads", "patch_size", "out_chans")
 
 
 def sam_vit_b_for(sizes: Mapping[str, object]) -> PublishedWeights | None:
-    """``SAM_VIT_B`` if its weights fit an image encoder of these sizes, as a plan names them; else None."""
-    fits = all(sizes.get(name) == size for name, size in SAM_VIT_B_SIZES.items())
+    """Return ``SAM_VIT_B`` if its weights fit an image encoder of these sizes, else None.
+
+    Args:
+        sizes: arguments of the network, as in a plan.
+    """
+    fits = all(sizes.get(name) == VIT_B[name] for name in FIXED_SIZES)
     return SAM_VIT_B if fits else None
 
 
 def default_folder() -> Path:
-    """Where weights are kept unless a user says otherwise: ~/.cache/cervseg."""
+    """Return the default folder of weights: ~/.cache/cervseg."""
     return Path.home() / ".cache" / "cervseg"
 
 
 def download(weights: PublishedWeights, target_folder: Path, *, progress: bool = True) -> Path:
-    """Fetch ``weights`` into ``target_folder``, unless they are there already; returns the file.
+    """Download weights unless the file exists; return its path.
 
-    The file appears under its name only when its size and SHA-256 are right.
+    The file gets its name only after its size and SHA-256 are verified.
 
     Args:
-        weights: what to fetch.
-        target_folder: made if it is missing.
+        weights: the file to download.
+        target_folder: created if it is missing.
         progress: show a progress bar.
 
     Raises:
-        CheckpointError: the server cannot be reached, or what it sends is not the published file.
+        CheckpointError: the server cannot be reached, or the file is not the published one.
     """
     target = target_folder / weights.filename
     if target.is_file() and _problem(target, weights) is None:
@@ -78,17 +84,21 @@ def download(weights: PublishedWeights, target_folder: Path, *, progress: bool =
             raise CheckpointError(
                 f"cannot be downloaded ({reason})",
                 where=weights.url,
-                hint=f"Fetch it on a machine that is online and put it at {target}.",
+                hint=f"Download it on a machine that is online and copy it to {target}.",
             ) from problem
         verify_sha256(temporary, weights)
     return target
 
 
 def verify_sha256(path: Path, weights: PublishedWeights) -> None:
-    """Make sure that ``path`` is the published file.
+    """Check that a file is the published one.
+
+    Args:
+        path: the file.
+        weights: the published file.
 
     Raises:
-        CheckpointError: it is missing, or its size or SHA-256 differs.
+        CheckpointError: the file is missing, or its size or SHA-256 differs.
     """
     problem = _problem(path, weights)
     if problem is not None:

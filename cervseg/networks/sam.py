@@ -1,8 +1,8 @@
 """SAM's image encoder (Kirillov et al. 2023) with fast attention, at any size, square or not.
 
-The layers are segment-anything's, and so are the names and shapes of the parameters: a SAM checkpoint
-loads key by key. What is ours is the way through them, equal to segment-anything's up to rounding: attention
-in parts (attention.py), linear layers that skip the padding of windows, rectangular inputs.
+Layers, names and shapes of the parameters are those of segment-anything, so SAM checkpoints load. The forward
+pass is our own and equal up to rounding: attention in parts (attention.py), linear layers that skip the
+padding of windows, and rectangular inputs.
 """
 
 from __future__ import annotations
@@ -19,44 +19,36 @@ from torch.utils.checkpoint import checkpoint
 
 from cervseg.networks.attention import attend, relative_positions
 from cervseg.networks.base import check_divisible, check_input
+from cervseg.networks.sizes import VIT_B
 
-VIT_B = {
-    "embed_dim": 768,
-    "depth": 12,
-    "num_heads": 12,
-    "patch_size": 16,
-    "out_chans": 256,
-    "window_size": 14,
-}
-VIT_B_GLOBAL = (2, 5, 8, 11)
-# The names of the sizes in a plan that are an encoder's; the others are a decoder's.
-ENCODER_SIZES = (*VIT_B, "global_attn_indexes", "checkpoint_blocks")
+# Names of the size arguments in a plan that belong to the encoder; the others belong to a decoder.
+ENCODER_SIZES = (*VIT_B, "checkpoint_blocks")
 
 
 def image_encoder(
     *,
     input_size: tuple[int, int],
-    embed_dim: int = 768,
-    depth: int = 12,
-    num_heads: int = 12,
-    global_attn_indexes: tuple[int, ...] = (2, 5, 8, 11),
-    window_size: int = 14,
-    patch_size: int = 16,
-    out_chans: int = 256,
+    embed_dim: int = VIT_B["embed_dim"],
+    depth: int = VIT_B["depth"],
+    num_heads: int = VIT_B["num_heads"],
+    global_attn_indexes: tuple[int, ...] = VIT_B["global_attn_indexes"],
+    window_size: int = VIT_B["window_size"],
+    patch_size: int = VIT_B["patch_size"],
+    out_chans: int = VIT_B["out_chans"],
     checkpoint_blocks: bool = False,
 ) -> ImageEncoder:
-    """A SAM image encoder with random weights; the defaults are ViT-B's.
+    """Build a SAM image encoder with random weights; the defaults are ViT-B.
 
     Args:
         input_size: (height, width) in px, multiples of ``patch_size``.
         embed_dim: width of the tokens, a multiple of ``num_heads``.
         depth: number of transformer blocks.
-        num_heads: attention heads a block.
-        global_attn_indexes: blocks that attend over the whole image; the others over windows.
+        num_heads: attention heads per block.
+        global_attn_indexes: blocks with global attention; the others attend within windows.
         window_size: side of a window in tokens; 0 makes every block global.
         patch_size: side of a token in px.
         out_chans: channels of the result.
-        checkpoint_blocks: recompute each block in the backward pass: far less memory, a third more time.
+        checkpoint_blocks: recompute each block in the backward pass: much less memory, a third more time.
 
     Raises:
         ValueError: the sizes do not fit each other.
@@ -64,21 +56,21 @@ def image_encoder(
     check_divisible(input_size, by=patch_size)
     if embed_dim % num_heads:
         raise ValueError(f"embed_dim {embed_dim} must be a multiple of num_heads {num_heads}.")
-    sizes = {
+    sizes: dict[str, Any] = {
         "embed_dim": embed_dim,
         "depth": depth,
         "num_heads": num_heads,
+        "global_attn_indexes": tuple(global_attn_indexes),
+        "window_size": window_size,
         "patch_size": patch_size,
         "out_chans": out_chans,
-        "window_size": window_size,
     }
-    if sizes == VIT_B and tuple(global_attn_indexes) == VIT_B_GLOBAL:
+    if sizes == VIT_B:
         layers = sam_model_registry["vit_b"]().image_encoder
     else:
         layers = ImageEncoderViT(
             img_size=patch_size,  # our own position embeddings follow
             **sizes,
-            global_attn_indexes=tuple(global_attn_indexes),
             norm_layer=partial(nn.LayerNorm, eps=1e-6),
             use_rel_pos=True,
         )
@@ -91,7 +83,7 @@ class ImageEncoder(nn.Module):
     """B x 3 x H x W, normalized, to B x out_chans x H/patch x W/patch.
 
     Args:
-        layers: segment-anything's encoder, which gives its layers away.
+        layers: segment-anything's encoder, whose layers are used.
         input_size: (height, width) in px.
         patch_size: side of a token in px.
         checkpoint_blocks: recompute each block in the backward pass.
@@ -116,7 +108,10 @@ class ImageEncoder(nn.Module):
         self._initialize()
 
     def forward(self, image_BCHW: torch.Tensor) -> torch.Tensor:
-        """Features, float, one vector a patch.
+        """Compute features, one vector per patch.
+
+        Args:
+            image_BCHW: float, normalized.
 
         Raises:
             ValueError: the image is not B x 3 x ``input_size``.
@@ -132,8 +127,8 @@ class ImageEncoder(nn.Module):
         return feature_BCHW
 
     def _initialize(self) -> None:
-        # segment-anything leaves torch's defaults, since it always loads weights; from scratch a transformer
-        # wants small normal weights (as ViT, BEiT and MAE do).
+        # segment-anything keeps torch's defaults, because it always loads weights. Training from scratch
+        # needs small normal weights, as in ViT, BEiT and MAE.
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
         for module in self.modules():
             if isinstance(module, nn.Linear):
@@ -142,7 +137,7 @@ class ImageEncoder(nn.Module):
 
 
 class Block(nn.Module):
-    """One transformer block, B x H x W x C; attention over the image or over windows of it."""
+    """Transformer block, B x H x W x C, with attention over the image or within windows."""
 
     def __init__(self, layers: Any, *, grid: tuple[int, int]) -> None:
         super().__init__()
@@ -151,7 +146,11 @@ class Block(nn.Module):
         self.attn = Attention(layers.attn, field=(window, window) if window else grid, windowed=bool(window))
 
     def forward(self, token_BHWC: torch.Tensor) -> torch.Tensor:
-        """x + attention(norm(x)), then x + mlp(norm(x))."""
+        """Compute y = x + attention(norm(x)), then y + mlp(norm(y)).
+
+        Args:
+            token_BHWC: tokens x.
+        """
         token_BHWC = token_BHWC + self.attn(self.norm1(token_BHWC))
         result: torch.Tensor = token_BHWC + self.mlp(self.norm2(token_BHWC))
         return result
@@ -161,13 +160,13 @@ class Attention(nn.Module):
     """Multi-head attention with decomposed relative positions (Li et al. 2022, MViTv2), B x H x W x C.
 
     softmax(q k^T / sqrt(d) + q . R_h[i - i'] + q . R_w[j - j']) v, over the image or within windows. As in
-    segment-anything the windows are padded with zero tokens, which attention sees; their projections are
-    the bias of the layer, so the linear layers need not compute them.
+    segment-anything, windows are padded with zero tokens, which take part in attention. Their projections
+    equal the bias of the linear layer, so they are not computed.
 
     Args:
         layers: segment-anything's attention.
         field: (height, width) in tokens of the image or of a window.
-        windowed: whether the image is cut into windows of ``field``.
+        windowed: whether the image is divided into windows of ``field``.
     """
 
     def __init__(self, layers: Any, *, field: tuple[int, int], windowed: bool) -> None:
@@ -181,7 +180,11 @@ class Attention(nn.Module):
         self.rel_pos_w = nn.Parameter(torch.zeros(2 * field[1] - 1, head_dim))
 
     def forward(self, token_BHWC: torch.Tensor) -> torch.Tensor:
-        """Attention within the image or within each window; B x H x W x C."""
+        """Compute attention over the image or within each window.
+
+        Args:
+            token_BHWC: tokens; the result has the same shape.
+        """
         height, width = token_BHWC.shape[1:3]
         qkv_BHWC = self.qkv(token_BHWC)
         if self.windowed:
@@ -193,7 +196,11 @@ class Attention(nn.Module):
         return result
 
     def pad(self, qkv_BHWC: torch.Tensor) -> torch.Tensor:
-        """Projections up to whole windows, below and to the right; those of zero tokens are the bias."""
+        """Pad projections to whole windows, below and to the right, with the bias.
+
+        Args:
+            qkv_BHWC: projections of the tokens.
+        """
         batch, height, width, channels = qkv_BHWC.shape
         below, right = -height % self.field[0], -width % self.field[1]
         if not below and not right:
@@ -217,17 +224,27 @@ class Attention(nn.Module):
 
 
 def split_windows(token_BHWC: torch.Tensor, *, side: int) -> torch.Tensor:
-    """B x H x W x C, sides multiples of ``side``, to (B * number of windows) x side x side x C."""
+    """Split an image into windows: B x H x W x C to (B * number of windows) x side x side x C.
+
+    Args:
+        token_BHWC: tokens, both sides multiples of ``side``.
+        side: of a window, in tokens.
+    """
     batch, height, width, channels = token_BHWC.shape
     parts = token_BHWC.view(batch, height // side, side, width // side, side, channels)
     return parts.transpose(2, 3).reshape(-1, side, side, channels)
 
 
 def join_windows(window_BHWC: torch.Tensor, *, size: tuple[int, int]) -> torch.Tensor:
-    """The inverse of :func:`split_windows`, cut to ``size`` = (height, width)."""
+    """Join windows to an image, the inverse of :func:`split_windows`.
+
+    Args:
+        window_BHWC: the windows.
+        size: (height, width) that the image is cropped to.
+    """
     side, channels = window_BHWC.shape[1], window_BHWC.shape[3]
     rows, columns = math.ceil(size[0] / side), math.ceil(size[1] / side)
     parts = window_BHWC.view(-1, rows, columns, side, side, channels).transpose(2, 3)
     whole = parts.reshape(-1, rows * side, columns * side, channels)
-    # A linear layer that is given a part of a tensor copies its weights for every row.
+    # Contiguous, because a linear layer is slow on a slice of a tensor.
     return whole[:, : size[0], : size[1]].contiguous()

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cervseg.networks.base import check_divisible, check_input
-from cervseg.networks.encoders import MIT_ENCODERS
+from cervseg.networks.base import as_rgb, check_divisible, check_grey_or_rgb, check_input
+from cervseg.networks.sizes import MIT_ENCODERS
 
 MULTIPLE_PX = 32  # the encoder's last stage has a 32nd of the image's height and width
 INITIAL_SPREAD = 0.02  # standard deviation of the channels' scales around 1, before training
@@ -49,8 +49,7 @@ class TextSegFormer(nn.Module):
         text_dim: int = 384,
     ) -> None:
         super().__init__()
-        if in_channels not in (1, 3):
-            raise ValueError(f"in_channels must be 1 or 3, not {in_channels}: the encoder takes grey or RGB.")
+        check_grey_or_rgb(in_channels)
         if encoder not in MIT_ENCODERS:
             raise ValueError(f"encoder must be one of {', '.join(MIT_ENCODERS)}, not {encoder!r}.")
         check_divisible(input_size, by=MULTIPLE_PX)
@@ -91,9 +90,7 @@ class TextSegFormer(nn.Module):
             ValueError: the image is not of the size that the network was built for.
         """
         check_input(image_BCHW, in_channels=self.in_channels, input_size=self.input_size)
-        if self.in_channels == 1:
-            image_BCHW = image_BCHW.expand(-1, 3, -1, -1)
-        *features, last_BCHW = self.encoder(image_BCHW)
+        *features, last_BCHW = self.encoder(as_rgb(image_BCHW))
         scale_C = self.projection(self.text_D)
         # The scales may come in another precision under autocast; the features keep theirs.
         last_BCHW = last_BCHW * scale_C[:, None, None].to(last_BCHW.dtype)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cervseg.networks.base import check_divisible, check_input
-from cervseg.networks.convolution import check_norm, initialize, two_convolutions
+from cervseg.networks.base import check_input
+from cervseg.networks.convolution import initialize, level_widths, run_down, two_convolutions
 
 
 class UNet(nn.Module):
@@ -41,12 +41,14 @@ class UNet(nn.Module):
         norm: str = "batch",
     ) -> None:
         super().__init__()
-        check_norm(norm)
-        if num_levels < 1:
-            raise ValueError(f"num_levels must be at least 1, not {num_levels}.")
-        check_divisible(input_size, by=2**num_levels)
+        widths = level_widths(
+            input_size=input_size,
+            features=features,
+            num_levels=num_levels,
+            max_features=max_features,
+            norm=norm,
+        )
         self.in_channels, self.input_size = in_channels, (input_size[0], input_size[1])
-        widths = [min(features * 2**level, max_features) for level in range(num_levels + 1)]
         self.down = nn.ModuleList(
             two_convolutions(before, after, norm=norm, stride=2 if level else 1)
             for level, (before, after) in enumerate(zip((in_channels, *widths), widths))
@@ -64,11 +66,7 @@ class UNet(nn.Module):
             ValueError: the image is not of the size that the network was built for.
         """
         check_input(image_BCHW, in_channels=self.in_channels, input_size=self.input_size)
-        feature_BCHW, skips = image_BCHW, list[torch.Tensor]()
-        for stage in self.down:
-            feature_BCHW = stage(feature_BCHW)
-            skips.append(feature_BCHW)
-        skips.pop()
+        feature_BCHW, skips = run_down(self.down, image_BCHW)
         for up in self.up:
             feature_BCHW = up(feature_BCHW, skips.pop())
         logits_BLHW: torch.Tensor = self.head(feature_BCHW)

@@ -1,6 +1,7 @@
-"""From a dataset and a machine to a plan: fingerprint, hardware, and one named rule a decision.
+"""Planning: from a dataset and a machine to a plan, with one named rule per decision.
 
-``fingerprint`` measures the images, ``hardware`` the machine, ``planner`` puts the ``rules`` together with
-the numbers in ``sizes`` and with what differs between ``families`` of networks; ``settings`` changes values
-by hand, ``checks`` refuses what cannot work, ``planfile`` reads and writes plans, and ``table`` prints them.
+``fingerprint`` measures the images and ``hardware`` the machine. ``planner`` asks the ``rules``, which use
+the numbers in ``constants`` and the differences between ``families`` of networks. ``settings`` applies the
+user's values, ``checks`` refuses invalid ones, ``planfile`` reads and writes plans, and ``table`` prints
+them.
 """

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from cervseg.core.errors import PlanError
 from cervseg.core.types import Augmentation, Configuration, Hyperparameters, Plan, Variant
 from cervseg.losses.recipes import LOSSES
-from cervseg.networks.encoders import MIT_ENCODERS, RESNET_ENCODERS
+from cervseg.networks.sizes import MIT_ENCODERS, RESNET_ENCODERS
 from cervseg.planning.constants import DEEPLAB, MULTIPLE_PX, SEGFORMER, whole_multiple
 
 ENCODERS: Mapping[str, Sequence[str]] = {DEEPLAB: RESNET_ENCODERS, SEGFORMER: MIT_ENCODERS}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cervseg.core.types import Augmentation
+from cervseg.networks.sizes import VIT_B
 
 VIT = "2d_vit"
 CNN = "2d_cnn"
@@ -48,13 +49,8 @@ class Size:
 VIT_SIZES: Mapping[str, Size] = {
     "published": Size(
         network={
-            "embed_dim": 768,
-            "depth": 12,
-            "num_heads": 12,
-            "global_attn_indexes": [2, 5, 8, 11],
-            "window_size": 14,
-            "patch_size": 16,
-            "out_chans": 256,
+            **VIT_B,
+            "global_attn_indexes": list(VIT_B["global_attn_indexes"]),
             "decoder_widths": [128, 64, 32, 16],
         },
         learning_rate=1e-4,

@@ -1,4 +1,4 @@
-"""What a rule may look at."""
+"""Input of the planner's rules: the dataset, the machine and earlier decisions."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from cervseg.planning.families import SAM, Family
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """What a rule may look at: the family, the dataset, the machine, and what the rules before it chose.
+    """Input of a rule: the family, the dataset, the machine, and the decisions of earlier rules.
 
-    ``chosen`` holds the values of earlier rules by field name; the order is that of the rule table.
+    ``chosen`` maps field names to the values of earlier rules, in the order of the rule table.
     """
 
     family: Family
@@ -28,72 +28,88 @@ class Situation:
 
     @property
     def has_large_gpu(self) -> bool:
-        """CUDA with memory enough for the published sizes."""
+        """Whether there is a CUDA GPU with enough memory for the published sizes."""
         return self.hardware.accelerator == "cuda" and (
             self.hardware.accelerator_memory_gib >= constants.LARGE_GPU_GIB
         )
 
     @property
     def cores(self) -> int:
-        """Cores of the processor, or what a small accelerator is worth in cores."""
+        """Number of CPU cores; a small GPU counts as a fixed number of cores."""
         if self.hardware.accelerator == "cpu":
             return self.hardware.num_cores
         return max(self.hardware.num_cores, constants.ACCELERATOR_AS_CORES)
 
     @property
     def machine(self) -> str:
-        """The machine in words, as reasons begin."""
+        """The machine in words, for the start of a reason."""
         hardware = self.hardware
         if hardware.accelerator == "cpu":
-            return f"{self.cores_in_words}, no accelerator"
+            return f"{self.cores_in_words}, no GPU"
         memory = f"{hardware.accelerator_memory_gib:.0f} GiB"
         return f"{self.cores_in_words}, {hardware.accelerator_name} with {memory}"
 
     @property
     def cores_in_words(self) -> str:
-        """The processor in words: 2 cores."""
+        """Number of CPU cores in words: "2 cores"."""
         return f"{self.hardware.num_cores} core{'s' if self.hardware.num_cores != 1 else ''}"
 
     @property
     def size_name(self) -> str:
-        """Which entry of the table of sizes this machine affords."""
+        """Largest size of the family that this machine can train."""
         if self.has_large_gpu:
             return "published"
         return "medium" if self.cores >= constants.MEDIUM_FROM_CORES else "small"
 
     @property
     def size(self) -> Size:
-        """That entry."""
+        """The entry of that name in the table of sizes."""
         return self.family.sizes[self.size_name]
 
     @property
     def published(self) -> Size:
-        """The size that the paper used (of nnU-Net: its own)."""
+        """The size in the paper; for nnU-Net, its own."""
         return self.family.sizes["published"]
 
     @property
     def weights(self) -> str:
-        """The published weights that a network of this size starts from, in words; empty: random ones."""
+        """Published weights that a network of this size starts from, in words; empty if there are none."""
         if self.family.weights == SAM and not (self.sam_checkpoint and self.size_name == "published"):
             return ""
         return self.family.weights
 
     @property
     def num_training(self) -> int:
-        """Cases that one of five folds trains on."""
+        """Number of training cases per fold."""
         return max(1, round(self.fingerprint.num_cases * constants.TRAINING_SHARE))
 
-    def compared(self, rule: str) -> str:
-        """What the others chose, as reasons end: "paper: float32."."""
-        return f"{self.family.reference}: {self.family.protocol[rule]}."
+    def explain(self, rule: str, reason: str) -> str:
+        """Format a reason: as a sentence, followed by the value in the paper (or nnU-Net).
+
+        Args:
+            rule: name of the rule.
+            reason: why its value was chosen, without a full stop.
+        """
+        sentence = reason[0].upper() + reason[1:]
+        return f"{sentence}. {self.family.reference}: {self.family.protocol[rule]}."
 
     def fitted(self, size: Size, input_size: Sequence[int]) -> Decision:
-        """The arguments of a size's network in this frame; the reason says what follows from the data."""
+        """Complete the network arguments of a size by those that depend on the frame and the labels.
+
+        Args:
+            size: an entry of the table of sizes.
+            input_size: (height, width) of the frame in px.
+        """
         fit = self.family.fit(input_size, self.fingerprint)
         return Decision(value={**size.network, **fit.value}, reason=fit.reason)
 
     def seconds_per_image(self, input_size: Sequence[int], network: Mapping[str, Any]) -> float:
-        """About how long the processor trains on one image of this size."""
+        """Estimate the CPU time in s of one training image.
+
+        Args:
+            input_size: (height, width) of the frame in px.
+            network: size arguments of the network.
+        """
         return pass_seconds(
             family=self.family.name,
             network=network,
@@ -107,7 +123,11 @@ Rule = Callable[[Situation], Decision]
 
 
 def in_words(seconds: float) -> str:
-    """A duration as a sentence would say it."""
+    """Format a duration for a sentence.
+
+    Args:
+        seconds: the duration.
+    """
     if seconds < 1:
         return f"{seconds:.2f} s"
     if seconds < 100:

@@ -1,10 +1,11 @@
-"""What networks cost: work in a forward pass, seconds in training. Estimates, good to a factor of two."""
+"""Cost of networks: GFLOP of a forward pass, seconds of training. Estimates, good to a factor of two."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cervseg.networks.sizes import RESIDUAL_BLOCKS
 from cervseg.planning import constants
 from cervseg.planning.constants import CNN, DEEPLAB, NNUNET, SEGFORMER, VIT, EncoderCost
 
@@ -13,14 +14,28 @@ Flop = Callable[[Network, int], float]  # the arguments of a network and the px 
 
 
 def forward_gflop(family: str, network: Network, input_size: tuple[int, int]) -> float:
-    """What one image costs in a forward pass, in GFLOP (a multiplication and an addition are two)."""
+    """Estimate the GFLOP of a forward pass of one image (a multiplication and an addition are two).
+
+    Args:
+        family: name of the configuration.
+        network: arguments of the network.
+        input_size: (height, width) of the frame in px.
+    """
     return _FLOP[family](network, input_size[0] * input_size[1]) / 1e9
 
 
 def pass_seconds(
     *, family: str, network: Network, input_size: tuple[int, int], cores: int, precision: str
 ) -> float:
-    """About how long a processor trains on one image, forward and backward."""
+    """Estimate the time in s that a CPU trains on one image, forward and backward.
+
+    Args:
+        family: name of the configuration.
+        network: arguments of the network.
+        input_size: (height, width) of the frame in px.
+        cores: number of cores.
+        precision: number format of the forward pass.
+    """
     speeds = constants.GFLOP_PER_S_A_CORE
     speed = speeds.get(precision, speeds["float32"]) * min(cores, constants.CORES_THAT_SCALE)
     return constants.BACKWARD_FACTOR * forward_gflop(family, network, input_size) / speed
@@ -49,10 +64,22 @@ def _unet_flop(network: Network, pixels: int) -> float:
         channels = min(features * 2**level, most)
         before = min(channels, features * 2 ** (level - 1)) if level else 1
         here = pixels / 4**level
-        total += here * 18 * (before * channels + channels**2)  # down
-        if level < levels:
-            total += here * (18 * 3 * channels**2 + 2 * 2 * channels**2)  # up: concatenated, then two
+        if network.get("residual_encoder"):
+            total += here * _residual_stage_flop(level, before, channels)
+        else:
+            total += here * 18 * (before * channels + channels**2)  # down
+        if level < levels:  # up: transposed, then one or two convolutions of the concatenated maps
+            num_units = 2 if network.get("residual_encoder") else 3
+            total += here * (18 * num_units * channels**2 + 2 * 2 * channels**2)
     return total
+
+
+def _residual_stage_flop(level: int, before: int, channels: int) -> float:
+    """Count the FLOP per px of a stage of residual blocks, at the stage's resolution."""
+    blocks = RESIDUAL_BLOCKS[min(level, len(RESIDUAL_BLOCKS) - 1)]
+    first = 18 * before * channels  # the stem, or the first convolution of the first block
+    shortcut = 2 * before * channels if level and before != channels else 0
+    return first + shortcut + 18 * channels**2 * (2 * blocks - (1 if level else 0))
 
 
 def _pretrained_flop(encoders: Mapping[str, EncoderCost]) -> Flop:

@@ -1,9 +1,10 @@
-"""What the rules know of each family of networks; every difference between families stands in this table."""
+"""Families of networks: one table of everything in which they differ."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from cervseg.core.types import Decision, Fingerprint
 from cervseg.planning.constants import (
@@ -20,36 +21,40 @@ from cervseg.planning.constants import (
 
 Fit = Callable[[Sequence[int], Fingerprint], Decision]
 
-PAPER, NNUNET_ITSELF = "paper", "nnU-Net"
-SAM, IMAGENET = "SAM's ViT-B weights", "ImageNet weights in its encoder"
+PAPER, NNUNET_ITSELF = "Paper", "nnU-Net"
+SAM, IMAGENET = "SAM's ViT-B weights", "ImageNet weights"
 
 
 def fit_nothing(input_size: Sequence[int], fingerprint: Fingerprint) -> Decision:
-    """No argument of the network follows from the frame or the labels."""
+    """Return no arguments: none depends on the frame or the labels."""
     return Decision(value={}, reason="")
 
 
 def fit_depth(input_size: Sequence[int], fingerprint: Fingerprint) -> Decision:
-    """How often nnU-Net halves this frame."""
+    """Return nnU-Net's number of levels for this frame."""
     levels = num_halvings(input_size)
     least = min(input_size) // 2**levels
     return Decision(
-        value={"num_levels": levels}, reason=f"halved {levels} times, to {least} px on the shorter side"
+        value={"num_levels": levels}, reason=f"halved {levels} times, down to {least} px on the shorter side"
     )
 
 
 def fit_prompts(input_size: Sequence[int], fingerprint: Fingerprint) -> Decision:
-    """Short prompts for the text encoder, out of the names of the labels; ";" parts them."""
+    """Return short prompts for the text encoder, made from the names of the labels, separated by ";"."""
     names = [label.replace("_", " ") for label in fingerprint.labels]
     prompts = [text for name in names for text in (name, f"{name} on a radiograph")]
     return Decision(
         value={"prompts": "; ".join(prompts)},
-        reason="its prompts are the names of the labels, read by MiniLM in place of MedCLIP",
+        reason="prompts are the names of the labels, encoded by MiniLM instead of MedCLIP",
     )
 
 
 def num_halvings(input_size: Sequence[int]) -> int:
-    """nnU-Net's depth: halved until the shorter side has 4 to 7 px, as far as both sides divide."""
+    """Compute nnU-Net's depth: the shorter side is halved to 4 to 7 px, if both sides are divisible.
+
+    Args:
+        input_size: (height, width) in px.
+    """
     levels = _depth(min(input_size))
     while any(side % 2**levels for side in input_size):
         levels -= 1
@@ -57,12 +62,12 @@ def num_halvings(input_size: Sequence[int]) -> int:
 
 
 def whole_halvings_px(short_px: int) -> int:
-    """What the sides of a frame must divide by, so that nnU-Net can halve it all the way."""
+    """Return the number that sides must be a multiple of, so that nnU-Net can halve them to 4 to 7 px."""
     return max(MULTIPLE_PX, 1 << _depth(short_px))
 
 
 def multiple_of_32(short_px: int) -> int:
-    """What the sides of any frame must divide by."""
+    """Return the number that sides of every frame must be a multiple of."""
     return MULTIPLE_PX
 
 
@@ -75,16 +80,18 @@ class Family:
     """A family of networks that share a configuration of the plan.
 
     Args:
-        name: the configuration's.
-        words: its network in one line; braces name arguments of the network.
-        loss: what it trains with.
-        paper_loss: what it trains with in the preset "paper".
-        protocol: what others do, rule -> words; reasons compare with it.
-        reference: whose protocol that is.
-        weights: the published weights that it starts from; empty: none.
-        fixed_frame: on a large GPU it gets its published frame, whatever the images' shape.
-        fit: the arguments of its network that follow from the frame and the labels, with the reason.
-        multiple_px: what both sides of a frame with this shorter side must divide by.
+        name: name of the configuration.
+        words: the network in one line; braces contain names of network arguments.
+        loss: name of the loss.
+        paper_loss: name of the loss in the preset "paper".
+        protocol: rule -> published value in words; reasons end with it.
+        reference: origin of that protocol.
+        weights: published weights that it starts from; empty if there are none.
+        fixed_frame: on a large GPU, use the published frame for images of every shape.
+        fit: network arguments that depend on the frame and the labels, with the reason.
+        multiple_px: maps the shorter side of a frame to the number that both sides must be a multiple of.
+        costliest: extra arguments of the most expensive network that trains with this configuration.
+        costliest_words: that network in words.
     """
 
     name: str
@@ -97,24 +104,26 @@ class Family:
     fixed_frame: bool = False
     fit: Fit = fit_nothing
     multiple_px: Callable[[int], int] = multiple_of_32
+    costliest: Mapping[str, Any] = field(default_factory=dict)
+    costliest_words: str = ""
 
     @property
     def sizes(self) -> Mapping[str, Size]:
-        """Its sizes by name: published, medium, small."""
+        """Sizes by name: published, medium, small."""
         return SIZES[self.name]
 
 
-# The paper's protocol where it is the same for all (2.4, 2.5), and for its CNNs.
+# Protocol of the paper (2.4, 2.5): what all networks share, and its CNNs.
 COMMON = {
     "precision": "float32",
     "resize": "stretched",
     "normalization": "scaled to [0, 1]",
     "batch_size": "1",
     "learning_rate": "not given",
-    "epochs": "50 epochs of 400",
-    "augmentation": 'none, but for its variant "augmented"',
+    "epochs": "50 epochs of 400 images",
+    "augmentation": 'none, except in the variant "augmented"',
 }
-PAPER_CNN = {**COMMON, "input_size": "512 x 512 stretched", "loss": "BCE"}
+PAPER_CNN = {**COMMON, "input_size": "512 x 512, stretched", "loss": "BCE"}
 
 FAMILIES: Mapping[str, Family] = {
     family.name: family
@@ -127,7 +136,7 @@ FAMILIES: Mapping[str, Family] = {
             protocol={
                 **COMMON,
                 "network": "SAM's ViT-B encoder (768 wide, 12 deep)",
-                "input_size": "1024 x 1024 stretched",
+                "input_size": "1024 x 1024, stretched",
                 "loss": "0.5 Dice + 0.3 focal Tversky + 0.1 Hausdorff + 0.1 SSIM",
             },
             weights=SAM,
@@ -155,8 +164,8 @@ FAMILIES: Mapping[str, Family] = {
             paper_loss="bce",
             protocol={
                 **PAPER_CNN,
-                "network": "a MiT encoder whose size is not given, guided by MedCLIP",
-                "loss": "not given, so BCE as its CNNs",
+                "network": "MiT encoder of unknown size, guided by MedCLIP",
+                "loss": "not given; BCE like its CNNs",
             },
             weights=IMAGENET,
             fit=fit_prompts,
@@ -167,20 +176,22 @@ FAMILIES: Mapping[str, Family] = {
             loss="bce_dice",
             paper_loss="bce_dice",
             protocol={
-                "precision": "float16 mixed with float32",
-                "resize": "patches of the image as it is",
+                "precision": "mixed float16 and float32",
+                "resize": "patches at the original resolution",
                 "normalization": "the same",
-                "batch_size": "what fills the card, 2 at least",
+                "batch_size": "as many as fit into memory, at least 2",
                 "learning_rate": "0.01 with SGD",
-                "epochs": "1000 of 250 steps",
-                "augmentation": "turns to 180 degrees, and images mirrored on both axes",
-                "network": "32 filters, doubled up to 512, halved while a side has 8 px",
-                "input_size": "the median image, or what of it fits the card",
+                "epochs": "1000 epochs of 250 steps",
+                "augmentation": "rotation up to 180 degrees, flips along both axes",
+                "network": "32 filters, doubled up to 512, halved while a side has at least 8 px",
+                "input_size": "the median image, or as much of it as fits into memory",
                 "loss": "Dice and cross-entropy",
             },
             reference=NNUNET_ITSELF,
             fit=fit_depth,
             multiple_px=whole_halvings_px,
+            costliest={"residual_encoder": True},
+            costliest_words="with a residual encoder",
         ),
     )
 }

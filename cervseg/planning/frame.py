@@ -1,4 +1,4 @@
-"""The rule for the network frame: the images' shape, the px the machine affords, thin structures kept."""
+"""The rule for the input size: shape of the images, budget of the machine, thin structures."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from cervseg.planning.context import Situation
 
 @dataclass(frozen=True, kw_only=True)
 class Room:
-    """Which frames a machine and a network allow.
+    """Limits of a frame, from the machine and the network.
 
     Args:
-        budget_px: about how many px a frame may have.
-        longest_px: its longest side.
-        multiple_px: what both sides must divide by, given the shorter one.
+        budget_px: number of px, up to a tolerance.
+        longest_px: longest side.
+        multiple_px: maps the shorter side to the number that both sides must be a multiple of.
     """
 
     budget_px: float
@@ -27,7 +27,11 @@ class Room:
     multiple_px: Callable[[int], int]
 
     def has(self, frame: tuple[int, int]) -> bool:
-        """Is this frame affordable, and can the network divide it?"""
+        """Tell whether a frame (height, width) is within the budget and divisible.
+
+        Args:
+            frame: in px.
+        """
         height, width = frame
         multiple = self.multiple_px(min(frame))
         affordable = height * width <= self.budget_px * constants.BUDGET_TOLERANCE
@@ -35,38 +39,46 @@ class Room:
 
 
 def input_size(s: Situation) -> Decision:
-    """(height, width) of the network frame."""
+    """Decide the (height, width) of the network frame."""
     side = s.published.frame_px
     if s.has_large_gpu and s.family.fixed_frame:
-        return Decision(
-            value=[side, side],
-            reason=f"{s.machine}: the published frame, which SAM's position embeddings were made for; "
-            f"{s.compared('input_size')}",
-        )
+        reason = f"{s.machine}: the published size, which SAM's position embeddings expect"
+        return Decision(value=[side, side], reason=s.explain("input_size", reason))
     if s.has_large_gpu:
         budget, longest = side * side, 2 * side
         reason = f"{s.machine}: as many px as {side} x {side}"
     else:
         budget, longest = s.cores * constants.PIXELS_A_CORE[s.family.name], constants.SMALL_LONG_SIDE_PX
-        reason = f"{s.machine}: {budget:,} px affordable, {longest} px a side at most"
+        reason = f"{s.machine}: about {budget:,} px, sides up to {longest} px"
     room = Room(budget_px=budget, longest_px=longest, multiple_px=s.family.multiple_px)
     frame = largest_frame(s.fingerprint, room)
     frame, thin = _for_thin_structures(s.fingerprint, frame, room)
-    reason += f", {_shape(s.fingerprint)}{thin}"
-    return Decision(value=list(frame), reason=f"{reason}; {s.compared('input_size')}")
+    reason += f"; {_shape(s.fingerprint)}{thin}"
+    return Decision(value=list(frame), reason=s.explain("input_size", reason))
 
 
 def aspects_vary(fingerprint: Fingerprint) -> bool:
-    """Are some images portrait and others landscape, or nearly so? Then no one shape fits them."""
+    """Tell whether the aspect ratios differ so much that no single shape fits all images.
+
+    Args:
+        fingerprint: of the dataset.
+    """
     aspect = fingerprint.aspect
     return aspect.minimum > 0 and aspect.maximum / aspect.minimum > 2
 
 
 def largest_frame(fingerprint: Fingerprint, room: Room, *, enough: float = math.inf) -> tuple[int, int]:
-    """The frame in which the median image, aspect kept, is largest; no larger than that image.
+    """Find the frame that shows the median image at the largest scale, but not larger than the image.
 
-    Of equally good frames it is the smallest. A scale of ``enough`` network px an image px need not be
-    surpassed. The frame is square where the aspects vary.
+    Among equally good frames it is the smallest. The frame is square if the aspect ratios vary.
+
+    Args:
+        fingerprint: of the dataset.
+        room: limits of the frame.
+        enough: scale (network px per image px) that need not be exceeded.
+
+    Returns:
+        (height, width) in px.
     """
     height, width = fingerprint.height_px.median, fingerprint.width_px.median
     square = aspects_vary(fingerprint)
@@ -77,7 +89,7 @@ def largest_frame(fingerprint: Fingerprint, room: Room, *, enough: float = math.
         for w in _sides(width, room.longest_px):
             if not room.has((h, w)) or (square and h != w):
                 continue
-            # Rounded, so that frames which hold the image equally large compare as equal.
+            # Rounded, so that frames with the same scale compare equal.
             scale = round(min(h / height, w / width, enough), 9)
             if scale > best_scale or (scale == best_scale and h * w < best[0] * best[1]):
                 best, best_scale = (h, w), scale
@@ -91,7 +103,7 @@ def _sides(image_px: float, longest_px: int) -> range:
 def _for_thin_structures(
     fingerprint: Fingerprint, frame: tuple[int, int], room: Room
 ) -> tuple[tuple[int, int], str]:
-    """A larger frame, within reason, where thin structures would vanish; and what the reason says."""
+    """Enlarge the frame, within limits, if thin structures would vanish; also return words for the reason."""
     thin = min((f.thickness_px.median for f in fingerprint.labels.values() if f.num_cases), default=0.0)
     if thin <= 0:
         return frame, ""
@@ -100,19 +112,19 @@ def _for_thin_structures(
         roomier = replace(room, budget_px=room.budget_px * constants.THIN_STRUCTURE_OVERDRAFT)
         larger = largest_frame(fingerprint, roomier, enough=wanted / thin)
         if larger != frame:
-            note = f", enlarged from {frame[0]} x {frame[1]} for thin structures"
+            note = f"; enlarged from {frame[0]} x {frame[1]} for thin structures"
         frame, seen = larger, thin * _scale(fingerprint, larger)
-    short = f" (less than the {wanted} wanted)" if seen < wanted else ""
-    return frame, f"{note}; the thinnest label is {seen:.1f} px wide in it{short}"
+    short = f" (target: {wanted} px)" if seen < wanted else ""
+    return frame, f"{note}; the thinnest label is {seen:.1f} px wide{short}"
 
 
 def _scale(fingerprint: Fingerprint, frame: tuple[int, int]) -> float:
-    """Network px an image px, for the median image."""
+    """Compute network px per image px for the median image."""
     return min(frame[0] / fingerprint.height_px.median, frame[1] / fingerprint.width_px.median)
 
 
 def _shape(fingerprint: Fingerprint) -> str:
     aspect = fingerprint.aspect
     if aspects_vary(fingerprint):
-        return f"square, as the images' height/width goes from {aspect.minimum:.2f} to {aspect.maximum:.2f}"
-    return f"shaped like the median image (height/width {aspect.median:.2f})"
+        return f"square, because height/width varies from {aspect.minimum:.2f} to {aspect.maximum:.2f}"
+    return f"shape of the median image (height/width {aspect.median:.2f})"

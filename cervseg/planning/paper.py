@@ -1,4 +1,4 @@
-"""The preset "paper": the published protocol as it stands (Sawant et al. 2026, 2.4-2.5)."""
+"""The preset "paper": the published protocol (Sawant et al. 2026, 2.4-2.5)."""
 
 from __future__ import annotations
 
@@ -24,85 +24,85 @@ NO_AUGMENTATION = Augmentation(
 
 
 def precision(s: Situation) -> Decision:
-    """The number format of the forward pass."""
+    """Decide the number format of the forward pass."""
     return Decision(value="float32", reason=f"{_published(s, 'precision')}.")
 
 
 def resize(s: Situation) -> Decision:
-    """How an image comes into the frame."""
+    """Decide how an image is fitted into the network frame."""
     return Decision(value="stretch", reason=f"{_published(s, 'resize')}.")
 
 
 def input_size(s: Situation) -> Decision:
-    """(height, width) of the network frame."""
+    """Decide the (height, width) of the network frame."""
     side = s.published.frame_px
     return Decision(value=[side, side], reason=f"{_published(s, 'input_size')}.")
 
 
 def network(s: Situation) -> Decision:
-    """Width and depth, and what else a network needs to know."""
+    """Decide the size arguments of the network."""
     frame = s.chosen["input_size"]
     fitted = s.fitted(s.published, frame)
     reasons = [_published(s, "network"), _start(s), fitted.reason]
     if s.hardware.accelerator == "cpu":
         seconds = s.seconds_per_image(frame, fitted.value)
-        reasons.append(f"{s.machine}: about {in_words(seconds)} an image in training")
+        reasons.append(f"{s.machine}: about {in_words(seconds)} per image in training")
     return Decision(value=fitted.value, reason="; ".join(filter(None, reasons)) + ".")
 
 
 def _start(s: Situation) -> str:
-    """What the network starts from."""
+    """Name the initial weights."""
     if not s.family.weights:
-        return "from scratch"
+        return "trained from scratch"
     if s.family.weights == SAM and not s.sam_checkpoint:
-        return "but FROM SCRATCH: no SAM checkpoint is at hand (cervseg_download_weights fetches it)"
-    return f"started from {s.family.weights}"
+        return "trained FROM SCRATCH, because the SAM checkpoint is missing (run cervseg_download_weights)"
+    return f"initialized with {s.family.weights}"
 
 
 def normalization(s: Situation) -> Decision:
-    """How intensities are scaled."""
+    """Decide how intensities are scaled."""
     return Decision(value="unit", reason=f"{_published(s, 'normalization')}.")
 
 
 def batch_size(s: Situation) -> Decision:
-    """Images a step."""
+    """Decide the number of images per batch."""
     return Decision(value=1, reason=f"{_published(s, 'batch_size')}.")
 
 
 def learning_rate(s: Situation) -> Decision:
-    """The highest learning rate of the schedule."""
+    """Decide the peak learning rate of the schedule."""
     return Decision(
         value=PAPER_LEARNING_RATES[s.family.name],
-        reason="Not published; this project's reading, with AdamW, a warm-up and a cosine to zero.",
+        reason="Not published; chosen by this project. AdamW with warm-up and a cosine schedule to zero.",
     )
 
 
 def epochs(s: Situation) -> Decision:
-    """Passes over the training cases."""
+    """Decide the number of epochs."""
     reason = _published(s, "epochs")
     if s.hardware.accelerator == "cpu":
         fold_s = 50 * s.num_training * s.seconds_per_image(s.chosen["input_size"], s.chosen["network"])
-        reason += f"; about {in_words(fold_s)} a fold on {s.cores_in_words}"
+        reason += f"; about {in_words(fold_s)} per fold on {s.cores_in_words}"
     return Decision(value=50, reason=f"{reason}.")
 
 
 def augmentation(s: Situation) -> Decision:
-    """Ranges of random changes to training images."""
+    """Decide the ranges of random augmentation."""
     return Decision(value=NO_AUGMENTATION, reason=f"{_published(s, 'augmentation')}.")
 
 
 def loss(s: Situation) -> Decision:
-    """What training minimizes."""
+    """Decide the loss function."""
     return Decision(value=s.family.paper_loss, reason=f"{_published(s, 'loss')}.")
 
 
 def _published(s: Situation, rule: str) -> str:
-    """The published protocol of a rule in words; what the paper leaves out goes as its CNNs do."""
+    """Format the published value of a rule; networks that the paper lacks follow its CNNs."""
     if s.family.reference == PAPER:
         return f"As published: {s.family.protocol[rule]}"
     if rule in ("network", "loss"):
-        return f"Not in the paper; as in {s.family.reference}: {s.family.protocol[rule]}"
-    return f"Not in the paper; as its CNNs: {PAPER_CNN[rule]}"
+        return f"Not in the paper; like {s.family.reference}: {s.family.protocol[rule]}"
+    return f"Not in the paper; like its CNNs: {PAPER_CNN[rule]}"
 
 
 PAPER_RULES: Mapping[str, Rule] = {

@@ -1,4 +1,4 @@
-"""The default preset: one named rule a decision, each returning a value and one sentence of reason."""
+"""The preset "default": one rule per decision; each returns a value and its reason."""
 
 from __future__ import annotations
 
@@ -13,30 +13,29 @@ from cervseg.planning.frame import input_size
 
 
 def precision(s: Situation) -> Decision:
-    """The number format of the forward pass."""
+    """Decide the number format of the forward pass."""
     kind, has_bfloat16 = s.hardware.accelerator, s.hardware.bfloat16
-    where = s.hardware.accelerator_name if kind == "cuda" else "the processor"
+    device = s.hardware.accelerator_name if kind == "cuda" else "the CPU"
     if kind == "mps":
-        value, reason = "float32", "Apple's GPUs train in float32 here"
+        value, reason = "float32", "Apple's GPUs train in float32"
     elif has_bfloat16:
-        value, reason = "bfloat16", f"{where} computes in bfloat16 natively, about twice as fast"
+        value, reason = "bfloat16", f"{device} supports bfloat16, which is about twice as fast"
     elif kind == "cuda":
-        value, reason = "float16", f"{where} has no bfloat16, so float16 with loss scaling"
+        value, reason = "float16", f"{device} does not support bfloat16; float16 with loss scaling"
     else:
-        value, reason = "float32", f"{where} has no bfloat16"
-    return Decision(value=value, reason=f"{reason}; {s.compared('precision')}")
+        value, reason = "float32", f"{device} does not support bfloat16"
+    return Decision(value=value, reason=s.explain("precision", reason))
 
 
 def resize(s: Situation) -> Decision:
-    """How an image comes into the frame."""
+    """Decide how an image is fitted into the network frame."""
     return Decision(
-        value="pad",
-        reason=f"the aspect of every image is kept, margins are padded; {s.compared('resize')}",
+        value="pad", reason=s.explain("resize", "the aspect ratio is kept, and margins are padded")
     )
 
 
 def network(s: Situation) -> Decision:
-    """Width and depth, and what else a network needs to know."""
+    """Decide the size arguments of the network."""
     frame, side = s.chosen["input_size"], s.published.frame_px
     fitted = s.fitted(s.size, frame)
     reasons = [f'{s.machine}: size "{s.size_name}", {_start(s)}', fitted.reason]
@@ -47,49 +46,46 @@ def network(s: Situation) -> Decision:
             s.seconds_per_image((side, side), published),
         )
         reasons.append(
-            f"about {in_words(own_s)} an image in training, where the published size would take about "
+            f"about {in_words(own_s)} per image in training; the published size would take about "
             f"{in_words(published_s)} at {side} x {side}"
         )
     elif s.size_name != "published":
-        reasons.append("the published one needs a CUDA card with 8 GiB")
-    reason = "; ".join(filter(None, reasons))
-    return Decision(value=fitted.value, reason=f"{reason}; {s.compared('network')}")
+        reasons.append("the published size needs a CUDA GPU with 8 GB")
+    return Decision(value=fitted.value, reason=s.explain("network", "; ".join(filter(None, reasons))))
 
 
 def _start(s: Situation) -> str:
-    """What the network starts from."""
+    """Name the initial weights."""
     if s.weights or not s.family.weights:
-        return f"started from {s.weights}" if s.weights else "from scratch"
+        return f"initialized with {s.weights}" if s.weights else "trained from scratch"
     if s.sam_checkpoint:
-        return "from scratch, as the SAM checkpoint does not fit this size"
+        return "trained from scratch, because the SAM checkpoint does not fit this size"
     if s.size_name != "published":
-        return "from scratch"
+        return "trained from scratch"
     return (
-        f"but FROM SCRATCH: no SAM checkpoint is at hand (cervseg_download_weights fetches it); the paper "
-        f"starts from {s.family.weights}"
+        "trained FROM SCRATCH, because the SAM checkpoint is missing (run cervseg_download_weights); the "
+        f"paper starts from {s.family.weights}"
     )
 
 
 def normalization(s: Situation) -> Decision:
-    """How intensities are scaled."""
+    """Decide how intensities are scaled."""
     if s.weights == SAM:
-        return Decision(
-            value="sam",
-            reason=f"SAM's weights expect SAM's pixel mean and deviation; {s.compared('normalization')}",
-        )
+        reason = "SAM's weights expect SAM's pixel mean and standard deviation"
+        return Decision(value="sam", reason=s.explain("normalization", reason))
     low, high = s.fingerprint.intensity_percentile_0_5, s.fingerprint.intensity_percentile_99_5
     reason = (
-        f"each image by its own mean and deviation: exposures differ ({low:.0f} to {high:.0f} over all "
-        "images)"
+        "mean 0 and standard deviation 1 per image, because exposures differ (intensities from "
+        f"{low:.0f} to {high:.0f} over all images)"
     )
     if s.weights == IMAGENET:
-        reason += ", and ImageNet's weights expect images of mean 0 and deviation 1"
-    return Decision(value="zscore", reason=f"{reason}; {s.compared('normalization')}")
+        reason += "; ImageNet weights expect this scale"
+    return Decision(value="zscore", reason=s.explain("normalization", reason))
 
 
 def batch_size(s: Situation) -> Decision:
-    """Images a step."""
-    wanted, reason = s.size.batch_size, f"{s.machine}: {s.size.batch_size} images a step"
+    """Decide the number of images per batch."""
+    wanted, reason = s.size.batch_size, f"{s.machine}: {s.size.batch_size} images per batch"
     if s.has_large_gpu:
         height, width = s.chosen["input_size"]
         one = s.size.memory_gib * height * width / s.published.frame_px**2
@@ -97,30 +93,27 @@ def batch_size(s: Situation) -> Decision:
         usable = s.hardware.accelerator_memory_gib * constants.GPU_USABLE - constants.GPU_FIXED_GIB
         wanted = max(1, min(s.size.batch_size, int(usable / one)))
         reason = (
-            f"{s.machine}: {s.size.batch_size} images at most, and one takes about {one:.1f} GiB of the "
-            f"{usable:.1f} that are free"
+            f"{s.machine}: at most {s.size.batch_size} images, each with about {one:.1f} GiB of "
+            f"{usable:.1f} GiB free memory"
         )
-    # At least eight steps an epoch, or small datasets would hardly be stepped through.
+    # At least eight steps per epoch, also with small datasets.
     value = max(1, min(wanted, s.num_training // 8))
     if value < wanted:
-        reason += f", but a fold trains on {s.num_training} images only"
-    return Decision(value=value, reason=f"{reason}; {s.compared('batch_size')}")
+        reason += f"; only {s.num_training} training images per fold"
+    return Decision(value=value, reason=s.explain("batch_size", reason))
 
 
 def learning_rate(s: Situation) -> Decision:
-    """The highest learning rate of the schedule."""
-    start = s.weights or "random weights"
+    """Decide the peak learning rate of the schedule."""
+    start = s.weights or "training from scratch"
     if s.weights == IMAGENET:
         start += ", usually fine-tuned at 1e-4 to 3e-4"
-    return Decision(
-        value=s.size.learning_rate,
-        reason=f'{start}, size "{s.size_name}", AdamW; after a warm-up, then a cosine to '
-        f"zero; {s.compared('learning_rate')}",
-    )
+    reason = f'{start}; size "{s.size_name}"; AdamW with warm-up and a cosine schedule to zero'
+    return Decision(value=s.size.learning_rate, reason=s.explain("learning_rate", reason))
 
 
 def epochs(s: Situation) -> Decision:
-    """Passes over the training cases: about as many image passes as the paper's, if time allows."""
+    """Decide the number of epochs: about as many image passes as in the paper, if time allows."""
     cases, (fewest, most) = s.fingerprint.num_cases, constants.EPOCHS_BOUNDS
     value = max(fewest, min(most, round(constants.IMAGE_PASSES / cases)))
     reason = f"{cases} cases: {value} epochs are {value * cases:,} image passes"
@@ -129,71 +122,73 @@ def epochs(s: Situation) -> Decision:
         affordable = max(constants.FEWEST_EPOCHS, int(constants.FOLD_TIME_S / epoch_s))
         if affordable < value:
             reason = (
-                f"{cases} cases: {value} epochs would take about {in_words(value * epoch_s)} a fold on "
-                f"{s.cores_in_words}, {affordable} take about {in_words(affordable * epoch_s)}"
+                f"{cases} cases: {value} epochs would take about {in_words(value * epoch_s)} per fold on "
+                f"{s.cores_in_words}, {affordable} epochs take about {in_words(affordable * epoch_s)}"
             )
             value = affordable
         else:
-            reason += f", about {in_words(value * epoch_s)} a fold on {s.cores_in_words}"
-    return Decision(value=value, reason=f"{reason}; {s.compared('epochs')}")
+            reason += f", about {in_words(value * epoch_s)} per fold on {s.cores_in_words}"
+        if s.family.costliest:
+            costly = {**s.chosen["network"], **s.family.costliest}
+            factor = s.seconds_per_image(s.chosen["input_size"], costly) * s.num_training / epoch_s
+            reason += f" ({factor:.1f} times as long {s.family.costliest_words})"
+    return Decision(value=value, reason=s.explain("epochs", reason))
 
 
 def num_workers(s: Situation) -> Decision:
-    """Threads that load and augment images."""
+    """Decide the number of threads that load and augment images."""
     cores = s.hardware.num_cores
     if s.hardware.accelerator == "cpu":
         return Decision(
             value=max(1, min(4, cores // 8)),
-            reason=f"{s.cores_in_words}, which the network needs for itself.",
+            reason=f"The network needs the CPU ({s.cores_in_words}).",
         )
     return Decision(
-        value=max(1, min(8, cores - 1)), reason=f"{s.cores_in_words}, free beside the accelerator."
+        value=max(1, min(8, cores - 1)), reason=f"The CPU ({s.cores_in_words}) is free while the GPU trains."
     )
 
 
 def augmentation(s: Situation) -> Decision:
-    """Ranges of random changes to training images."""
+    """Decide the ranges of random augmentation."""
     value, reason = Augmentation(), ""
     if s.size.light_augmentation:
         value = constants.LIGHT_AUGMENTATION
-        reason = "a small transformer from random weights learns slowly, so images are changed lightly: "
-    reason += f"turns to {value.rotation_deg:.0f} degrees"
+        reason = "weak, because a small transformer learns slowly from scratch; "
+    reason += f"rotation up to {value.rotation_deg:.0f} degrees"
     labels = [label for label in s.fingerprint.labels.values() if label.num_cases]
     if labels and all(_is_mirrored(label) for label in labels):
         value = replace(value, flip_horizontal=0.5)
         least = min(label.mirror_overlap for label in labels)
-        reason += (
-            f", and flipped left to right, as labels lie on both sides alike ({100 * least:.0f} % overlap)"
-        )
+        reason += f"; horizontal flips, because labels are symmetric ({100 * least:.0f} % overlap)"
     else:
-        reason += ", no flips, as images have a front or a left and a right"
-    return Decision(value=value, reason=f"{reason}; {s.compared('augmentation')}")
+        reason += "; no flips, because left and right differ"
+    return Decision(value=value, reason=s.explain("augmentation", reason))
 
 
 def _is_mirrored(label: LabelFingerprint) -> bool:
-    """Is a mirrored image an image that might have been?"""
+    """Tell whether a mirrored image is a plausible image."""
     return label.num_cases >= constants.MIRROR_CASES and label.mirror_overlap >= constants.MIRROR_OVERLAP
 
 
 def loss(s: Situation) -> Decision:
-    """What training minimizes."""
+    """Decide the loss function."""
     if s.family.loss == "cervspinenet" and s.weights:
-        value, reason = "cervspinenet", "the published loss, as training starts from SAM's weights"
+        value, reason = "cervspinenet", "the published loss, because training starts from SAM's weights"
     elif s.family.loss == "cervspinenet":
         value = "cervspinenet_bce"
         reason = (
-            "the published loss and BCE beside it: from random weights the published one alone may settle on "
-            "an empty mask"
+            "the published loss plus BCE; from scratch, the published loss alone may converge to an empty "
+            "mask"
         )
     else:
         shares = [label.area_fraction.median for label in s.fingerprint.labels.values() if label.num_cases]
-        share = f"{100 * min(shares):.1f} % of an image" if shares else "little of an image"
-        value, reason = s.family.loss, f"Dice beside BCE, as the smallest label covers {share}"
-    return Decision(value=value, reason=f"{reason}; {s.compared('loss')}")
+        share = f"only {100 * min(shares):.1f} % of an image" if shares else "little of an image"
+        value, reason = s.family.loss, f"Dice plus BCE, because the smallest label covers {share}"
+    return Decision(value=value, reason=s.explain("loss", reason))
 
 
-# In the order in which they are asked: a rule sees what those before it chose. The frame comes before the
-# network, for nnU-Net's depth follows from it.
+# In this order: a rule sees the values of the rules before it. The frame comes before the network, because
+# nnU-Net's depth depends on it.
 DEFAULT_RULES: Mapping[str, Rule] = {
     "precision": precision,
     "resize": resize,

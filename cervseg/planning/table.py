@@ -1,4 +1,4 @@
-"""A plan as a table for people: rule, value, reason."""
+"""Print a plan as a table: rule, value, reason."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from cervseg.planning.families import FAMILIES
 from cervseg.planning.planfile import Edit, as_words, find_edits
 from cervseg.planning.planner import CACHE, value_of
 
-_RULE, _VALUE, _REASON = 18, 26, 54  # characters; with two gaps of 2 about 100 a line
+_RULE, _VALUE, _REASON = 19, 24, 53  # characters; with two gaps of 2, 100 per line
 
 
 def plan_table(plan: Plan, families: Iterable[str] | None = None) -> str:
-    """Decisions with their reasons, about 100 characters wide; values changed by hand carry a star.
+    """Format the decisions of a plan with their reasons, 100 characters wide; edited values have a star.
 
     Args:
         plan: the plan.
-        families: the configurations to print in full (default: "2d_vit", "2d_cnn" and those that were
-            changed by hand); each of the others gets one line.
+        families: configurations to print in full (default: "2d_vit", "2d_cnn" and edited ones); each of
+            the others gets one line.
     """
     edits = find_edits(plan)
     wanted = {VIT, CNN, *(_section(edit.rule) for edit in edits)} if families is None else set(families)
@@ -36,15 +36,15 @@ def plan_table(plan: Plan, families: Iterable[str] | None = None) -> str:
             _edit_row(edit) for edit in edits if _section(edit.rule) == name and not _has_row(plan, edit)
         ]
     if brief:
-        lines += ["", "in brief (plans.json holds every reason; --verbose prints them)"]
+        lines += ["", "Other configurations (for their reasons, see plans.json or use --verbose)"]
         lines += [_brief_row(plan.configurations[name]) for name in brief]
     if edits:
-        lines += ["", "* changed by hand in plans.json"]
+        lines += ["", "* edited in plans.json"]
     return "\n".join(lines)
 
 
 def _brief_row(configuration: Configuration) -> str:
-    """One line: name, network, frame, batch, epochs."""
+    """Format one line: name, network, input size, batch size, epochs."""
     hyper, network = configuration.hyperparameters, configuration.network
     family = FAMILIES.get(configuration.name)
     columns = (
@@ -62,7 +62,7 @@ def _section(key: str) -> str:
 
 
 def _has_row(plan: Plan, edit: Edit) -> bool:
-    """Does a decision's row show this edit? Nobody decides weight_decay, for one."""
+    """Tell whether the row of a decision shows this edit; weight_decay, for example, has no decision."""
     return edit.rule in plan.decisions or edit.rule.rpartition(".")[0] in plan.decisions
 
 
@@ -76,11 +76,11 @@ def _decision_row(plan: Plan, key: str, edits: list[Edit]) -> str:
     if not mine:
         return _row(name, _short(name, value), decision.reason)
     changes = "; ".join(_change(key, edit) for edit in mine)
-    return _row(f"{name} *", _short(name, value), f"by hand ({changes}). {decision.reason}")
+    return _row(f"{name} *", _short(name, value), f"Edited ({changes}). {decision.reason}")
 
 
 def _short(name: str, value: Any) -> str:
-    """A value in words; of an augmentation, what it does."""
+    """Format a value; of an augmentation, only the active entries."""
     if name != "augmentation":
         return as_words(value)
     active = {key: item for key, item in value.items() if item not in (0, [1.0, 1.0])}
@@ -89,14 +89,14 @@ def _short(name: str, value: Any) -> str:
 
 def _change(key: str, edit: Edit) -> str:
     inner = edit.rule.removeprefix(key).lstrip(".")
-    return f"{inner + ': ' if inner else ''}planned {as_words(edit.planned)}"
+    return f"{inner + ', ' if inner else ''}planned: {as_words(edit.planned)}"
 
 
 def _edit_row(edit: Edit) -> str:
     return _row(
         f"{edit.rule.partition('.')[2]} *",
         as_words(edit.value),
-        f"by hand (planned {as_words(edit.planned)})",
+        f"Edited (planned: {as_words(edit.planned)}).",
     )
 
 

@@ -74,7 +74,7 @@ def _planned_s(job: StudyJob, model: StudyModel, fold: str) -> float:
         num_train *= 2
     image_s = pass_seconds(
         family=configuration.name,
-        network=configuration.network,
+        network={**configuration.network, **trainer.network_spec(plan).arguments},
         input_size=configuration.input_size,
         cores=plan.hardware.num_cores,
         precision=hyper.precision,

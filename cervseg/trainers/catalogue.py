@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import nn
@@ -51,6 +52,7 @@ class TrainerCard:
         configuration: that it trains with, its own settings included.
         settings: of the trainer, in place of the plan's.
         network: the name of its network.
+        arguments: of that network, without channels, labels and input size.
         num_parameters: of the network, frozen ones included.
         loss: the name of a recipe, or a description of the trainer's own loss.
         starts_from: a description of its initial weights.
@@ -63,6 +65,7 @@ class TrainerCard:
     configuration: Configuration | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     network: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     num_parameters: int = 0
     loss: str = ""
     starts_from: str = ""
@@ -170,6 +173,9 @@ def _describe(point: EntryPoint, plan: Plan) -> TrainerCard:
         configuration=configuration,
         settings=trainer.settings,
         network=spec.name,
+        arguments={
+            name: value for name, value in spec.arguments.items() if name not in trainer.shape_arguments(plan)
+        },
         num_parameters=num_parameters(_outline(spec)),
         loss=_in_words(trainer, "loss") or configuration.loss,
         starts_from=_first_weights(trainer, plan),

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from cervseg.networks.dynunet import DynUNet
 from cervseg.networks.unet import UNet
 from cervseg.planning.constants import COUNTED_DECODER_CHANNELS, ENCODER_COSTS, VIT_SIZES
 from cervseg.planning.cost import forward_gflop, pass_seconds
@@ -42,6 +43,19 @@ def test_u_nets_cost_what_torch_counts(family: str, network: dict[str, Any]) -> 
     """The formula agrees with torch's counter on the network itself."""
     counted = counted_gflop(UNet(input_size=(384, 320), **network), channels=1, input_size=(384, 320))
     assert forward_gflop(family, network, (384, 320)) == pytest.approx(counted, rel=0.02)
+
+
+@pytest.mark.parametrize("levels", [1, 3, 7])
+def test_a_residual_encoder_costs_what_torch_counts(levels: int) -> None:
+    """The formula agrees with torch's counter; the published network needs 2.2 times the plain one's work."""
+    arguments = {"features": 32, "num_levels": levels, "max_features": 512}
+    size = (384, 256)
+    network = DynUNet(input_size=size, residual_encoder=True, **arguments)
+    counted = counted_gflop(network, channels=1, input_size=size)
+    priced = forward_gflop("2d_nnunet", {**arguments, "residual_encoder": True}, size)
+    assert priced == pytest.approx(counted, rel=0.02)
+    if levels == 7:
+        assert priced / forward_gflop("2d_nnunet", arguments, size) == pytest.approx(2.2, abs=0.1)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_depth_by_hand(frame: tuple[int, int], levels: int) -> None:
 
 def test_the_reason_of_a_depth() -> None:
     """It says how many px are left."""
-    assert fit_depth((384, 320), images()).reason == "halved 6 times, to 5 px on the shorter side"
+    assert fit_depth((384, 320), images()).reason == "halved 6 times, down to 5 px on the shorter side"
 
 
 def test_prompts_are_the_labels() -> None:

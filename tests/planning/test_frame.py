@@ -26,14 +26,14 @@ def test_frame_is_square_where_aspects_vary(plan: MakePlan) -> None:
     made = plan(images(height=1600, width=1200, aspects=(0.6, 1.5)))
     assert made.configurations["2d_cnn"].input_size == (320, 320)
     reason = made.decisions["2d_cnn.input_size"].reason
-    assert "square, as the images' height/width goes from 0.60 to 1.50" in reason
+    assert "square, because height/width varies from 0.60 to 1.50" in reason
 
 
 def test_frame_grows_for_thin_structures(plan: MakePlan) -> None:
     """Thin structures enlarge the frame, within bounds; what stays too thin is said."""
     reason = plan(images(thickness=9)).decisions["2d_cnn.input_size"].reason
     assert "enlarged from 384 x 320" in reason
-    assert "wanted" not in reason
+    assert "target" not in reason
     thinnest = plan(images(thickness=2))
     assert max(thinnest.configurations["2d_cnn"].input_size) <= 512
-    assert "less than the 3.5 wanted" in thinnest.decisions["2d_cnn.input_size"].reason
+    assert "(target: 3.5 px)" in thinnest.decisions["2d_cnn.input_size"].reason

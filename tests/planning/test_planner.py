@@ -282,7 +282,7 @@ def test_nnunet(plan: MakePlan) -> None:
     published = paper.configurations["2d_nnunet"]
     assert published.network == {"features": 32, "num_levels": 7, "max_features": 512, "norm": "instance"}
     assert (published.loss, published.input_size) == ("bce_dice", (512, 512))
-    assert paper.decisions["2d_nnunet.resize"].reason == "Not in the paper; as its CNNs: stretched."
+    assert paper.decisions["2d_nnunet.resize"].reason == "Not in the paper; like its CNNs: stretched."
 
 
 def test_planning_needs_no_torch() -> None:

@@ -41,6 +41,15 @@ def test_what_cannot_be_set_up() -> None:
         set_up(SAMTrainer, published_plan(), settings={"epoch": "3"})
 
 
+def test_arguments_are_those_of_the_network() -> None:
+    """SAM takes the plan's encoder but not its decoder; the residual encoder is an argument of its own."""
+    sam, residual = describe_trainers(["SAMTrainer", "ResEncUNetTrainer"], published_plan())
+    assert sam.arguments["embed_dim"] == 768
+    assert "decoder_widths" not in sam.arguments
+    assert residual.arguments["residual_encoder"] is True
+    assert "input_size" not in residual.arguments
+
+
 def test_what_a_trainer_starts_from() -> None:
     """Published weights, a library's, none."""
     sam, deeplab, unet = describe_trainers(
