@@ -224,7 +224,7 @@ def test_cache_follows_the_frames(plan: MakePlan) -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"preset": "papr"}, "unknown value 'papr'.*Did you mean paper"),
+        ({"preset": "papr"}, "(?s)unknown value 'papr'.*Did you mean paper"),
         ({"variants": ("original", "clah")}, "Did you mean clahe"),
         ({"overrides": {"epoch": "5"}}, "Did you mean epochs"),
         ({"overrides": {"2d_vit.features": "5"}}, "unknown setting"),
