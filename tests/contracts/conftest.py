@@ -1,4 +1,4 @@
-"""One thread a test: two run beside each other."""
+"""One thread per test: tests run in parallel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """What is this small is no faster with more."""
+    """More threads are not faster for networks this small."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

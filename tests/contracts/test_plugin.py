@@ -1,4 +1,4 @@
-"""A plug-in from end to end: docs/PLUGINS.md as it stands, as a package and as a file."""
+"""A plug-in from end to end: the code of docs/PLUGINS.md as a package and as a file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package of the example, installed offline into a folder of its own."""
+    """The package of the example, installed offline into its own folder."""
     source, target = (tmp_path_factory.mktemp(name) for name in ("source", "target"))
     shutil.copytree(EXAMPLE, source, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     offline = ["--no-build-isolation", "--no-deps", "--no-index", "--disable-pip-version-check"]
@@ -50,7 +50,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(code: str, *, installed: Path | None, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Python code in a process of its own, with the package in its way or without."""
+    """Run Python code in another process, with the package or without."""
     paths = [str(path) for path in (installed, ROOT) if path is not None]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", code]
@@ -58,7 +58,7 @@ def run(code: str, *, installed: Path | None, cwd: Path) -> subprocess.Completed
 
 
 def command(name: str, *arguments: object) -> str:
-    """The code that a console script runs."""
+    """Return the code that a console script runs."""
     return f"import sys\nfrom cervseg.cli.{name} import main\nsys.exit(main({[str(a) for a in arguments]}))"
 
 
@@ -104,7 +104,7 @@ def test_an_installed_package(installed: Path, workspace: Path, tmp_path: Path) 
 
 @pytest.fixture
 def trainer_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The page's file for a first try; what it registers is forgotten."""
+    """The page's file for a first try; its registrations are undone."""
     monkeypatch.setattr(registry, "_registered", {TRAINERS: {}, NETWORKS: {}})
     path = tmp_path / "cervseg_example.py"
     path.write_text(f"{MODULE}\n\n{REGISTER}")
@@ -138,5 +138,5 @@ def test_a_file_trains_goes_on_predicts_and_is_scored(
 
 
 def test_a_files_trainer_keeps_every_promise(trainer_file: Path) -> None:
-    """As it would in a package."""
+    """The same as in a package."""
     check_trainer(register_trainer_file(trainer_file))

@@ -1,4 +1,4 @@
-"""Every trainer that is registered keeps every promise; so will one that is added."""
+"""Every registered trainer keeps every promise of the contract."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from cervseg.core.registry import TRAINERS, available
 from cervseg.testing import PROMISES, Trial
 
 NAMES = list(available(TRAINERS))
-LEARNING = "learns_two_images"  # takes the longest: once a trainer
+LEARNING = "learns_two_images"  # takes longest: once per trainer
 QUICK = [(promise, num_labels) for promise in PROMISES if promise != LEARNING for num_labels in (1, 2)]
 
 
 @pytest.fixture(autouse=True)
 def no_downloads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing may ask a server for weights."""
+    """Refuse every connection to a server."""
 
     def refuse(*_: object) -> None:
         raise OSError("a test asked for the network")
@@ -33,5 +33,5 @@ def test_promise(promise: str, num_labels: int, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_learns_two_images(name: str) -> None:
-    """Trained on two images alone, it learns them by heart."""
+    """Trained on two images only, it overfits them."""
     PROMISES[LEARNING](Trial.make(name))

@@ -42,7 +42,7 @@ def content_of(root: Path, trainer: str, *, fold: str = "0", kind: str = "best")
 
 
 def test_lora(workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Few parameters train; the best checkpoint is a plain network that predicts, the latest goes on."""
+    """Few parameters train; the best checkpoint is a plain network, training resumes from the latest."""
     assert train_it(workspace, "CervSpineNetTrainer", "lora_rank=2", more=("--restart",)) == 0
     line = next(row for row in capsys.readouterr().out.splitlines() if row.startswith("fold 0: "))
     assert " M train), input 64 x 64" in line
@@ -76,13 +76,13 @@ def test_a_frozen_encoder_and_its_features(workspace: Path, capsys: pytest.Captu
 def test_a_network_without_an_encoder_is_refused_in_one_line(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit code 2 and the way out."""
+    """Exit code 2 and a hint."""
     assert train_it(workspace, "UNetTrainer", "freeze_encoder=true", more=("--restart",)) == 2
     assert "Leave freeze_encoder out" in capsys.readouterr().err
 
 
 def test_distillation(workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A U-Net learns from a transformer of another frame; log and checkpoint say so."""
+    """A U-Net is distilled from a transformer with another frame; log and checkpoint record it."""
     assert train_it(workspace, "CervSpineNetTrainer", "input_size=96x64", more=("--restart",)) == 0
     teacher = tmp_path / "Dataset001_Blobs" / "Teacher"
     shutil.copytree(model_of(workspace, "CervSpineNetTrainer"), teacher)
@@ -95,16 +95,16 @@ def test_distillation(workspace: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert all(row["terms"]["distillation"] > 0 for row in rows)
     assert rows[0]["loss"] == pytest.approx(sum(rows[0]["terms"].values()))
     assert content_of(workspace, "UNetTrainer").model.teacher == "Dataset001_Blobs/Teacher (fold_0)"
-    # Going on without the teacher would be another run.
+    # Resuming without the teacher would be another training.
     assert train_it(workspace, "UNetTrainer", "distill_weight=0.3", "epochs=3", more=("--continue",)) == 2
     assert "teacher: Dataset001_Blobs/Teacher (fold_0) before" in capsys.readouterr().err
-    # Of a fold that the teacher has not held out it would know the answers.
+    # The teacher was trained on the validation cases of any other fold.
     assert train_it(workspace, "UNetTrainer", fold="1", more=taught) == 2
     assert "the teacher has no fold_1" in capsys.readouterr().err
 
 
 def test_a_refused_run_deletes_nothing(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whether a model shall teach itself or a setting is impossible: --restart leaves the old run alone."""
+    """If a run is refused (a model as its own teacher, an invalid setting), --restart deletes nothing."""
     assert train_it(workspace, "UNetTrainer", "epochs=1", more=("--restart",)) == 0
     model = model_of(workspace, "UNetTrainer")
     assert train_it(workspace, "UNetTrainer", more=("--restart", "--teacher", str(model))) == 2
@@ -116,7 +116,7 @@ def test_a_refused_run_deletes_nothing(workspace: Path, capsys: pytest.CaptureFi
 
 
 def test_a_file_of_weights_leaves_the_frozen_text_in_place(workspace: Path) -> None:
-    """What starts from a file names the file, and the text that is computed however it starts."""
+    """The source of the weights is the file; the text embedding keeps its own source."""
     small = ["encoder=mit_b0", "decoder_channels=16", "epochs=1"]
     common = ["input_size=64x64", "batch_size=2", "precision=float32", "num_workers=1"]
     where = ["1", "TextSegFormerTrainer", "-f", "0", "--device", "cpu", "--root", str(workspace)]

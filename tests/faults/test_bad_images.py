@@ -1,4 +1,4 @@
-"""Bad images among good ones, and runs that are killed."""
+"""Bad images among good ones, and killed runs."""
 
 import json
 import os
@@ -64,7 +64,7 @@ def test_six_bad_images_among_four_good_ones(
     whole = (images / "good0.png").read_bytes()
     (images / "truncated.png").write_bytes(whole[: len(whole) // 2])
     (images / "empty.png").write_bytes(b"")
-    (images / "text.png").write_text("this is no picture")
+    (images / "text.png").write_text("this is not an image")
     (images / "directory.png").mkdir()
     (images / "broken_link.png").symlink_to(tmp_path / "nowhere.png")
     cv2.imwrite(str(images / "tiny.png"), blob_image((1, 1))[0])
@@ -115,15 +115,13 @@ def fold_1_arguments(root: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def undisturbed(workspace: Path) -> dict[str, object]:
-    """The last weights of a run that nothing interrupted."""
+    """The last weights of an undisturbed run."""
     assert train.main([*fold_1_arguments(workspace), "--restart"]) == 0
     return weights_of(fold_1(workspace))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_training_that_was_stopped_ends_equal(
-    workspace: Path, undisturbed: dict[str, object], number: int
-) -> None:
+def test_stopped_training_ends_equal(workspace: Path, undisturbed: dict[str, object], number: int) -> None:
     """Stopped in the middle and called again: the weights are bit-equal to an undisturbed run's."""
     arguments, fold = fold_1_arguments(workspace), fold_1(workspace)
     log = fold / "log.jsonl"
@@ -141,7 +139,7 @@ def test_training_that_was_stopped_ends_equal(
     assert [json.loads(row)["epoch"] for row in log.read_text().splitlines()] == list(range(NUM_EPOCHS))
 
 
-def test_preprocessing_that_was_killed_goes_on(tmp_path: Path) -> None:
+def test_killed_preprocessing_resumes(tmp_path: Path) -> None:
     """A partial cache is refused by training and finished by the same command; the result is the same."""
     write_blob_dataset(tmp_path, num=60, size=(900, 700))
     where = ["--root", str(tmp_path)]
@@ -157,8 +155,8 @@ def test_preprocessing_that_was_killed_goes_on(tmp_path: Path) -> None:
     assert not list(cache.glob(".*"))
 
 
-def test_prediction_that_was_killed_goes_on(workspace: Path, tmp_path: Path) -> None:
-    """Masks that are there are kept, the rest is made; all equal an undisturbed run's."""
+def test_killed_prediction_resumes(workspace: Path, tmp_path: Path) -> None:
+    """Existing masks are kept, missing ones are predicted; all equal those of an undisturbed run."""
     images = tmp_path / "images"
     images.mkdir()
     for index in range(40):

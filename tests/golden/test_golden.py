@@ -1,4 +1,4 @@
-"""The whole way on tiny phantoms, through the commands a user types."""
+"""The complete pipeline on tiny phantoms, through the commands of the command line."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ TINY_CNN = ["features=8", "num_levels=3", "input_size=128x96"]
 
 
 def digest(folder: Path, pattern: str) -> str:
-    """One sum over the bytes of all files that fit, in the order of their names."""
+    """Hash the names and bytes of all matching files, in the order of their names."""
     total = hashlib.sha256()
     for path in sorted(folder.glob(pattern)):
         total.update(path.name.encode() + path.read_bytes())
@@ -33,7 +33,7 @@ def digest(folder: Path, pattern: str) -> str:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight phantoms to train on and three held out, planned and prepared."""
+    """Eight phantoms to train on and three held out, planned and preprocessed."""
     root = tmp_path_factory.mktemp("golden")
     where = ["--root", str(root)]
     assert (
@@ -52,8 +52,8 @@ def train_it(root: Path, trainer: str, sizes: list[str]) -> Path:
 
 
 @pytest.mark.parametrize(("trainer", "sizes"), [("CervSpineNetTrainer", TINY_VIT), ("UNetTrainer", TINY_CNN)])
-def test_the_whole_way(workspace: Path, tmp_path: Path, trainer: str, sizes: list[str]) -> None:
-    """Train, predict held-out phantoms, score them: everything is there, valid, and of the right size."""
+def test_the_complete_pipeline(workspace: Path, tmp_path: Path, trainer: str, sizes: list[str]) -> None:
+    """Train, predict held-out phantoms, score them: all files exist, are valid and have the right size."""
     model = train_it(workspace, trainer, sizes)
     fold = model / "fold_0"
     for name in ("checkpoint_best.pt", "checkpoint_latest.pt", "log.jsonl", "progress.png", "summary.json"):
@@ -107,8 +107,8 @@ def test_predictor_needs_no_files_after_loading(workspace: Path) -> None:
     assert prediction.probabilities.shape == (1, 333, 251)
     assert 0 <= prediction.probabilities.min() <= prediction.probabilities.max() <= 1
     assert prediction.spacing_mm == (0.2, 0.3)
-    turned = predictor.predict(image, tta=True)
-    assert np.abs(turned.probabilities - prediction.probabilities).max() > 0
+    augmented = predictor.predict(image, tta=True)
+    assert np.abs(augmented.probabilities - prediction.probabilities).max() > 0
     with pytest.raises(ValueError, match="H x W"):
         predictor.predict(np.zeros((2, 3, 4, 5), np.uint8))
 
@@ -116,7 +116,7 @@ def test_predictor_needs_no_files_after_loading(workspace: Path) -> None:
 def test_finished_folds_are_skipped_and_all_folds_are_summarized(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The second call trains nothing; a cross-validation summary holds what is finished."""
+    """The second call trains nothing; the cross-validation summary covers the finished folds."""
     model = train_it(workspace, "UNetTrainer", TINY_CNN)
     stamp = (model / "fold_0" / "checkpoint_best.pt").stat().st_mtime_ns
     capsys.readouterr()

@@ -23,7 +23,7 @@ NETWORK = {"encoder": "resnet18", "decoder_channels": 64}
 
 @pytest.fixture
 def offline(monkeypatch):
-    """Whoever asks the library for weights finds no server."""
+    """Make every download of weights fail."""
 
     def unreachable(name, *, weights):
         raise OSError(f"no server for {name}, {weights}")
@@ -42,7 +42,7 @@ def test_it_is_a_plug_in():
     [("default", gpu(24), "resnet50"), ("default", processor(2), "resnet18"), ("paper", gpu(24), "resnet50")],
 )
 def test_the_planned_network_can_be_built(preset, hardware, encoder):
-    """What the planner writes is what the network takes."""
+    """The network accepts the arguments that the planner writes."""
     plan = make_plan(description=DESCRIPTION, fingerprint=images(), hardware=hardware, preset=preset)
     spec = TRAINER.network_spec(plan)
     with torch.device("meta"):
@@ -52,7 +52,7 @@ def test_the_planned_network_can_be_built(preset, hardware, encoder):
 
 
 def test_start_fetches_only_when_asked(offline):
-    """Random weights need no server; published ones are an error with a mend without it."""
+    """Random weights need no server; without one, published weights are an error with a hint."""
     plan = tiny_plan("2d_deeplab", NETWORK)
     network = build_network(TRAINER.network_spec(plan))
     assert TRAINER.start(network, plan, pretrained=False) == {"encoder": None}

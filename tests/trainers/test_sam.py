@@ -89,7 +89,7 @@ def test_oracle_prompts_by_hand() -> None:
 
 
 def test_each_mask_is_trained_against_its_own_component() -> None:
-    """The step's terms are the loss of each point's mask and disc: the mean over an image's, then images."""
+    """The terms of a step: the loss of each point's mask and disc, mean over points, then over images."""
     network, batch, loss = small_network(), batch_of(*DISCS), build_loss("bce_dice")
     result = SAMTrainer().step(network, loss, batch)
     prompts = oracle_prompts(batch.target_BLHW)

@@ -39,7 +39,7 @@ def plan(embedding):
 
 @pytest.fixture
 def offline(monkeypatch):
-    """Whoever asks the library for weights finds no server."""
+    """Make every download of weights fail."""
 
     def unreachable(name, *, weights):
         raise OSError(f"no server for {name}, {weights}")

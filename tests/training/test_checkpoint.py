@@ -33,8 +33,8 @@ def saved(path: Path) -> nn.Module:
     return network
 
 
-def test_going_on_restores_weights_optimizer_and_progress(tmp_path: Path) -> None:
-    """Everything that the loop needs comes back bit-equal."""
+def test_resuming_restores_weights_optimizer_and_progress(tmp_path: Path) -> None:
+    """Weights and progress are restored exactly."""
     before = saved(tmp_path / "c.pt")
     network, optimizer = parts(1)
     progress = restore(tmp_path / "c.pt", MODEL, network=network, optimizer=optimizer).progress
@@ -48,7 +48,7 @@ def changed(**hyperparameters: Any) -> ModelDescription:
 
 @pytest.mark.parametrize("change", [{"epochs": 50}, {"num_workers": 3}, {"checkpoint_blocks": True}])
 def test_what_may_change(tmp_path: Path, change: dict[str, Any]) -> None:
-    """A longer run, other threads and less memory go on."""
+    """More epochs, other threads and activation checkpointing may change on resuming."""
     saved(tmp_path / "c.pt")
     network, optimizer = parts(1)
     restore(tmp_path / "c.pt", changed(**change), network=network, optimizer=optimizer)
@@ -67,7 +67,7 @@ def test_what_may_change(tmp_path: Path, change: dict[str, Any]) -> None:
     ],
 )
 def test_what_may_not_change(tmp_path: Path, model: ModelDescription, difference: str) -> None:
-    """Another setting, teacher or network is refused with both values and a mend; nothing is loaded."""
+    """Another setting, teacher or network is an error with both values and a hint; nothing is loaded."""
     saved(tmp_path / "c.pt")
     network, optimizer = parts(1)
     before = network.weight.clone()  # type: ignore[operator]
@@ -77,8 +77,8 @@ def test_what_may_not_change(tmp_path: Path, model: ModelDescription, difference
     assert torch.equal(network.weight, before)  # type: ignore[arg-type]
 
 
-def test_what_an_older_checkpoint_does_not_know_stood_at_its_default(tmp_path: Path) -> None:
-    """A run goes on with the defaults of later hyperparameters, and is refused with another value."""
+def test_a_missing_hyperparameter_counts_as_its_default(tmp_path: Path) -> None:
+    """Newer hyperparameters count as their defaults in older checkpoints; another value is an error."""
     saved(tmp_path / "c.pt")
     content = load_tensors(tmp_path / "c.pt")
     del content["model"]["teacher"]
@@ -92,7 +92,7 @@ def test_what_an_older_checkpoint_does_not_know_stood_at_its_default(tmp_path: P
 
 
 def test_the_best_checkpoint_holds_merged_weights_the_latest_their_updates(tmp_path: Path) -> None:
-    """Prediction needs nothing but the network; going on needs A and B."""
+    """Prediction needs the network only; resuming needs A and B."""
     network = tiny_network()
     add_lora(network.encoder, rank=2)
     with torch.no_grad():
@@ -115,7 +115,7 @@ def test_the_best_checkpoint_holds_merged_weights_the_latest_their_updates(tmp_p
         assert torch.equal(again.state_dict()[name], value), name
 
 
-def test_a_checkpoint_that_holds_code_is_not_run(tmp_path: Path) -> None:
+def test_a_checkpoint_with_code_is_not_executed(tmp_path: Path) -> None:
     """A pickle that would execute on loading is refused and does not execute."""
 
     class Evil:

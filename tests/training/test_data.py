@@ -78,7 +78,7 @@ def test_validation_neither_shuffles_nor_augments(batches: BatchPlan) -> None:
         np.testing.assert_array_equal(array, again)
 
 
-def test_frames_beyond_the_memory_are_read_anew(batches: BatchPlan) -> None:
+def test_frames_beyond_the_memory_are_read_again(batches: BatchPlan) -> None:
     """Without memory to keep frames the batches are the same."""
     source = batches.source
     poor = FrameSource(source._store, configuration=source._configuration, labels={"disc": 1}, memory_bytes=0)
@@ -114,7 +114,7 @@ def test_images_that_never_change(batches: BatchPlan) -> None:
 
 
 def test_batches_move_whole(batches: BatchPlan) -> None:
-    """Every tensor goes to the device; images are laid out as convolutions like them, values are the same."""
+    """Every tensor goes to the device; images become channels last, values stay the same."""
     (batch, *_) = list(batches.epoch(0))
     wide = replace(batch, image_BCHW=batch.image_BCHW.expand(-1, 3, -1, -1))
     moved = wide.to(torch.device("cpu"))

@@ -131,7 +131,7 @@ def test_a_much_larger_frame_is_averaged() -> None:
 
 @pytest.mark.parametrize("ranges", [STILL, MOVED])
 def test_a_teacher_sees_the_same_images_in_its_own_frame(tmp_path: Path, ranges: Augmentation) -> None:
-    """Its view, brought back, is the student's image, however that was turned, scaled and moved."""
+    """Its view, mapped back, equals the student's image under rotation, scaling and translation."""
     batches, store = shown_to(WIDE, tmp_path, ranges=ranges), CaseStore(folder=tmp_path)
     for case in batches.cases:  # without noise, which the two frames average differently
         stored = store.read(case)
@@ -143,10 +143,10 @@ def test_a_teacher_sees_the_same_images_in_its_own_frame(tmp_path: Path, ranges:
     assert batch.teacher_BCHW.shape == (2, 1, 96, 64)
     back, seen = to_student(batch.teacher_BCHW, batch.to_teacher_B33, size=(SIDE, SIDE))
     error = (back - batch.image_BCHW).abs()[seen > 0]
-    turned = (back.rot90(2, (2, 3)) - batch.image_BCHW).abs()[seen > 0]
+    rotated = (back.rot90(2, (2, 3)) - batch.image_BCHW).abs()[seen > 0]
     assert 0.7 < seen.mean() <= 1  # the padded margins are not in the teacher's frame
     assert error.mean() < 0.004
-    assert error.mean() < 0.1 * turned.mean()
+    assert error.mean() < 0.1 * rotated.mean()
 
 
 def test_a_teacher_sees_intensities_as_they_are(tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_every_fold_of_another_dataset_teaches(tmp_path: Path) -> None:
 
 
 def test_teachers_that_cannot_teach(tmp_path: Path) -> None:
-    """Other labels, other channels, nothing trained: an error with its mend."""
+    """Other labels, other channels, no trained fold: an error with a hint."""
     for name, change in (
         ("labels", {"labels": {"background": 0, "ring": 1}}),
         ("channels", {"channel_names": ("a", "b")}),

@@ -18,7 +18,7 @@ def network_of(value: float) -> nn.Module:
 
 
 def test_no_average_without_a_decay() -> None:
-    """0 means that nothing is kept."""
+    """A decay of 0 keeps no average."""
     assert average_of(network_of(1.0), decay=0.0) is None
 
 
@@ -42,7 +42,7 @@ def test_average_by_hand() -> None:
     assert network[0].weight.item() == 8.0  # type: ignore[index]
 
 
-def test_average_goes_on_after_an_interruption(tmp_path: Path) -> None:
+def test_average_continues_after_an_interruption(tmp_path: Path) -> None:
     """Saved and loaded, it continues bit-equal."""
     model = model_of(hyper())
     network = network_of(1.0)

@@ -61,8 +61,8 @@ def test_training_on_kept_features_is_the_same(tmp_path: Path) -> None:
         assert torch.equal(before[name], expected) == name.startswith("encoder."), name
 
 
-def test_going_on_makes_the_features_of_the_run_that_was_stopped(tmp_path: Path) -> None:
-    """Of its encoder, that is, not of the fresh one that the checkpoint is loaded into: it ends bit-equal."""
+def test_resuming_computes_the_features_of_the_restored_encoder(tmp_path: Path) -> None:
+    """Not of the fresh encoder that the checkpoint is loaded into: the run ends bit-equal."""
     batches = blob_batches(tmp_path / "cache", num=5)
     undisturbed = frozen()
     run(undisturbed, batches, tmp_path / "one", hyperparameters=FROZEN, feature_bytes=2**20)
@@ -83,7 +83,7 @@ def test_going_on_makes_the_features_of_the_run_that_was_stopped(tmp_path: Path)
 
 
 def test_forward_is_encode_then_decode() -> None:
-    """What keeping features relies on."""
+    """Features can be kept because of this."""
     network, image = tiny_network(), torch.randn(2, 1, 32, 32)
     with torch.no_grad():
         assert torch.equal(network.decode(network.encode(image)), network(image))
@@ -119,7 +119,7 @@ def test_bfloat16_features_stay_as_the_encoder_made_them(tmp_path: Path) -> None
 
 
 def test_augmented_images_are_not_kept_but_those_of_validation_are(tmp_path: Path) -> None:
-    """An image that changes has no lasting features, and the user is told."""
+    """An image that changes has no constant features, and a message says so."""
     batches = blob_batches(tmp_path, num=3, ranges=Augmentation())
     kept, validation = keep(frozen(), batches, replace(batches, ranges=None))
     assert kept.features is None

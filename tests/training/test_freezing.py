@@ -97,8 +97,8 @@ def test_activation_checkpointing_where_it_is_set() -> None:
         torch.manual_seed(3)
         network(torch.randn(1, 1, 32, 32)).square().mean().backward()
         gradients.append([parameter.grad for parameter in network.parameters()])
-    for plain, anew in zip(*gradients, strict=True):
-        torch.testing.assert_close(anew, plain)
+    for plain, recomputed in zip(*gradients, strict=True):
+        torch.testing.assert_close(recomputed, plain)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def test_rows_come_back_and_a_cut_line_is_left_out(tmp_path: Path) -> None:
 
 
 def test_rows_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:
-    """Training goes on from an epoch: what was logged from there on is repeated, not doubled."""
+    """Training resumes at an epoch: later rows are dropped, so that they are not logged twice."""
     log = Logbook(path=tmp_path / "log.jsonl")
     for epoch in range(5):
         log.append({"epoch": epoch})
