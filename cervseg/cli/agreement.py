@@ -62,7 +62,7 @@ def _folders(texts: Sequence[str], kind: str) -> dict[str, Path]:
         folder = Path(path if equals else text)
         name = name if equals else folder.name
         if name in found:
-            raise DatasetError(f"two {kind}s have the name {name!r}", hint="Write NAME=DIR.")
+            raise DatasetError(f"two {kind}s have the name {name!r}", hint="Write NAME=DIR")
         if not folder.is_dir():
             raise DatasetError("no such folder", where=folder)
         found[name] = folder

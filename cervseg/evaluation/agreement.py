@@ -80,14 +80,14 @@ def agree(
     if not raters or len(raters) + len(models) < 2:
         raise DatasetError("agreement needs at least two folders of masks, one of them of a rater")
     if both := raters.keys() & models.keys():
-        raise DatasetError(f"{min(both)!r} is the name of a rater and of a model", hint="Rename one of them.")
+        raise DatasetError(f"{min(both)!r} is the name of a rater and of a model", hint="Rename one of them")
     pairs = [*itertools.combinations(raters, 2), *itertools.product(raters, models)]
     found = _evaluate(pairs, {**raters, **models}, labels=labels, workers=workers, progress=progress)
     images = sorted(set.intersection(*({s.case for s in summary.scores} for summary in found.values())))
     left_out = _left_out(found)
     if not images:
         image, why = next(iter(left_out.items()))
-        raise DatasetError("no image has a mask by all of them", hint=f"For example {image}: {why}.")
+        raise DatasetError("no image has a mask by all of them", hint=f"For example {image}: {why}")
     values = {pair: _values(summary, images) for pair, summary in found.items()}
     return Agreement(
         images=tuple(images),

@@ -86,7 +86,7 @@ def _shared_cases(read: Mapping[str, Summary]) -> list[str]:
             raise DatasetError("the summary has a duplicate case", where=name)
     shared = set.intersection(*cases.values())
     if not shared:
-        raise DatasetError("the summaries have no case in common", hint="Compare scores of the same images.")
+        raise DatasetError("the summaries have no case in common", hint="Compare scores of the same images")
     return [score.case for score in next(iter(read.values())).scores if score.case in shared]
 
 
@@ -103,7 +103,7 @@ def _check_references(
             raise DatasetError(
                 f"{first} and {name} were scored against different references in {len(differing)} of "
                 f"{len(shared)} case(s), the first is {differing[0]}",
-                hint="Score both against the same masks with cervseg_evaluate.",
+                hint="Score both against the same masks with cervseg_evaluate",
             )
 
 
@@ -132,7 +132,7 @@ def _labels(read: Mapping[str, Summary], label: str | None) -> dict[str, str | N
             if numbers[name] != numbers[first]:
                 raise DatasetError(
                     f"{first} has the labels {numbers[first]}, {name} has {numbers[name]}",
-                    hint="Compare one label with --label.",
+                    hint="Compare one label with --label",
                 )
         return dict.fromkeys(read)
     known = {value for summary in read.values() for name, value in summary.labels.items() if name == label}
@@ -159,16 +159,16 @@ def _metrics(read: Mapping[str, Summary], metrics: Sequence[str] | None) -> tupl
             raise DatasetError(
                 f"{metric!r} cannot be compared",
                 where="--metrics",
-                hint=f"Use {listed(COMPARABLE_METRICS)}.",
+                hint=f"Use {listed(COMPARABLE_METRICS)}",
             )
         if metrics and names:
             there = (
                 ", ".join(m for m in COMPARABLE_METRICS if m in has[names[0]]) or "none that can be compared"
             )
-            raise DatasetError(f"has no {metric}", where=names[0], hint=f"It has: {there}.")
+            raise DatasetError(f"has no {metric}", where=names[0], hint=f"It has: {there}")
     wanted = tuple(metric for metric, names in lacking.items() if not names)
     if not wanted:
-        raise DatasetError("the summaries have no metric in common", hint="Choose metrics with --metrics.")
+        raise DatasetError("the summaries have no metric in common", hint="Choose metrics with --metrics")
     notes = [f"{metric} is not compared: not in {', '.join(n)}." for metric, n in lacking.items() if n]
     return wanted, notes
 

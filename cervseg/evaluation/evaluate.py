@@ -88,7 +88,7 @@ def evaluate_folders(
         raise DatasetError(
             f"none of {len(found)} prediction(s) has a reference of the same name in {references}",
             where=predictions,
-            hint="Both folders must contain masks, named like their cases.",
+            hint="Both folders must contain masks, named like their cases",
         )
     is_strict = labels is None
     if labels is None and description is not None:
@@ -162,7 +162,7 @@ def _read_labels(path: Path, labels: Mapping[str, int], *, is_strict: bool) -> N
         raise DatasetError(
             f"contains the unknown label value {unknown[0]}",
             where=path,
-            hint="Name the labels with --labels NAME=VALUE ...; all other values count as background.",
+            hint="Name the labels with --labels NAME=VALUE ...; all other values count as background",
         )
     return mask
 
@@ -207,7 +207,7 @@ def _by_case(folder: Path, only: Collection[str] | None) -> dict[str, Path]:
             raise DatasetError(
                 f"two masks for the case {case!r}: {found[case].name} and {path.name}",
                 where=folder,
-                hint="Remove one of them.",
+                hint="Remove one of them",
             )
         found[case] = path
     return found

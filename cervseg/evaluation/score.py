@@ -50,7 +50,7 @@ def score_case(
         raise DatasetError(
             f"the prediction has {_size(prediction)} pixels, the reference {_size(reference)}",
             where=case,
-            hint="Both must have the size of the image.",
+            hint="Both must have the size of the image",
         )
     if probabilities is not None and probabilities.shape != (len(labels), *reference.shape):
         raise DatasetError(

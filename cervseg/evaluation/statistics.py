@@ -42,7 +42,7 @@ def case_values(summary: Summary, metric: str, *, label: str | None = None) -> d
         DatasetError: the summary has no such label, or no case has the metric.
     """
     if label is not None and label not in summary.labels:
-        raise DatasetError(f"unknown label {label!r}", hint=f"The summary has: {', '.join(summary.labels)}.")
+        raise DatasetError(f"unknown label {label!r}", hint=f"The summary has: {', '.join(summary.labels)}")
     if not any(metric in found for score in summary.scores for found in score.metrics.values()):
         raise DatasetError(f"the summary has no metric {metric!r}")
     values: dict[str, float | None] = {}

@@ -91,7 +91,7 @@ def combine_folds(summaries: Sequence[Summary]) -> Summary:
         raise DatasetError("no fold to combine")
     labels = summaries[0].labels
     if any(summary.labels != labels for summary in summaries):
-        raise DatasetError("the folds have different labels", hint="Evaluate all folds with the same labels.")
+        raise DatasetError("the folds have different labels", hint="Evaluate all folds with the same labels")
     scores = [score for summary in summaries for score in summary.scores]
     seen: set[str] = set()
     for score in scores:
@@ -202,7 +202,7 @@ def read_summary(path: Path) -> Summary:
         raise DatasetError(
             f"is not a summary of scores ({type(problem).__name__}: {problem})",
             where=path,
-            hint="Use a summary.json of cervseg_evaluate or nnU-Net v2, without label regions.",
+            hint="Use a summary.json of cervseg_evaluate or nnU-Net v2, without label regions",
         ) from None
 
 

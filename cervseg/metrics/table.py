@@ -65,8 +65,9 @@ class Metric:
 
     @property
     def title(self) -> str:
-        """Name and unit: "HD95 (px)"."""
-        return f"{self.name} ({self.unit})" if self.unit else self.name
+        """Name and unit: "HD95 (px)"; the name alone where it ends with the unit, as "HD95_mm"."""
+        has_unit = not self.unit or self.name.endswith(f"_{self.unit}")
+        return self.name if has_unit else f"{self.name} ({self.unit})"
 
     def text(self, value: float | None) -> str:
         """The value with the metric's decimals; "undefined" for None."""

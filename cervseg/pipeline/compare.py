@@ -66,7 +66,7 @@ def named_summaries(texts: Sequence[str]) -> dict[str, Path]:
         file = PredictionFolder(file).summary if file.is_dir() else file
         name = name if equals else _name_of(file)
         if name in found:
-            raise DatasetError(f"the name {name!r} is used twice", hint=f"Write {name}2={file}.")
+            raise DatasetError(f"the name {name!r} is used twice", hint=f"Write {name}2={file}")
         found[name] = file
     return found
 

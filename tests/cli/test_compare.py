@@ -60,7 +60,7 @@ def test_three_systems(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_a_folder_names_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A model's folder is the name where none is given; a measure that is not there is said."""
+    """A model's folder is the name where none is given; a missing metric is an error."""
     for name, offset in (("UNetTrainer__plans__original", 0.0), ("Other", 0.1)):
         (tmp_path / name / "fold_0").mkdir(parents=True)
         ours(tmp_path / name / "fold_0" / "summary.json", offset=offset)

@@ -73,7 +73,7 @@ def test_no_image_that_all_have(tmp_path: Path) -> None:
     net = rater(tmp_path / "net", shift=0, images=("a", "c"))
     with pytest.raises(DatasetError, match="no image has a mask by all") as caught:
         agree({"x": x, "y": y}, {"net": net}, progress=False)
-    assert caught.value.hint == "For example a: no mask by y."
+    assert caught.value.hint == "For example a: no mask by y"
 
 
 def test_a_label_that_only_some_pairs_hold_counts_for_all(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def score(prediction, reference, **options):
     return score_case(case="a", prediction=prediction, reference=reference, **options)
 
 
-def test_measures_by_hand():
+def test_metrics_by_hand():
     """A square moved by one pixel."""
     found = score(*two_masks()).metrics["process"]
     assert (found["TP"], found["FP"], found["FN"], found["TN"]) == (12, 4, 4, 580)

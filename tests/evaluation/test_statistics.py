@@ -28,10 +28,10 @@ def test_friedman_by_hand() -> None:
     assert found.p == pytest.approx(np.exp(-4))
     assert found.kendalls_w == pytest.approx(1)
     assert found.mean_rank == {"best": 1, "middle": 2, "worst": 3}
-    # Of distances the smaller is the better one: the ranks turn around, the test does not.
-    turned = compare_systems(systems, metric="HD95")
-    assert turned.mean_rank == {"best": 3, "middle": 2, "worst": 1}
-    assert turned.statistic == pytest.approx(8)
+    # Smaller distances are better: the ranks are reversed, the test is the same.
+    reversed_ = compare_systems(systems, metric="HD95")
+    assert reversed_.mean_rank == {"best": 3, "middle": 2, "worst": 1}
+    assert reversed_.statistic == pytest.approx(8)
 
 
 def test_wilcoxon_by_hand() -> None:

@@ -68,7 +68,7 @@ def test_missing_a_structure_never_improves_the_diagonal_mean():
     assert len(set(means)) == 3
 
 
-def test_absent_measures_count_as_undefined():
+def test_absent_metrics_count_as_undefined():
     """One of two cases has a pixel size: its millimetres are the mean, the other is counted."""
     found = summarize([case("a", HD95_mm=0.5), case("b", HD95=2.0)], labels={"process": 1})
     assert found.mean["process"] == {"HD95_mm": 0.5, "HD95": 2.0}

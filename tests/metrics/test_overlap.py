@@ -4,7 +4,7 @@ import pytest
 from cervseg.metrics.overlap import confusion
 
 
-def test_counts_and_measures_by_hand():
+def test_counts_and_metrics_by_hand():
     """Two masks of 6 and 4 pixels that share 3: every number worked out by hand."""
     prediction, reference = np.zeros((4, 5), bool), np.zeros((4, 5), bool)
     prediction[1, :3] = prediction[2, :3] = True
@@ -20,7 +20,7 @@ def test_counts_and_measures_by_hand():
 
 
 def test_both_empty_is_undefined():
-    """Nothing predicted where nothing is: no measure is defined, and none is zero or one."""
+    """Nothing predicted where nothing is: every metric is undefined, not zero or one."""
     found = confusion(np.zeros((3, 3), bool), np.zeros((3, 3), bool))
     assert (found.dice, found.iou, found.volume_similarity) == (None, None, None)
     assert found.num_tn == 9
@@ -28,7 +28,7 @@ def test_both_empty_is_undefined():
 
 @pytest.mark.parametrize("swap", [False, True])
 def test_one_empty_is_zero(swap):
-    """A missed and an invented structure score 0 in all three measures."""
+    """A missed and an invented structure score 0 in all three metrics."""
     masks = [np.zeros((3, 3), bool), np.ones((3, 3), bool)]
     found = confusion(*(masks[::-1] if swap else masks))
     assert (found.dice, found.iou, found.volume_similarity) == (0, 0, 0)

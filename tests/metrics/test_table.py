@@ -69,6 +69,6 @@ def test_numbers_and_names_as_text() -> None:
     assert METRICS["Dice"].text(0.93154) == "0.9315"
     assert METRICS["HD95"].text(3.3549) == "3.35"
     assert METRICS["HD95_mm"].text(None) == "undefined"
-    assert (METRICS["Dice"].title, METRICS["HD95_mm"].title) == ("Dice", "HD95_mm (mm)")
+    assert [METRICS[name].title for name in ("Dice", "HD95", "HD95_mm")] == ["Dice", "HD95 (px)", "HD95_mm"]
     assert listed(["Dice"]) == "Dice"
     assert listed(["Dice", "IoU", "VS"]) == "Dice, IoU and VS"
