@@ -1,6 +1,6 @@
 """nnU-Net trained for some minutes on a fold, stopped, and its latest weights put to its validation images.
 
-nnU-Net ends an epoch of 250 steps before it writes weights; on a processor that is hours. So its own trainer
+nnU-Net ends an epoch of 250 steps before it writes weights; on a CPU this takes hours. So its own trainer
 is asked step by step here, with its own data loader, loss, optimizer and schedule.
 """
 

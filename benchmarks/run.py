@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--here", choices=ROWS, help="run this benchmark in this process and print JSON")
     options = parser.parse_args()
     if options.here:
-        rows = importlib.import_module(f"benchmarks.rows.{options.here}").metric(repeats=options.repeats)
+        rows = importlib.import_module(f"benchmarks.rows.{options.here}").measure(repeats=options.repeats)
         print(json.dumps([row.as_json() for row in rows]))
         return
     if unknown := set(options.rows) - set(ROWS):

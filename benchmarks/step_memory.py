@@ -4,7 +4,7 @@
     python benchmarks/step_memory.py --size small --input-size 384 288 --batch-size 2
     python benchmarks/step_memory.py --device cuda
 
-On a processor the peak is that of the whole process (ru_maxrss): weights, gradients, AdamW's state,
+On a CPU the peak is that of the whole process (ru_maxrss): weights, gradients, AdamW's state,
 activations, and about half a GiB of Python and torch. On a GPU it is what torch has allocated there at most.
 Weights are random: speed does not depend on them. Close other programs first.
 """
@@ -37,7 +37,7 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def metric(way: str, options: argparse.Namespace) -> dict[str, float]:
+def measure(way: str, options: argparse.Namespace) -> dict[str, float]:
     """Seconds a step after one to warm up, the peak in GiB, and the millions of parameters that train."""
     import torch
 
@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("--way", choices=WAYS, help="measure this one alone, here; prints JSON")
     options = parser.parse_args()
     if options.way:
-        print(json.dumps(metric(options.way, options)))
+        print(json.dumps(measure(options.way, options)))
         return
     print(f"{'one training step':<42} {'s':>8} {'peak GiB':>9} {'M trained':>10}", flush=True)
     for way in WAYS:

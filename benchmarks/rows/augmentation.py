@@ -42,7 +42,7 @@ RANGES = Augmentation(
 )
 
 
-def metric(*, repeats: int) -> list[Row]:
+def measure(*, repeats: int) -> list[Row]:
     """Ours against batchgenerators' with cubic interpolation, its default, and with linear, which is ours."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

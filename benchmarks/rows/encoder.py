@@ -1,4 +1,4 @@
-"""SAM's ViT-B image encoder on one image of 1024 x 1024, float32, on the processor."""
+"""SAM's ViT-B image encoder on one image of 1024 x 1024, float32, on the CPU."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SIZE = (1024, 1024)
 
 
 @torch.inference_mode()
-def metric(*, repeats: int) -> list[Row]:
+def measure(*, repeats: int) -> list[Row]:
     """Ours against segment-anything's own, with the same weights."""
     torch.manual_seed(0)
     peer = sam_model_registry["vit_b"]().image_encoder.eval()

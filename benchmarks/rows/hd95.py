@@ -12,7 +12,7 @@ from cervseg.metrics.surface import surface_distances
 SIDE = 1024
 
 
-def metric(*, repeats: int) -> list[Row]:
+def measure(*, repeats: int) -> list[Row]:
     """Ours against MONAI's, both as the maximum of the directed percentiles, on one thread each."""
     torch.set_num_threads(1)
     reference, near = _processes(), _processes(shift=3)

@@ -15,7 +15,7 @@ from cervseg.losses.structure import StructuralSimilarity
 SIDE = 1024
 
 
-def metric(*, repeats: int) -> list[Row]:
+def measure(*, repeats: int) -> list[Row]:
     """The Hausdorff surrogate, and structural similarity."""
     probability, target = _maps()
     window = SSIMLoss(spatial_dims=2, data_range=1.0, win_size=11, kernel_sigma=1.5)

@@ -1,8 +1,8 @@
 """CervSpineNet, image in memory to mask in memory: cervseg_predict's way against eager float32.
 
-At its published size, 1024 x 1024, and at the size that a plan chooses for this processor. How far rounding
+At its published size, 1024 x 1024, and at the size that a plan chooses for this CPU. How far rounding
 moves a mask depends on what the network has learnt, so both are trained first. At the published size a
-processor can only train the decoder, on a random encoder's features; the planned one trains whole.
+CPU can only train the decoder, on a random encoder's features; the planned one trains whole.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PUBLISHED = ("freeze_encoder=true", "loss=cervspinenet_bce", "learning_rate=0.00
 NUM_TEST = 6
 
 
-def metric(*, repeats: int) -> list[Row]:
+def measure(*, repeats: int) -> list[Row]:
     """Ours in the precision that cervseg_predict chooses, the peer in float32, on held-out phantoms."""
     published = dataset(803, name="Published", num=24, num_test=NUM_TEST)
     planned = dataset(808, name="Planned", num=160, num_test=NUM_TEST)

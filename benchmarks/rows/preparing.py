@@ -11,7 +11,7 @@ from benchmarks.images import WORK, dataset, nnunet_environment
 NUM = 24
 
 
-def metric(*, repeats: int) -> list[Row]:
+def measure(*, repeats: int) -> list[Row]:
     """Seconds and memory of both; each round begins with empty folders."""
     raw = dataset(801, name="Prepare", num=NUM)
     ours, theirs, num_ours, num_theirs = [], [], 0, 0

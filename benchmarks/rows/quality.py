@@ -25,7 +25,7 @@ MINUTES = 15
 WANTED = 0.84
 
 
-def metric(*, repeats: int) -> list[Row]:
+def measure(*, repeats: int) -> list[Row]:
     """Mean Dice over the validation images that show a canine; ``repeats`` is ignored: once is enough."""
     source = os.environ.get("CERVSEG_BENCH_CANINES")
     if not source:

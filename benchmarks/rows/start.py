@@ -11,7 +11,7 @@ from benchmarks.harness import Row
 WANTED_S = 0.3
 
 
-def metric(*, repeats: int) -> list[Row]:
+def measure(*, repeats: int) -> list[Row]:
     """Each of our commands once a round, nnU-Net's once a round; the slowest of ours stands for all."""
     names = sorted(p.name for p in entry_points(group="console_scripts") if p.name.startswith("cervseg_"))
     seconds: dict[str, list[float]] = {name: [] for name in (*names, "nnUNetv2_predict")}

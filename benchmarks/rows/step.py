@@ -20,7 +20,7 @@ WAYS = ("plain", "bfloat16", "bfloat16, checkpointed")
 SIZE = (1024, 1024)
 
 
-def metric(*, repeats: int) -> list[Row]:
+def measure(*, repeats: int) -> list[Row]:
     """Time and memory of the plain network against ours, and against ours with its blocks checkpointed."""
     steps = max(1, repeats // 2)
     found = {way: _apart(way, steps) for way in WAYS}

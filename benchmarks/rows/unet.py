@@ -39,7 +39,7 @@ CHANGES = (
 FASTEST = ("--disable_tta", "-npp", "0", "-nps", "0")
 
 
-def metric(*, repeats: int) -> list[Row]:
+def measure(*, repeats: int) -> list[Row]:
     """The same images, the same weights: ours as it comes, nnU-Net in its fastest mode and as it comes."""
     raw = even_dataset(804, name="UNet", num=100, num_test=NUM_TEST, size=SIZE)
     checkpoint = _trained(raw.name)

@@ -47,11 +47,13 @@ def write_phantom_dataset(
 
     Args:
         folder: the dataset's folder, ``.../Dataset001_Name``; dataset.json is written last.
-        name: what the progress bar calls the dataset.
-        num_train, num_test: numbers of images; test images carry the numbers after the training images.
+        name: of the dataset, for the progress bar.
+        num_train: number of training images.
+        num_test: number of test images; their numbers follow those of the training images.
         seed: image i of a seed is the same whatever the numbers and ``workers``.
-        workers: processes; less than 2 works in this one.
+        workers: number of processes; with fewer than 2, no process is started.
         long_side_px: height of every image; None varies it from 480 to 2500 px.
+        progress: show a progress bar.
 
     Raises:
         DatasetError: ``long_side_px`` is too small; whatever writing a file may raise.

@@ -88,12 +88,17 @@ def make_phantom(
     fracture: bool | None = None,
     overlap: bool | None = None,
 ) -> PhantomImage:
-    """Image number ``index`` of the series ``seed``: the same bits whenever and wherever it is made.
+    """Generate one image of a series; the result is the same on every machine.
 
     Args:
-        seed, index: whole numbers >= 0.
+        seed: number of the series, at least 0.
+        index: number of the image, at least 0.
         long_side_px: height of the image in px, at least 64; None draws 480 to 2500.
-        posture, facing, hardware, fracture, overlap: fix what would be drawn; None draws it.
+        posture: of the neck; None chooses at random, as for the following arguments.
+        facing: side that the face points to.
+        hardware: whether there are implants.
+        fracture: whether a process is broken.
+        overlap: whether processes overlap.
 
     Raises:
         DatasetError: ``long_side_px`` is less than 64.

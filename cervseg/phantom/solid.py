@@ -132,6 +132,7 @@ def add_solid(
 
     Args:
         attenuation: H x W float32.
+        solid: the solid, in millimetres.
         mm_to_px: 2 x 3 similarity from millimetres to (x, y) in pixels, pixel centres at whole numbers.
         texture: H x W float32 about 0, the trabeculae; None for none.
     """

@@ -1,7 +1,7 @@
-"""For authors of plug-ins: does a trainer, or a network, keep what the rest of cervseg counts on?
+"""For authors of plug-ins: checks of the contracts of trainers and networks.
 
-``check_trainer(MyTrainer)`` and ``check_network(MyNet)`` in a test of yours are all it takes. They run on a
-processor in seconds, fetch nothing, and raise :class:`BrokenPromiseError` at the first broken promise.
+Call ``check_trainer(MyTrainer)`` or ``check_network(MyNet)`` in a test. They run on a CPU in seconds,
+download nothing, and raise :class:`BrokenPromiseError` at the first broken promise.
 """
 
 from cervseg.testing.images import tiny_dataset

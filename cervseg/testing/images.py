@@ -24,10 +24,11 @@ LOWER = ("C5", "C6", "C7")
 
 
 def tiny_dataset(folder: Path, *, num: int = 10, labels: int = 1, height_px: int = IMAGE_PX) -> Path:
-    """Write ``num`` small phantoms as a dataset: enough to try a plug-in from the command line.
+    """Write small phantoms as a dataset, to try a plug-in from the command line.
 
     Args:
         folder: the dataset's folder, ``.../raw_data/Dataset001_Tiny``; it is returned.
+        num: number of images.
         labels: 1 (spinous processes) or 2 (C2 to C4, and C5 to C7).
         height_px: of every image, at least 64; their widths differ.
 

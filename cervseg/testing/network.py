@@ -1,4 +1,4 @@
-"""Does a network do what the rest of cervseg counts on?"""
+"""Checks that a network keeps the contract of :mod:`cervseg.networks.base`."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def check_network(
         with torch.inference_mode():
             same = torch.equal(made.eval()(image_BCHW, *extra), other.eval()(image_BCHW, *extra))
         if not same:
-            break_promise(who, "another one with its weights answers otherwise", MEND_STATE)
+            break_promise(who, "a second network with the same weights computes other logits", MEND_STATE)
 
 
 @contextmanager
@@ -89,13 +89,15 @@ def break_promise(who: str, what: str, hint: str) -> NoReturn:
 def check_logits(logits_BLHW: Any, shape: Sequence[int], *, who: str) -> None:
     """Logits are one finite tensor of this shape."""
     if not isinstance(logits_BLHW, torch.Tensor):
-        break_promise(who, f"gives a {type(logits_BLHW).__name__}", "A network gives one tensor of logits.")
+        break_promise(
+            who, f"returns a {type(logits_BLHW).__name__}", "A network must return one tensor of logits."
+        )
     if tuple(logits_BLHW.shape) != tuple(shape):
         found, wanted = (" x ".join(map(str, sizes)) for sizes in (logits_BLHW.shape, shape))
-        hint = "Logits have one plane a label and the image's height and width."
-        break_promise(who, f"gives logits of {found}, not {wanted}", hint)
+        hint = "Logits have one plane per label and the height and width of the image."
+        break_promise(who, f"returns logits of {found}, not {wanted}", hint)
     if not torch.isfinite(logits_BLHW).all():
-        break_promise(who, "gives logits that are not finite", MEND_FINITE)
+        break_promise(who, "returns logits that are not finite", MEND_FINITE)
 
 
 def check_gradients(network: nn.Module, *, who: str) -> None:
@@ -104,7 +106,7 @@ def check_gradients(network: nn.Module, *, who: str) -> None:
     without = [name for name, parameter in trained.items() if parameter.grad is None]
     if without:
         what = f"{len(without)} trainable parameter(s) get no gradient: {some_of(without)}"
-        break_promise(who, what, "Use them, take them out, or set requires_grad to False.")
+        break_promise(who, what, "Use them, remove them, or set requires_grad to False.")
     bad = [name for name, p in trained.items() if p.grad is not None and not torch.isfinite(p.grad).all()]
     if bad:
         break_promise(who, f"gradients are not finite: {some_of(bad)}", MEND_FINITE)

@@ -1,4 +1,4 @@
-"""Does a trainer do what the rest of cervseg counts on?"""
+"""Checks that a trainer keeps the contract of :class:`cervseg.training.trainer.Trainer`."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ ONE_CORE = Hardware(
 
 
 def check_trainer(trainer: str | type[Trainer], *, settings: Mapping[str, str] | None = None) -> None:
-    """Try a trainer on phantoms, with one label and with two, up to learning two images by heart.
+    """Check a trainer on phantoms, with one label and with two; it must overfit two images.
 
-    It sees a plan of the size "small" in a frame of 128 x 96 px, with the trainer's own settings.
+    The plan has the size "small" and a frame of 128 x 96 px; the trainer's own settings apply.
 
     Args:
-        trainer: the class, or the name it is registered under.
-        settings: as for ``--set``, put on top: where the trainer needs another frame, rate or size.
+        trainer: the class, or its registered name.
+        settings: as for ``--set``, if the trainer needs another frame, learning rate or size.
 
     Raises:
-        BrokenPromiseError: the first promise of :data:`PROMISES` that it breaks.
-        CervsegError: it cannot be imported, set up or built.
+        BrokenPromiseError: the first check of :data:`PROMISES` that fails.
+        CervsegError: the trainer cannot be imported, set up or built.
     """
     for num_labels in (1, 2):
         trial = Trial.make(trainer, num_labels=num_labels, settings=settings)
@@ -70,7 +70,7 @@ def check_trainer(trainer: str | type[Trainer], *, settings: Mapping[str, str] |
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A trainer with a plan that is small enough to try it in seconds, and a batch of two images."""
+    """A trainer with a small plan and a batch of two images, for checks that take seconds."""
 
     name: str
     trainer: Trainer
@@ -141,15 +141,15 @@ def gives_loss_terms(trial: Trial) -> None:
         result = trial.step(network, batch)
         check_logits(result.logits_BLHW, tuple(batch.target_BLHW.shape), who=trial.name)
         if not result.terms:
-            break_promise(trial.name, "step gives no loss term", "Give at least one.")
+            break_promise(trial.name, "step() returns no loss term", "Return at least one.")
         for name, term in result.terms.items():
             if not isinstance(term, torch.Tensor) or term.ndim != 0:
                 break_promise(
-                    trial.name, f"the loss term {name!r} is no scalar tensor", "Average it over the batch."
+                    trial.name, f"the loss term {name!r} is not a scalar tensor", "Average it over the batch."
                 )
             if not torch.isfinite(term):
                 what = f"the loss term {name!r} is {float(term.detach())}"
-                break_promise(trial.name, what, "It must be finite for an image without a mask, too.")
+                break_promise(trial.name, what, "It must be finite for an image with an empty mask, too.")
 
 
 def trains_every_parameter(trial: Trial) -> None:
@@ -162,7 +162,7 @@ def trains_every_parameter(trial: Trial) -> None:
     missed = [name for name, p in network.named_parameters() if p.requires_grad and id(p) not in held]
     if missed:
         what = f"the optimizer lacks {len(missed)} trainable parameter(s): {some_of(missed)}"
-        break_promise(trial.name, what, "Give them to it, or set requires_grad to False in start().")
+        break_promise(trial.name, what, "Pass them to it, or set requires_grad to False in start().")
 
 
 def survives_a_checkpoint(trial: Trial) -> None:
@@ -175,7 +175,7 @@ def survives_a_checkpoint(trial: Trial) -> None:
     with torch.inference_mode():
         logits_BLHW = [trial.trainer.logits(made.eval(), trial.batch) for made in (network, rebuilt)]
     if not torch.equal(*logits_BLHW):
-        break_promise(trial.name, "the network out of its checkpoint answers otherwise", MEND_STATE)
+        break_promise(trial.name, "the network rebuilt from its checkpoint computes other logits", MEND_STATE)
 
 
 def predicts_any_image(trial: Trial) -> None:
@@ -193,13 +193,13 @@ def predicts_any_image(trial: Trial) -> None:
             what = (
                 f"an image of {image.shape} px gets a mask of {prediction.mask.shape} with the values {found}"
             )
-            break_promise(trial.name, what, "Logits must have one plane a label.")
+            break_promise(trial.name, what, "Logits must have one plane per label.")
         if not np.isfinite(prediction.probabilities).all():
-            break_promise(trial.name, "an image gets probabilities that are not finite", MEND_FINITE)
+            break_promise(trial.name, "probabilities are not finite", MEND_FINITE)
 
 
 def learns_two_images(trial: Trial) -> None:
-    """Trained on two images alone, it has learnt them by heart (Dice 0.9) within 200 steps."""
+    """Overfit two images: Dice 0.9 within 200 steps."""
     network, hyper = trial.network(), trial.trainer.configured(trial.plan).hyperparameters
     loss, optimizer = trial.trainer.loss(trial.plan), trial.trainer.optimizer(network, trial.plan)
     started, dice, step = time.process_time(), 0.0, 0
@@ -218,8 +218,8 @@ def learns_two_images(trial: Trial) -> None:
             if step % 10 == 0:
                 dice = _dice(trial, network)
     if dice < DICE:
-        what = f"two images are not learnt by heart: Dice {dice:.2f} after {step} steps"
-        break_promise(trial.name, what, "Try another learning rate or loss, and look at the step.")
+        what = f"cannot overfit two images: Dice {dice:.2f} after {step} steps"
+        break_promise(trial.name, what, "Check step() and the loss, or try another learning rate.")
 
 
 PROMISES: Mapping[str, Callable[[Trial], None]] = MappingProxyType(

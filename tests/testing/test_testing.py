@@ -107,13 +107,13 @@ def trainer_of(network: str) -> type[Trainer]:
     [
         (trainer_of("Halved"), "gives_logits", "logits of 2 x 1 x 128 x 48, not 2 x 1 x 128 x 96"),
         (trainer_of("Endless"), "gives_logits", "logits that are not finite"),
-        (PlanesTrainer, "gives_loss_terms", "the loss term 'all' is no scalar tensor"),
+        (PlanesTrainer, "gives_loss_terms", "the loss term 'all' is not a scalar tensor"),
         (NoMaskTrainer, "gives_loss_terms", "the loss term 'share' is nan"),
         (trainer_of("Idle"), "trains_every_parameter", "get no gradient: unused.weight, unused.bias"),
         (HalfTrainer, "trains_every_parameter", "optimizer lacks 3 trainable .*: first.bias, last.weight"),
-        (trainer_of("Forgetful"), "survives_a_checkpoint", "out of its checkpoint answers otherwise"),
+        (trainer_of("Forgetful"), "survives_a_checkpoint", "from its checkpoint computes other logits"),
         (trainer_of("Endless"), "predicts_any_image", "probabilities that are not finite"),
-        (PlanesTrainer, "learns_two_images", "not learnt by heart: Dice 0"),
+        (PlanesTrainer, "learns_two_images", "cannot overfit two images: Dice 0"),
     ],
 )
 def test_a_broken_promise_is_named(trainer: type[Trainer], promise: str, message: str) -> None:
@@ -161,11 +161,11 @@ def test_sound_networks(network: Any, arguments: Mapping[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (Halved, r"gives logits of 2 x 1 x 128 x 48.*: Halved"),
-        (Endless, r"gives logits that are not finite.*: Endless"),
+        (Halved, r"returns logits of 2 x 1 x 128 x 48.*: Halved"),
+        (Endless, r"returns logits that are not finite.*: Endless"),
         (Idle, r"2 trainable parameter.*: Idle"),
-        (Forgetful, r"another one with its weights answers otherwise.*: Forgetful"),
-        (lambda **_: nn.Identity(), "gives logits of 2 x 3 x 128 x 96, not 2 x 1"),
+        (Forgetful, r"a second network with the same weights computes other logits.*: Forgetful"),
+        (lambda **_: nn.Identity(), "returns logits of 2 x 3 x 128 x 96, not 2 x 1"),
     ],
 )
 def test_unsound_networks(network: Any, message: str) -> None:
