@@ -1,1 +1,1 @@
-"""What a network looked at: attention rollout, the attention of one point, Grad-CAM (Fig. 8)."""
+"""Explanations of a network: attention rollout, the attention of one point, Grad-CAM (Fig. 8)."""

@@ -1,8 +1,8 @@
-"""The attention of a SAM image encoder, exact, although the network's own fast path never holds it.
+"""Exact attention of a SAM image encoder, whose fast path never stores attention matrices.
 
-The projections of every block are kept from one forward pass (38 MB a block at 1024 x 1024); attention
-matrices are made from them head by head, used and dropped. A matrix of 64 x 64 tokens takes 67 MB, all heads
-of all blocks of ViT-B would take 10 GB.
+One forward pass stores the projections of every block (38 MB per block at 1024 x 1024). Attention matrices
+are computed from them one head at a time: a matrix of 64 x 64 tokens needs 67 MB, all heads of all blocks of
+ViT-B would need 10 GB.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
@@ -22,13 +21,15 @@ from cervseg.networks.sam import Attention, ImageEncoder, split_windows
 
 @dataclass(frozen=True, kw_only=True)
 class BlockAttention:
-    """What one block attends to, for one image; matrices are averages over heads.
+    """Attention of one block for one image; matrices are averages over heads.
 
     Args:
-        q_MNTD, k_MNTD: queries and keys, M windows (1 for a block that attends to the whole image), N heads.
-        position_h, position_w: relative positions of both axes.
-        token_MT: for each place in each window the token of the image, row by row; -1 where it is padding.
-        num_tokens: of the image.
+        q_MNTD: queries of M windows (1 for a block that attends to the whole image) and N heads.
+        k_MNTD: keys, in the same shape.
+        position_h: relative positions of rows.
+        position_w: relative positions of columns.
+        token_MT: token of the image for each place in each window, row by row; -1 for padding.
+        num_tokens: number of tokens of the image.
     """
 
     q_MNTD: torch.Tensor
@@ -40,34 +41,34 @@ class BlockAttention:
 
     @property
     def is_global(self) -> bool:
-        """Does it attend to the whole image?"""
+        """Does the block attend to the whole image?"""
         return self.token_MT.shape[0] == 1
 
     def apply(self, weight_KT: torch.Tensor) -> torch.Tensor:
-        """``weight_KT @ A``, K x T: what K weightings of the tokens look at, one block further down.
+        """Propagate K weightings of the tokens through the block: ``weight_KT @ A``, K x T.
 
-        A is T x T, row = query, mean over heads, each row summing to 1. The padding of windows holds nothing
-        of the image, so what a query gives to padding is shared out over its real keys in proportion.
+        A is T x T, row = query, mean over heads, each row with sum 1. Padding of windows is not part of the
+        image, so the attention to padding is distributed over the real keys in proportion.
         """
         result_KT, weighted_T = torch.zeros_like(weight_KT), (weight_KT != 0).any(0)
         for tokens_T, q_NTD, k_NTD in zip(self.token_MT, self.q_MNTD, self.k_MNTD):
             real = tokens_T >= 0
-            asked = real & weighted_T[tokens_T]  # rows without weight are not worth their softmax
-            if not asked.any():
+            queried = real & weighted_T[tokens_T]  # rows without weight need no softmax
+            if not queried.any():
                 continue
-            part_KQ, inside = weight_KT[:, tokens_T[asked]], tokens_T[real]
+            part_KQ, inside = weight_KT[:, tokens_T[queried]], tokens_T[real]
             mixed_KT = torch.zeros(len(part_KQ), len(inside), device=part_KQ.device)
             for q_TD, k_TD in zip(q_NTD, k_NTD):
-                attention_QT = self._rows(q_TD, k_TD, asked)[:, real]
+                attention_QT = self._rows(q_TD, k_TD, queried)[:, real]
                 mixed_KT += part_KQ @ (attention_QT / attention_QT.sum(1, keepdim=True))
             result_KT[:, inside] += mixed_KT / len(q_NTD)
         return result_KT
 
-    def _rows(self, q_TD: torch.Tensor, k_TD: torch.Tensor, asked: torch.Tensor) -> torch.Tensor:
+    def _rows(self, q_TD: torch.Tensor, k_TD: torch.Tensor, queried: torch.Tensor) -> torch.Tensor:
         by_row, by_column = position_scores(q_TD[None, None], self.position_h, self.position_w)
-        by_row, by_column = by_row[0, 0, asked], by_column[0, 0, asked]
+        by_row, by_column = by_row[0, 0, queried], by_column[0, 0, queried]
         bias_QT = (by_row[:, :, None] + by_column[:, None, :]).flatten(-2)
-        return torch.addmm(bias_QT, q_TD[asked], k_TD.T, alpha=q_TD.shape[-1] ** -0.5).softmax(-1)
+        return torch.addmm(bias_QT, q_TD[queried], k_TD.T, alpha=q_TD.shape[-1] ** -0.5).softmax(-1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,28 +79,29 @@ class EncoderAttention:
     grid: tuple[int, int]
 
     def token_at(self, x: float, y: float, *, frame: tuple[int, int]) -> int:
-        """The token that holds a point (x, y) in px of a network frame of size (height, width)."""
+        """Return the token at a point (x, y) in px of a network frame of size (height, width)."""
         row = min(max(int((y + 0.5) * self.grid[0] / frame[0]), 0), self.grid[0] - 1)
         column = min(max(int((x + 0.5) * self.grid[1] / frame[1]), 0), self.grid[1] - 1)
         return row * self.grid[1] + column
 
 
 @torch.no_grad()
-def read_attention(network: nn.Module, image_1CHW: torch.Tensor, **given: Any) -> EncoderAttention:
-    """Run a network on one image and keep what its encoder attends to, in float32.
+def read_attention(network: nn.Module, image_1CHW: torch.Tensor, **given: object) -> EncoderAttention:
+    """Run a network on one image and return the attention of its encoder, in float32.
 
     Args:
-        network: CervSpineNet, SAM or any other with SAM's image encoder.
+        network: CervSpineNet, SAM or another network with SAM's image encoder.
         image_1CHW: one normalized image in its frame, float32, on the network's device.
-        given: whatever else its forward takes (points).
+        given: further arguments of its forward pass (points).
 
     Raises:
-        CervsegError: it has no such encoder.
+        CervsegError: the network has no such encoder.
     """
     encoder = next((module for module in network.modules() if isinstance(module, ImageEncoder)), None)
     if encoder is None:
         raise CervsegError(
-            "the network has no transformer encoder to read attention from", hint="Grad-CAM explains any."
+            "the network has no transformer encoder to read attention from",
+            hint="use Grad-CAM, which explains any network",
         )
     was_training = network.training
     network.eval()
@@ -111,16 +113,16 @@ def read_attention(network: nn.Module, image_1CHW: torch.Tensor, **given: Any) -
 
 
 def _layers(encoder: ImageEncoder) -> list[Attention]:
-    """The attention of every block, first to last."""
+    """List the attention layers, first to last."""
     return [module for module in encoder.blocks.modules() if isinstance(module, Attention)]
 
 
 @contextmanager
 def _projections(encoder: ImageEncoder) -> Iterator[list[torch.Tensor]]:
-    """The q, k, v projections of every block, in their order, while the block is open."""
+    """Collect the q, k, v projections of every block, in their order, inside the with block."""
     kept: list[torch.Tensor] = []
     hooks = [
-        layer.qkv.register_forward_hook(lambda _module, _given, made: kept.append(made.float()))
+        layer.qkv.register_forward_hook(lambda _module, _given, output: kept.append(output.float()))
         for layer in _layers(encoder)
     ]
     try:

@@ -1,7 +1,7 @@
-"""Grad-CAM (Selvaraju et al. 2017) for segmentation: which coarse places raise a label's logit.
+"""Grad-CAM (Selvaraju et al. 2017) for segmentation: the features that raise a label's logit.
 
-The score that is explained is the mean logit over the pixels that were segmented (Vinogradova et al. 2020).
-The paper takes the mean prediction, whose gradient vanishes where the network is sure. The rest is MONAI's.
+The explained score is the mean logit over the segmented pixels (Vinogradova et al. 2020). The paper uses the
+mean prediction, whose gradient vanishes where the network is certain. The computation is MONAI's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from torch import nn
 
 from cervseg.core.errors import CervsegError
 
-FEWEST_PLACES = 4  # a pooled feature (1 x 1) has no places
+Features = torch.Tensor | list[torch.Tensor] | tuple[torch.Tensor, ...]
+
+FEWEST_PLACES = 4  # a pooled feature (1 x 1) has no positions
 
 
 def grad_cam(
@@ -26,26 +28,27 @@ def grad_cam(
     *,
     plane: int = 0,
     inside_HW: np.ndarray | None = None,
-    **given: Any,
+    **given: object,
 ) -> np.ndarray | None:
-    """Grad-CAM of one label at the features that the encoder ends with (see :func:`feature_layer`).
+    """Compute Grad-CAM of one label at the last features of the encoder (see :func:`feature_layer`).
 
-    What lies before these features is computed without gradients, so that memory and time are those of a
-    prediction and the decoder's backward pass. The network keeps no hook and no gradient; it is left in
-    evaluation mode.
+    Layers before these features run without gradients, so memory and time are those of a prediction and the
+    backward pass of the decoder. The network keeps no hook and no gradient, and is in evaluation mode
+    afterwards.
 
     Args:
+        network: the network.
         image_1CHW: one normalized image in the network's frame, float32, on the network's device.
-        plane: of the label's logits.
+        plane: plane of the label in the logits.
         inside_HW: H x W bool in the network's frame: the pixels to explain, by default those whose logit is
             positive.
-        given: whatever else its forward takes (points).
+        given: further arguments of its forward pass (points).
 
     Returns:
-        h x w float32 of the features, at least 0, not scaled; None where there are no pixels to explain.
+        h x w float32 at the size of the features, >= 0, not scaled; None if there are no pixels to explain.
 
     Raises:
-        CervsegError: the network has no features to explain it by.
+        CervsegError: the network has no suitable features.
     """
     network.eval()
     if inside_HW is None:
@@ -66,10 +69,10 @@ def grad_cam(
     return result
 
 
-def feature_layer(network: nn.Module, image_1CHW: torch.Tensor, **given: Any) -> nn.Module:
-    """Where Grad-CAM looks: the output of ``network.encoder`` (of a list, the last features).
+def feature_layer(network: nn.Module, image_1CHW: torch.Tensor, **given: object) -> nn.Module:
+    """Choose the layer for Grad-CAM: ``network.encoder`` (of a list of features, the last).
 
-    Where there is no encoder that can be called: of the last module whose output has the fewest places.
+    Without a callable encoder, the last module whose output has the fewest positions.
 
     Raises:
         CervsegError: no module has an output B x C x H x W.
@@ -79,9 +82,9 @@ def feature_layer(network: nn.Module, image_1CHW: torch.Tensor, **given: Any) ->
         return encoder
     ran: list[tuple[int, nn.Module]] = []
 
-    def note(module: nn.Module, _given: Any, made: Any) -> None:
-        if isinstance(made, torch.Tensor) and made.ndim == 4 and made[0, 0].numel() >= FEWEST_PLACES:
-            ran.append((made[0, 0].numel(), module))
+    def note(module: nn.Module, _given: object, output: object) -> None:
+        if isinstance(output, torch.Tensor) and output.ndim == 4 and output[0, 0].numel() >= FEWEST_PLACES:
+            ran.append((output[0, 0].numel(), module))
 
     handles = [module.register_forward_hook(note) for module in network.modules()]
     try:
@@ -91,23 +94,23 @@ def feature_layer(network: nn.Module, image_1CHW: torch.Tensor, **given: Any) ->
         for handle in handles:
             handle.remove()
     if not ran:
-        raise CervsegError(f"{type(network).__name__} has no features to explain it by")
+        raise CervsegError(f"{type(network).__name__} has no features for Grad-CAM")
     fewest = min(places for places, _ in ran)
     return next(module for places, module in reversed(ran) if places == fewest)
 
 
 class _Scored(nn.Module):
-    """A network as one number an image, B x 1: what MONAI's Grad-CAM takes."""
+    """A network with one score per image, B x 1, as MONAI's Grad-CAM needs."""
 
     def __init__(self, network: nn.Module, *, layer: nn.Module, plane: int, inside_HW: torch.Tensor) -> None:
         super().__init__()
         self.network, self.plane, self.inside_HW = network, plane, inside_HW
-        self.layers = [layer]  # a list hides it from torch: it is a part of the network already
-        # MONAI never takes its hooks away. They are hung on this module, and go with it.
+        self.layers = [layer]  # a list, so that torch does not register it twice
+        # MONAI does not remove its hooks: they are on this module and are deleted with it.
         self.feature = nn.Identity()
 
-    def forward(self, image_BCHW: torch.Tensor, **given: Any) -> torch.Tensor:
-        """The mean logit over the structure, B x 1."""
+    def forward(self, image_BCHW: torch.Tensor, **given: object) -> torch.Tensor:
+        """Return the mean logit over the structure, B x 1."""
         handle = self.layers[0].register_forward_hook(self._pass_through)
         try:
             logits_BLHW: torch.Tensor = self.network(image_BCHW, **given)
@@ -117,17 +120,18 @@ class _Scored(nn.Module):
             raise CervsegError(f"{type(self.network).__name__} does not use its encoder as a whole")
         return logits_BLHW[:, self.plane, self.inside_HW].mean(-1, keepdim=True)
 
-    def _pass_through(self, _layer: nn.Module, _given: Any, made: Any) -> Any:
-        # Encoders with skip connections give a list of features, the coarsest last. The gradient's way ends
-        # here: nothing before the features is kept for it.
-        if isinstance(made, list | tuple):
-            return [*made[:-1], self.feature(made[-1].detach().requires_grad_())]
-        return self.feature(made.detach().requires_grad_())
+    def _pass_through(self, _layer: nn.Module, _given: object, output: Features) -> Features:
+        # Encoders with skip connections return a list of features, the coarsest last. The gradient stops
+        # here, so no earlier activation is stored for it.
+        if isinstance(output, list | tuple):
+            return [*output[:-1], self.feature(output[-1].detach().requires_grad_())]
+        feature: torch.Tensor = self.feature(output.detach().requires_grad_())
+        return feature
 
 
 @contextmanager
 def _frozen(network: nn.Module) -> Iterator[None]:
-    """No parameter gets a gradient meanwhile."""
+    """Compute no gradients of parameters inside the with block."""
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     try:
         for parameter in trained:

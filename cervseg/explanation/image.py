@@ -1,4 +1,4 @@
-"""All explanations of one image, at the image's own size."""
+"""Explanations of one image, at the image's size."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from cervseg.preprocessing.centroids import find_components
 ROLLOUT, QUERY, GRADCAM = "rollout", "query", "gradcam"
 EXPLANATIONS = (ROLLOUT, QUERY, GRADCAM)
 TITLES = {ROLLOUT: "attention rollout", QUERY: "attention of the query", GRADCAM: "Grad-CAM"}
-NOTHING = ": nothing segmented"  # behind the title of a map that is empty for that reason
+NOTHING = ": nothing segmented"  # appended to the title of such an empty map
 
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """Title -> H x W float32 at the image's size, at least 0; and the query (x, y) in px of the image."""
+    """Maps, title -> H x W float32 >= 0 at the image's size, and the query (x, y) in px of the image."""
 
     maps: Mapping[str, np.ndarray]
     point: tuple[float, float] | None
@@ -41,10 +41,10 @@ class Explainer:
     """Explains one network.
 
     Args:
-        network: in evaluation mode, float32.
-        what: of :data:`EXPLANATIONS`, in the order they are drawn.
-        plane: of the label that Grad-CAM explains.
-        value: of the same label in masks.
+        network: network in evaluation mode, float32.
+        what: entries of :data:`EXPLANATIONS`, in the order of drawing.
+        plane: plane of the label that Grad-CAM explains.
+        value: value of the same label in masks.
     """
 
     network: nn.Module
@@ -56,25 +56,24 @@ class Explainer:
     def make(
         cls, network: nn.Module, *, labels: Mapping[str, int], what: Sequence[str] | None, label: str | None
     ) -> Explainer:
-        """By default all that the network has, and its first label.
+        """Choose the explanations of a network; by default all that it supports, and its first label.
 
         Raises:
-            CervsegError: there is no such label or explanation, or attention is asked for and the network has
-                none.
+            CervsegError: unknown label or explanation, or the network has no attention.
         """
         has_attention = any(isinstance(module, ImageEncoder) for module in network.modules())
         wanted = tuple(what or (EXPLANATIONS if has_attention else (GRADCAM,)))
         unknown = [name for name in wanted if name not in EXPLANATIONS]
         if unknown:
             raise CervsegError(
-                f"no explanation {unknown[0]!r}", hint=f"There are: {', '.join(EXPLANATIONS)}."
+                f"unknown explanation {unknown[0]!r}", hint=f"available: {', '.join(EXPLANATIONS)}"
             )
         if not has_attention and set(wanted) - {GRADCAM}:
             raise CervsegError(
-                "the network has no transformer encoder to read attention from", hint="Say --what gradcam."
+                "the network has no transformer encoder to read attention from", hint="use --what gradcam"
             )
         if label is not None and label not in labels:
-            raise CervsegError(f"no label {label!r}", hint=f"There are: {', '.join(labels)}.")
+            raise CervsegError(f"unknown label {label!r}", hint=f"available: {', '.join(labels)}")
         value = labels[label] if label is not None else min(labels.values())
         return cls(
             network=network.eval(), what=wanted, plane=sorted(labels.values()).index(value), value=value
@@ -87,9 +86,9 @@ class Explainer:
 
         Args:
             case: the image in the network's frame.
-            mask: what was predicted, H x W label values at the image's size.
-            point: the query (x, y) in px of the image; by default the centre of the middle structure from the
-                top, which for spinous processes lies in the middle of the neck; else of the image.
+            mask: the prediction, H x W label values at the image's size.
+            point: the query (x, y) in px of the image; by default the centre of the middle component from top
+                to bottom, in an empty mask the centre of the image.
         """
         _check_point(point, size=mask.shape)
         device = next(self.network.parameters()).device
@@ -126,8 +125,8 @@ def _check_point(point: tuple[float, float] | None, *, size: tuple[int, ...]) ->
     (x, y), (height, width) = point, size
     if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
         raise CervsegError(
-            f"the point ({x:g}, {y:g}) lies outside of the image of {width} x {height} px",
-            hint="Give x and y in px from the top left of the image.",
+            f"the point ({x:g}, {y:g}) is outside the image of {width} x {height} px",
+            hint="give x and y in px from the top left of the image",
         )
 
 
@@ -139,7 +138,7 @@ def _at_image_size(grid: np.ndarray, case: PreparedCase) -> np.ndarray:
 
 
 def _middle(mask: np.ndarray) -> tuple[float, float]:
-    """The centre of the middle one of the components, from top to bottom."""
+    """Return the centre of the middle component, from top to bottom."""
     centres = find_components(mask)[1]
     if not len(centres):
         return (mask.shape[1] - 1) / 2, (mask.shape[0] - 1) / 2

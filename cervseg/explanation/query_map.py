@@ -1,4 +1,4 @@
-"""What one point of an image attends to: the query-centric map of Fig. 8."""
+"""Attention of one point of an image: the query-centric map of Fig. 8."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from cervseg.explanation.attention import EncoderAttention
 
 
 def query_map(attention: EncoderAttention, token: int) -> np.ndarray:
-    """The attention of one token in the last block that sees the whole image, mean over heads.
+    """Return the attention of one token in the last global block, mean over heads.
 
     Args:
+        attention: attention of all blocks.
         token: see :meth:`EncoderAttention.token_at`.
 
     Returns:
-        rows x columns of the grid, float32, summing to 1.
+        rows x columns of the grid, float32, with sum 1.
     """
     block = next((b for b in reversed(attention.blocks) if b.is_global), attention.blocks[-1])
     one = torch.zeros(1, block.num_tokens, device=block.q_MNTD.device)

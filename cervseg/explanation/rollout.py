@@ -1,4 +1,4 @@
-"""Attention rollout (Abnar & Zuidema 2020): from the last block's tokens down to the image's patches."""
+"""Attention rollout (Abnar & Zuidema 2020): from the tokens of the last block to the patches."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import torch
 
 from cervseg.explanation.attention import EncoderAttention
 
-RESIDUAL = 0.5  # the share that a token keeps of itself in every block: the residual connection
+RESIDUAL = 0.5  # weight of a token itself in every block: the residual connection
 
 
 def rollout_rows(attention: EncoderAttention, weight_KT: torch.Tensor) -> torch.Tensor:
-    """``weight_KT @ A'_last ... A'_first`` with A' = I / 2 + A / 2, K x T float32.
+    """Compute ``weight_KT @ A'_last ... A'_first`` with A' = I / 2 + A / 2, K x T float32.
 
-    Rows that sum to 1 give rows that sum to 1. The identity gives the whole rollout matrix, row = token after
-    the last block, column = patch; a row of 1 / T gives what the image as a whole looked at.
+    Rows with sum 1 give rows with sum 1. The identity gives the whole rollout matrix, row = token after the
+    last block, column = patch; a row of 1 / T gives the mean over all tokens.
     """
     for block in reversed(attention.blocks):
         weight_KT = RESIDUAL * weight_KT + (1 - RESIDUAL) * block.apply(weight_KT)
@@ -22,7 +22,7 @@ def rollout_rows(attention: EncoderAttention, weight_KT: torch.Tensor) -> torch.
 
 
 def rollout_map(attention: EncoderAttention) -> np.ndarray:
-    """How much all tokens together attend to each patch: rows x columns of tokens, float32, sum 1."""
+    """Return the mean attention of all tokens to each patch: rows x columns, float32, sum 1."""
     num_tokens = attention.grid[0] * attention.grid[1]
     device = attention.blocks[0].q_MNTD.device
     everything = torch.full((1, num_tokens), 1 / num_tokens, device=device)

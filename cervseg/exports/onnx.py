@@ -1,8 +1,8 @@
-"""A model as one ONNX file, checked against the network that it was made from.
+"""A model as one ONNX file, compared with its networks.
 
 The file maps one prepared image (float32, 1 x C x H x W: shrunk, placed in the network frame and normalized
-as its metadata say) to ``probabilities``, the mean over the folds, 1 x L x H x W. A model that segments what
-points mark takes ``points`` too, N x 2 float32 (x, y) in px of the frame, and gives N x H x W: one a point.
+as its metadata say) to ``probabilities``, the mean over the folds, 1 x L x H x W. A promptable model
+also takes ``points``, N x 2 float32 (x, y) in px of the frame, and returns N x H x W, one mask per point.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -26,25 +27,25 @@ from cervseg.core.notice import NOTICE
 from cervseg.core.paths import atomic_path
 from cervseg.networks.checkpoint import ModelDescription, network_from_checkpoint, read_checkpoint
 
-METADATA = "cervseg"  # the key under which an ONNX file keeps what prepares an image
+METADATA = "cervseg"  # key of the settings that prepare an image
 TOLERANCE = 1e-3  # of a probability
-NUM_POINTS = 3  # in the image that an export is checked with
+NUM_POINTS = 3  # in the image that checks an export
 
 
 @dataclass(frozen=True, kw_only=True)
 class OnnxExport:
-    """What was written: the inputs' shapes by name, and how far its answer is from the network's at most."""
+    """The shapes of the inputs by name, and the largest difference between ONNX Runtime and the networks."""
 
     inputs: dict[str, tuple[int | str, ...]]
     difference: float
 
 
 def export_onnx(checkpoints: Sequence[Path], target: Path) -> OnnxExport:
-    """Write the networks of one model, averaged, and run the file once beside them.
+    """Write the mean of the networks of one model, and compare one result with theirs.
 
     Args:
         checkpoints: ``checkpoint_best.pt`` of one or more folds.
-        target: the file; it appears under its name only once it has been checked.
+        target: the file; it is renamed to this name after the check.
 
     Raises:
         CervsegError: the packages of the extra ``onnx`` are missing, the network cannot be written in ONNX,
@@ -71,14 +72,14 @@ def export_onnx(checkpoints: Sequence[Path], target: Path) -> OnnxExport:
             raise CervsegError(
                 f"ONNX Runtime's probabilities differ by {difference:.1g}",
                 where=target,
-                hint="Try other versions of torch and onnxruntime.",
+                hint="try other versions of torch and onnxruntime",
             )
     shapes = {entry.name: tuple(entry.shape) for entry in session.get_inputs()}
     return OnnxExport(inputs=shapes, difference=difference)
 
 
 class _Mean(nn.Module):
-    """The mean probability 1 x L x H x W of some networks."""
+    """The mean probability of some networks, 1 x L x H x W."""
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -90,7 +91,7 @@ class _Mean(nn.Module):
 
 
 class _MeanOfPoints(_Mean):
-    """The mean probability N x H x W of some promptable networks: a mask for each point."""
+    """The mean probability of some promptable networks, N x H x W, one mask per point."""
 
     def forward(self, image: torch.Tensor, points: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         each = []
@@ -121,15 +122,15 @@ def _write(
             assert program is not None
             program.model.metadata_props.update(metadata)
             program.save(str(target), external_data=False)
-    except Exception as problem:  # torch's exporter raises whatever its passes stumble over
+    except Exception as problem:  # torch's exporter raises errors of many types
         raise CervsegError(
             f"this network cannot be written in ONNX ({one_line(problem)})",
-            hint="It has to compute with tensors alone, without choices that depend on their values.",
+            hint="the network must not branch on values of tensors",
         ) from problem
 
 
 def _metadata(model: ModelDescription, *, num_folds: int) -> dict[str, str]:
-    """What a reader of the file has to know, as JSON."""
+    """Describe the file for its readers, as JSON."""
     configuration = model.configuration
     about = {
         "trainer": model.trainer,
@@ -149,7 +150,7 @@ def _metadata(model: ModelDescription, *, num_folds: int) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Torch's exporter tells its own developers a good deal."""
+    """Silence torch's exporter."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -161,7 +162,7 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _runtime() -> Any:
+def _runtime() -> ModuleType:
     try:
         import onnxruntime
         import onnxscript  # noqa: F401
@@ -169,4 +170,5 @@ def _runtime() -> Any:
         raise CervsegError(
             f"ONNX needs {problem.name}, which is not installed", hint="pip install 'cervseg[onnx]'"
         ) from problem
-    return onnxruntime
+    runtime: ModuleType = onnxruntime
+    return runtime

@@ -11,6 +11,7 @@ import numpy as np
 
 from cervseg.core.scores import CaseScore, MetricValues, Summary
 from cervseg.figures.overlays import to_grey
+from cervseg.imageio.colour import grey_to_rgb
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +53,7 @@ class ShownCase:
     @property
     def grey(self) -> np.ndarray:
         """The image as H x W x 3 uint8."""
-        return cv2.cvtColor(to_grey(self.image), cv2.COLOR_GRAY2RGB)
+        return grey_to_rgb(to_grey(self.image))
 
     @property
     def box(self) -> tuple[slice, slice]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from cervseg.figures.overlays import to_grey
 from cervseg.figures.style import add_foot, new_figure, styled
+from cervseg.imageio.colour import grey_to_rgb
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +43,7 @@ def explanation_panel(
     """
     factor = min(1.0, _SIDE_PX / max(image.shape))
     size = (round(image.shape[1] * factor), round(image.shape[0] * factor))
-    grey = cv2.cvtColor(cv2.resize(to_grey(image), size, interpolation=cv2.INTER_AREA), cv2.COLOR_GRAY2RGB)
+    grey = grey_to_rgb(cv2.resize(to_grey(image), size, interpolation=cv2.INTER_AREA))
     small = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
     points, num = points or {}, 1 + len(maps)
     with styled():

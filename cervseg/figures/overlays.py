@@ -11,6 +11,7 @@ import numpy as np
 
 from cervseg.core.errors import ImageError
 from cervseg.core.paths import atomic_path
+from cervseg.imageio.colour import grey_to_rgb
 
 # Okabe and Ito's palette for color-blind readers, as RGB. White outlines are references.
 PALETTE = (
@@ -55,7 +56,7 @@ def overlay(
     for other in (mask, reference):
         if other is not None and other.shape != image.shape:
             raise ValueError(f"sizes differ: image {image.shape}, mask {other.shape}")
-    picture = cv2.cvtColor(to_grey(image), cv2.COLOR_GRAY2RGB)
+    picture = grey_to_rgb(to_grey(image))
     width = line_width(image.shape)
     values = [int(value) for value in np.unique(mask) if value]
     for value in values:

@@ -1,1 +1,1 @@
-"""Images in, masks out."""
+"""Prediction: images in, masks out."""

@@ -1,4 +1,4 @@
-"""Which model folder a user means."""
+"""Selection of the model folder for a prediction."""
 
 from __future__ import annotations
 
@@ -17,10 +17,17 @@ def find_model(
     trainer: str | None = None,
     variant: str = "original",
 ) -> Path:
-    """The model folder that a user means: the named one, else the chosen default, else the last trained.
+    """Find a model folder: the given one, else the default of the workspace, else the last trained.
+
+    Args:
+        workspace: the workspace.
+        model: a model folder.
+        dataset: number or name of a dataset, to select among the models of the workspace.
+        trainer: name of a trainer, for the same purpose.
+        variant: variant of the dataset, with ``dataset`` or ``trainer``.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: there is no such model, or several.
     """
     if model is not None:
         if not model.is_dir():
@@ -30,14 +37,14 @@ def find_model(
         return _named_model(workspace, dataset, trainer, variant)
     for memory in (workspace.default_model_file, workspace.last_model_file):
         if memory.is_file():
-            # An absolute path replaces the folder before it: a default model may lie anywhere.
+            # A default model may be outside the workspace: joining an absolute path gives that path.
             found = workspace.results / str(read_json(memory, error=CheckpointError)["model"])
             if found.is_dir():
                 return found
     raise CheckpointError(
         "no model has been trained in this workspace",
         where=workspace.root,
-        hint="Train one with cervseg_train, or name a model folder with -m.",
+        hint="train one with cervseg_train, or select a model folder with -m",
     )
 
 
@@ -49,17 +56,17 @@ def _named_model(workspace: Workspace, dataset: str | None, trainer: str | None,
         return found[0]
     have = ", ".join(path.name for path in found)
     raise CheckpointError(
-        "more than one model fits" if found else "no such model",
+        "several models match" if found else "no such model",
         where=folder,
-        hint=f"There are: {have}. Name one with -d and -tr." if found else "Train it with cervseg_train.",
+        hint=f"select one of {have} with -d and -tr" if found else "train it with cervseg_train",
     )
 
 
 def remember_last(workspace: Workspace, model: ModelFolder) -> None:
-    """Note the model that was trained last."""
+    """Store which model was trained last."""
     write_json(workspace.last_model_file, {"model": str(model.path.relative_to(workspace.results))})
 
 
 def remember_default(workspace: Workspace, model: Path) -> None:
-    """Note the model to predict with where none is named; it may lie anywhere."""
+    """Store the default model for predictions; it may be outside the workspace."""
     write_json(workspace.default_model_file, {"model": str(model.resolve())})

@@ -1,4 +1,4 @@
-"""From images to pictures of what a model looked at."""
+"""From images to attention and Grad-CAM maps."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ def explain(
     progress: bool = True,
     log: Log = quiet,
 ) -> list[tuple[Path, str]]:
-    """Draw what a model looked at on each image, as PNG and SVG.
+    """Draw attention and Grad-CAM maps of a model on each image, as PNG and SVG.
 
-    The first fold's network is explained, in float32; the contour is its own mask.
+    The network of the first fold is explained, in float32; the contour is its own mask.
 
     Args:
         images: a folder of images, or one image.
         output: folder for the pictures.
         model: a model folder; by default the one that the workspace trained last.
         workspace: by default ``$CERVSEG_ROOT``, else the current folder.
-        methods: of "rollout", "query", "gradcam"; by default all that the network has.
-        point: the query (x, y) in px of the image; by default the middle structure.
-        label: what Grad-CAM explains; by default the first label.
-        folds: the first of them is explained; by default fold 0.
-        device: "cpu", "cuda", "cuda:1", "mps"; by default the best there is.
+        methods: "rollout", "query", "gradcam"; by default all that the network supports.
+        point: the query (x, y) in px of the image; by default in the middle structure.
+        label: label that Grad-CAM explains; by default the first.
+        folds: the first of them is explained; by default the first trained fold.
+        device: "cpu", "cuda", "cuda:1", "mps"; by default the best available.
         points: a file of points; see :func:`cervseg.predict`.
         prompts_from: a folder of masks to take points from; see :func:`cervseg.predict`.
         progress: show a progress bar.
@@ -60,7 +60,7 @@ def explain(
     Raises:
         ImageError: there is no image.
         CheckpointError: the model cannot be loaded.
-        CervsegError: attention is asked for and the network has none, or it needs points.
+        CervsegError: the network has no attention, or needs points.
     """
     images, output = Path(images), Path(output)
     folder = find_model(workspace or Workspace.find(), model=None if model is None else Path(model))

@@ -1,4 +1,4 @@
-"""From a model to one file that needs no cervseg."""
+"""From a model to one ONNX file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def export(
     folds: Sequence[str | int] | None = None,
     log: Log = quiet,
 ) -> OnnxExport:
-    """Write the networks of a model, averaged, as one ONNX file, and check it against them.
+    """Write the mean of a model's networks as one ONNX file, and compare it with them.
 
     Args:
         output: the file to write.
@@ -31,7 +31,7 @@ def export(
 
     Raises:
         CheckpointError: the model has no such fold.
-        CervsegError: the network cannot be written as ONNX.
+        CervsegError: the network cannot be exported to ONNX.
     """
     folder = find_model(workspace or Workspace.find(), model=None if model is None else Path(model))
     files = checkpoint_files(folder, folds=folds)

@@ -1,1 +1,1 @@
-"""From probabilities in the network frame to a mask on the image's own grid."""
+"""From probabilities in the network frame to a mask on the image's grid."""

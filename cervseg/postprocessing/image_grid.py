@@ -1,4 +1,4 @@
-"""Resampling from the network frame back to the image's own grid."""
+"""Resampling from the network frame to the image's grid."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ from cervseg.core.geometry import Placement
 
 
 def to_image_grid(probabilities: np.ndarray, placement: Placement) -> np.ndarray:
-    """L x h x w probabilities of the network frame at the image's own size: L x H x W float32, bilinear."""
+    """Resample probabilities from the network frame to the image's size, bilinear.
+
+    Args:
+        probabilities: L x h x w of the network frame.
+        placement: placement of the image in the network frame.
+
+    Returns:
+        L x H x W float32.
+    """
     height, width = placement.image_size
-    # WARP_INVERSE_MAP: warpAffine is given the map from the result's pixels to the source's.
+    # WARP_INVERSE_MAP: the matrix maps pixels of the result to pixels of the source.
     return np.stack(
         [
             cv2.warpAffine(

@@ -8,8 +8,17 @@ import numpy as np
 
 
 def to_mask(probabilities: np.ndarray, *, labels: Mapping[str, int], threshold: float = 0.5) -> np.ndarray:
-    """L x H x W probabilities as H x W uint8 label values: the likeliest label above the threshold."""
+    """Select the most probable label of each pixel if its probability is above the threshold.
+
+    Args:
+        probabilities: L x H x W, one plane per label in the order of the values.
+        labels: foreground names -> values.
+        threshold: a pixel is background unless a probability is above it.
+
+    Returns:
+        H x W uint8 label values.
+    """
     values = np.array(sorted(labels.values()), dtype=np.uint8)
-    likeliest = values[probabilities.argmax(axis=0)]
-    mask: np.ndarray = np.where(probabilities.max(axis=0) > threshold, likeliest, np.uint8(0))
+    most_probable = values[probabilities.argmax(axis=0)]
+    mask: np.ndarray = np.where(probabilities.max(axis=0) > threshold, most_probable, np.uint8(0))
     return mask

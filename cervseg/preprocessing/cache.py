@@ -1,4 +1,4 @@
-"""Filling the cache: every case of a dataset, in processes, resumable."""
+"""Preprocessing of all cases of a dataset, in several processes, resumable."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cervseg.core.errors import DatasetError
 from cervseg.core.paths import remove_leftovers
 from cervseg.core.types import Case, RawImage, SpacingMm
 from cervseg.core.workers import Outcome, map_cases
-from cervseg.preprocessing.copies import copy_id, turned_copy
+from cervseg.preprocessing.copies import copy_id, rotated_copy
 from cervseg.preprocessing.prepare import label_coverage, shrink
 from cervseg.preprocessing.store import FORMAT, CaseRecord, CaseStore
 from cervseg.preprocessing.variants import AUGMENTED, apply_variant
@@ -21,7 +21,7 @@ ReadImage = Callable[..., RawImage]
 
 @dataclass(frozen=True, kw_only=True)
 class StoreCase:
-    """The work on one case, as a picklable call."""
+    """Preprocessing of one case, as a picklable callable."""
 
     store: CaseStore
     variant: str
@@ -30,7 +30,7 @@ class StoreCase:
     spacing_mm: Mapping[str, SpacingMm]
 
     def __call__(self, case: Case) -> bool:
-        """Store ``case`` unless it is there already; True where something was written."""
+        """Store ``case`` unless it is stored; True if something was written."""
         from cervseg.imageio import read_channels, read_mask
 
         source = self._source(case)
@@ -52,8 +52,8 @@ class StoreCase:
         pixels = apply_variant(pixels, self.variant)
         mask = None if case.mask is None else read_mask(case.mask)
         if self.variant == AUGMENTED:
-            turned = turned_copy(pixels, mask, case=case.id)
-            self._write(replace(record, id=copy_id(case.id)), *turned)
+            rotated = rotated_copy(pixels, mask, case=case.id)
+            self._write(replace(record, id=copy_id(case.id)), *rotated)
         self._write(record, pixels, mask)
         return True
 
@@ -72,12 +72,15 @@ class StoreCase:
 
 
 def shrink_mask(mask: np.ndarray, *, labels: Mapping[str, int], size: tuple[int, ...]) -> np.ndarray:
-    """Label values at a smaller size: each pixel takes the label, or the background, that covers most of it.
+    """Reduce a label map: each pixel gets the label, or the background, that covers most of it.
 
     Args:
         mask: H x W label values.
         labels: foreground names and values.
-        size: (height, width) of the result, h x w uint8.
+        size: (height, width) of the result.
+
+    Returns:
+        h x w uint8.
     """
     if mask.shape == tuple(size):
         return mask.astype(np.uint8)
@@ -99,14 +102,26 @@ def fill_cache(
     workers: int,
     progress: bool = True,
 ) -> list[Outcome[Case, bool]]:
-    """Store all cases; those that fail are named in the outcomes and the cache stays incomplete.
+    """Store all cases; if one fails, its outcome has the error and the cache stays incomplete.
+
+    Args:
+        cases: the cases.
+        store: the cache.
+        variant: variant of the dataset.
+        labels: foreground names -> values.
+        cache_long_side_px: longest side of a cached image.
+        spacing_mm: case id -> (row, column) in mm; it replaces the spacing in the image's file.
+        workers: number of processes.
+        progress: show a progress bar.
 
     Raises:
-        DatasetError: the variant makes copies, and one would be called like a case.
+        DatasetError: the name of an augmented copy is the name of another case.
     """
     copies = {copy_id(case.id): case.id for case in cases} if variant == AUGMENTED else {}
     if both := sorted(copies.keys() & {case.id for case in cases}):
-        raise DatasetError("is what the copy of another case is called", where=both[0], hint="Rename it.")
+        raise DatasetError(
+            "the case name collides with an augmented copy", where=both[0], hint="rename the case"
+        )
     store.folder.mkdir(parents=True, exist_ok=True)
     store.reopen()
     remove_leftovers(store.folder)

@@ -1,23 +1,23 @@
-"""Where a mask's structures are: one point in each connected component."""
+"""Connected components of a mask, and one point in each."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-LEAST_PX = 4  # smaller components are specks of resampling, and no structures
+LEAST_PX = 4  # smaller components are artefacts of resampling
 
 
 def find_components(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The connected components (eight neighbours) of a mask and a point in each.
+    """Find the connected components (eight neighbours) of a mask and a point in each.
 
     Args:
-        plane: H x W, any type; what is not 0 is the structure.
+        plane: H x W, any dtype; non-zero pixels are foreground.
 
     Returns:
-        H x W int32, 0 = background or a component of less than :data:`LEAST_PX` px, else k = component k;
-        and N x 2 float64, row k - 1 is component k's centroid (x, y) in px, or the pixel of it that is
-        nearest to the centroid where that lies outside of it.
+        H x W int32, k for component k, 0 for background and components of less than :data:`LEAST_PX` px;
+        and N x 2 float64: row k - 1 is the centroid (x, y) of component k in px, or its pixel nearest to the
+        centroid if that is outside the component.
     """
     count, numbers, boxes, centroids = cv2.connectedComponentsWithStats(
         (plane != 0).astype(np.uint8), connectivity=8
@@ -30,7 +30,7 @@ def find_components(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _inside(numbers: np.ndarray, k: int, *, box: np.ndarray, point: np.ndarray) -> np.ndarray:
-    """``point`` if it lies in component ``k``, else the component's pixel nearest to it."""
+    """Return ``point`` if it is in component ``k``, else the component's nearest pixel."""
     column, row = np.rint(point).astype(int)
     if numbers[row, column] == k:
         return point

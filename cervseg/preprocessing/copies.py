@@ -1,7 +1,7 @@
-"""The copies of the variant "augmented": each image once more, turned and moved (paper, 2.2).
+"""Copies of the variant "augmented": each image rotated and translated (paper, 2.2).
 
-A copy lives in the cache alone. It has its source's group, is trained on only where its source is, and is
-never validated on; prediction treats images as the variant "original" does.
+Copies exist in the cache only. A copy has the group of its source, is in the training set only together with
+its source, and is never in the validation set. Predictions use the images as the variant "original" does.
 """
 
 from __future__ import annotations
@@ -19,24 +19,25 @@ ENDING = "__copy"
 
 
 def copy_id(case: str) -> str:
-    """What the copy of a case is called in the cache."""
+    """Return the id of the copy of a case."""
     return case + ENDING
 
 
-def turned_copy(
+def rotated_copy(
     pixels: np.ndarray, mask: np.ndarray | None, *, case: str
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """An image and its mask turned about their centre and moved, at the image's own size.
+    """Rotate an image and its mask about the centre and translate them, at the image's size.
 
-    One of the four rotations and one translation in x and in y, drawn by the case's id alone. The image is
-    interpolated linearly, the mask takes the nearest pixel; what comes in from beyond the edge is 0.
+    One of four rotations and one translation in x and in y, drawn with the case id as seed. Linear
+    interpolation for the image, nearest neighbour for the mask; pixels from outside the image are 0.
 
     Args:
         pixels: C x H x W uint8, uint16 or float32.
         mask: H x W label values, or None.
+        case: id of the case.
 
     Returns:
-        The same shapes and dtypes.
+        Image and mask, in the same shapes and dtypes.
     """
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(case.encode()).digest()[:8], "big"))
     height, width = pixels.shape[1:]

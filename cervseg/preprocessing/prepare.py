@@ -1,8 +1,8 @@
-"""From an image to a network's frame and back: one call for training and for prediction.
+"""From an image to a network's frame, for training and prediction alike.
 
-An image is area-averaged down to the cache's size, averaged once more by a whole factor where the network is
-much smaller, and then brought into the network frame by a single affine warp. Augmentation is composed into
-that same warp, so a training image is interpolated exactly once.
+An image is area-averaged to the size of the cache, averaged again by an integer factor if the network is much
+smaller, and mapped to the network frame by one affine warp. Augmentation is composed into the same warp, so a
+training image is interpolated exactly once.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ SAM_STD = (58.395 + 57.12 + 57.375) / 3 / 255
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
-    """An image ready to be warped into a network frame, as often as training likes.
+    """An image close to the network's resolution, ready for the warp into the network frame.
 
     Args:
         planes: C x h x w float32 in [0, 1], the image at about the network's resolution or finer.
-        coverage: L x h x w uint8, how much of each pixel a label covers (0-255); None without a mask.
-        image_size: (height, width) of the image that ``planes`` came from.
+        coverage: L x h x w uint8, fraction of each pixel that a label covers, times 255; None without a mask.
+        image_size: (height, width) of the original image.
         normalization: see :class:`Configuration`.
-        network_size, resize: see :class:`Configuration`.
+        network_size: (height, width) of the network frame.
+        resize: see :class:`Configuration`.
         spacing_mm: the image's spacing.
     """
 
@@ -46,12 +47,12 @@ class Frame:
 
     @property
     def placement(self) -> Placement:
-        """Where the image lies in the network frame, without augmentation."""
+        """The placement of the image in the network frame, without augmentation."""
         return place(image_size=self.image_size, network_size=self.network_size, resize=self.resize)
 
     @cached_property
     def label_box(self) -> tuple[int, int, int, int]:
-        """(left, top, right, bottom) px of ``coverage`` that labels lie in; all 0 where there are none."""
+        """Bounding box of all labels in ``coverage``, (left, top, right, bottom) in px; 0 without labels."""
         if self.coverage is None:
             return 0, 0, 0, 0
         left, top, width, height = cv2.boundingRect(self.coverage.max(axis=0))
@@ -59,7 +60,7 @@ class Frame:
 
 
 def shrink(pixels: np.ndarray, *, long_side_px: int) -> np.ndarray:
-    """Area-average C x H x W so that the long side is at most ``long_side_px``; never enlarges."""
+    """Area-average C x H x W to a long side of at most ``long_side_px``; smaller images are unchanged."""
     height, width = pixels.shape[1:]
     factor = long_side_px / max(height, width)
     if factor >= 1:
@@ -69,15 +70,15 @@ def shrink(pixels: np.ndarray, *, long_side_px: int) -> np.ndarray:
 
 
 def label_coverage(mask: np.ndarray, *, labels: Mapping[str, int], size: tuple[int, int]) -> np.ndarray:
-    """How much of each pixel of a smaller frame every label covers.
+    """Compute the fraction of each pixel of a smaller frame that every label covers.
 
     Args:
         mask: H x W label values.
-        labels: foreground names and values; the planes come in the order of the values.
+        labels: foreground names -> values; the planes are in the order of the values.
         size: (height, width) of the result.
 
     Returns:
-        L x height x width uint8, 0 (none) to 255 (all).
+        L x height x width uint8, 0 (nothing) to 255 (all).
     """
     planes = [(mask == value).astype(np.uint8) * np.uint8(255) for value in sorted(labels.values())]
     if mask.shape == tuple(size):
@@ -97,15 +98,17 @@ def make_frame(
 
     Args:
         pixels: C x H x W uint8, uint16 or float32, at most the cache's size.
+        configuration: input size, resize and normalization of the network.
         image_size: (height, width) of the original image.
         coverage: L x H x W uint8 of the same size, or None.
+        spacing_mm: (row, column) of the original image in mm, or None.
     """
     height, width = pixels.shape[1:]
     placement = place(
         image_size=(height, width), network_size=configuration.input_size, resize=configuration.resize
     )
     matrix = placement.matrix_to_network
-    # Averaging by whole factors keeps what is left for the warp between 1x and 2x: no aliasing, little blur.
+    # Averaging by integer factors leaves a scale of 1 to 2 for the warp: no aliasing, little blur.
     factor_x, factor_y = max(1, int(1 / matrix[0, 0])), max(1, int(1 / matrix[1, 1]))
     size = (max(1, width // factor_x), max(1, height // factor_y))
     planes = scale_to_unit(pixels)
@@ -125,11 +128,11 @@ def make_frame(
 
 
 def scale_to_unit(pixels: np.ndarray) -> np.ndarray:
-    """C x H x W float32 in [0, 1]: integers over their type's range, floats over their own."""
+    """Scale C x H x W to float32 in [0, 1]: integers by the range of the dtype, floats by their own."""
     if pixels.dtype == np.uint8:
         return pixels.astype(np.float32) / np.float32(255)
     if pixels.dtype == np.uint16:
-        # Detectors of 10, 12 or 14 bits are stored in 16: the type's range would leave them nearly black.
+        # Images of 10, 12 or 14 bits are stored in 16; the range of the dtype would make them nearly black.
         top = max(255, (1 << int(pixels.max()).bit_length()) - 1)
         return pixels.astype(np.float32) / np.float32(top)
     low, high = float(pixels.min()), float(pixels.max())
@@ -137,15 +140,21 @@ def scale_to_unit(pixels: np.ndarray) -> np.ndarray:
 
 
 def warp_image(frame: Frame, *, augmentation: np.ndarray | None = None) -> np.ndarray:
-    """The image in its network frame: C x h x w float32 in [0, 1], margins 0.
+    """Warp the image to its network frame: C x h x w float32 in [0, 1], margins 0.
 
-    ``augmentation`` is a 3 x 3 affine within the network frame (see ``geometry.about_centre``).
+    Args:
+        frame: the image.
+        augmentation: a 3 x 3 affine matrix within the network frame (see ``geometry.about_centre``).
     """
     return _warp(frame.planes, _frame_matrix(frame, augmentation), size=frame.network_size)
 
 
 def warp_target(frame: Frame, *, augmentation: np.ndarray | None = None) -> np.ndarray:
-    """The labels in the network frame: L x h x w float32, 0 or 1.
+    """Warp the labels to the network frame: L x h x w float32, 0 or 1.
+
+    Args:
+        frame: the image with its labels.
+        augmentation: as in :func:`warp_image`.
 
     Raises:
         ValueError: the frame has no labels.
@@ -154,7 +163,7 @@ def warp_target(frame: Frame, *, augmentation: np.ndarray | None = None) -> np.n
         raise ValueError("this frame has no labels")
     target = np.zeros((len(frame.coverage), *frame.network_size), dtype=np.float32)
     matrix = _frame_matrix(frame, augmentation)
-    # Labels cover little of an image: only the part of the frame that they can reach is computed.
+    # Labels cover a small part of an image: only the part of the frame that they can reach is computed.
     left, top, right, bottom = _reached(frame.label_box, matrix, size=frame.network_size)
     if left < right and top < bottom:
         matrix[:2, 2] -= (left, top)
@@ -166,14 +175,15 @@ def warp_target(frame: Frame, *, augmentation: np.ndarray | None = None) -> np.n
 def _reached(
     box: tuple[int, int, int, int], matrix: np.ndarray, *, size: tuple[int, int]
 ) -> tuple[int, int, int, int]:
-    """Where a box (left, top, right, bottom; the last two not included) of a source can show in a frame.
+    """Bound the part of a frame that pixels of a box can reach.
 
     Args:
+        box: (left, top, right, bottom) in the source; right and bottom are exclusive.
         matrix: 3 x 3, from the source to the frame.
         size: (height, width) of the frame.
     """
     left, top, right, bottom = box
-    # A pixel shows up to one pixel around its centre; coordinates are rounded in between: one more.
+    # Interpolation spreads a pixel by one pixel, and rounding of coordinates by another one.
     corners = [(x, y) for x in (left - 1, right) for y in (top - 1, bottom)]
     moved = transform_points(np.array(corners, dtype=np.float64), matrix)
     low, high = np.floor(moved.min(axis=0)) - 1, np.ceil(moved.max(axis=0)) + 2
@@ -182,7 +192,7 @@ def _reached(
 
 
 def _warp(planes: np.ndarray, matrix: np.ndarray, *, size: tuple[int, int]) -> np.ndarray:
-    """Every plane of C x H x W through a 3 x 3 affine, bilinear, into C x h x w of the same dtype."""
+    """Warp the planes of C x H x W by a 3 x 3 affine matrix, bilinear, to C x h x w of the same dtype."""
     warped = np.empty((len(planes), *size), dtype=planes.dtype)
     for plane, into in zip(planes, warped, strict=True):
         cv2.warpAffine(plane, matrix[:2], size[::-1], dst=into, flags=cv2.INTER_LINEAR)
@@ -190,7 +200,7 @@ def _warp(planes: np.ndarray, matrix: np.ndarray, *, size: tuple[int, int]) -> n
 
 
 def normalize(image: np.ndarray, normalization: str) -> np.ndarray:
-    """C x h x w in [0, 1] as the network wants it; see :class:`Configuration` for the names."""
+    """Normalize C x h x w in [0, 1]; see :class:`Configuration` for the names."""
     if normalization == "unit":
         return image
     if normalization == "sam":
@@ -200,7 +210,7 @@ def normalize(image: np.ndarray, normalization: str) -> np.ndarray:
         deviation = image.std(axis=(1, 2), keepdims=True)
         scored: np.ndarray = (image - mean) / np.maximum(deviation, np.float32(1e-3))
         return scored
-    raise ValueError(f"no normalization {normalization!r}")
+    raise ValueError(f"unknown normalization {normalization!r}")
 
 
 def prepare(
@@ -211,7 +221,15 @@ def prepare(
     cache_long_side_px: int,
     spacing_mm: SpacingMm | None = None,
 ) -> PreparedCase:
-    """An image as its file holds it (C x H x W) in the network's frame: the way of every prediction."""
+    """Prepare an image for prediction.
+
+    Args:
+        pixels: C x H x W uint8, uint16 or float32, as stored in the file.
+        configuration: input size, resize and normalization of the network.
+        variant: variant of the training set.
+        cache_long_side_px: longest side of the training set's cached images.
+        spacing_mm: (row, column) in mm, or None; copied to the result.
+    """
     image_size = (pixels.shape[1], pixels.shape[2])
     cached = shrink(apply_variant(pixels, variant), long_side_px=cache_long_side_px)
     frame = make_frame(cached, configuration=configuration, image_size=image_size, spacing_mm=spacing_mm)

@@ -1,8 +1,8 @@
-"""The cache of a dataset variant: each image once, shrunk, lossless, shared by all trainers.
+"""The cache of a dataset variant: each image once, reduced, lossless, shared by all trainers.
 
-A case counts as stored when its ``case.json`` is there: it is written after the arrays. The folder counts
-as complete when ``complete.json`` is there: it is written after the last case. A kill at any moment leaves a
-folder that the next run goes on with and that training does not accept.
+A case is stored when its ``case.json`` exists, which is written after the arrays. The folder is complete when
+``complete.json`` exists, which is written after the last case. An interrupted run can be resumed, and
+training does not accept an incomplete folder.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True)
 class CaseRecord:
-    """case.json: what the arrays hold and what they were made from.
+    """Content of case.json: properties of a case and its source.
 
     ``source`` identifies the source files (names, sizes and modification times) and the settings; a case
-    whose source has changed is stored anew.
+    whose source has changed is stored again.
     """
 
     format: int
@@ -41,7 +41,7 @@ class CaseRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredCase:
-    """A case out of the cache: ``pixels`` C x h x w (uint8, uint16 or float32), ``mask`` h x w uint8."""
+    """A case of the cache: ``pixels`` C x h x w (uint8, uint16 or float32), ``mask`` h x w uint8."""
 
     record: CaseRecord
     pixels: np.ndarray
@@ -50,7 +50,7 @@ class StoredCase:
 
 @dataclass(frozen=True, kw_only=True)
 class CompleteRecord:
-    """complete.json: every case of a finished cache; ``copies`` are copy -> the case it was made from."""
+    """Content of complete.json: the cases of a complete cache; ``copies`` maps copies to their sources."""
 
     format: int
     cases: list[str]
@@ -67,7 +67,7 @@ class CaseStore:
         return self.folder / f"{case}.json"
 
     def has(self, case: str, *, source: str) -> bool:
-        """Is this case stored, whole, and made from this source?"""
+        """Is this case stored completely and from this source?"""
         if not self._json(case).is_file():
             return False
         try:
@@ -77,15 +77,15 @@ class CaseStore:
         return record.format == FORMAT and record.source == source and self._array(case).is_file()
 
     def record(self, case: str) -> CaseRecord:
-        """What is known of one case, without its arrays.
+        """Read the record of one case.
 
         Raises:
-            DatasetError: it is not there or broken.
+            DatasetError: it is missing or invalid.
         """
         return read_dataclass(CaseRecord, self._json(case), error=DatasetError)
 
     def write(self, record: CaseRecord, *, pixels: np.ndarray, mask: np.ndarray | None) -> None:
-        """Store one case; the record last."""
+        """Store one case, its record last."""
         self._json(record.id).unlink(missing_ok=True)
         with atomic_path(self._array(record.id)) as temporary:
             np.save(temporary, pixels)
@@ -98,7 +98,7 @@ class CaseStore:
         """Read one case.
 
         Raises:
-            DatasetError: it is not there or broken.
+            DatasetError: it is missing or invalid.
         """
         record = self.record(case)
         mask_file = self._array(f"{case}_mask")
@@ -107,43 +107,43 @@ class CaseStore:
             mask = np.load(mask_file, allow_pickle=False) if mask_file.is_file() else None
         except (OSError, ValueError, EOFError) as problem:
             raise DatasetError(
-                f"the cached case is broken ({problem})",
+                f"the cached case is invalid ({problem})",
                 where=self._array(case),
-                hint="Delete it and run cervseg_plan_and_preprocess again.",
+                hint="delete it and run cervseg_plan_and_preprocess again",
             ) from None
         return StoredCase(record=record, pixels=pixels, mask=mask)
 
     def finish(self, cases: list[str], *, copies: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Declare the cache complete; ``copies`` are copy -> the case it was made from."""
+        """Mark the cache as complete; ``copies`` maps copies to their sources."""
         record = CompleteRecord(format=FORMAT, cases=sorted(cases), copies=dict(sorted(copies.items())))
         write_json(self._complete, record)
 
     def reopen(self) -> None:
-        """Withdraw the declaration, before anything is changed."""
+        """Mark the cache as incomplete, before it changes."""
         self._complete.unlink(missing_ok=True)
 
     def cases(self) -> list[str]:
-        """Ids of a complete cache, without copies.
+        """List the case ids of a complete cache, without copies.
 
         Raises:
-            DatasetError: the cache is not there or not complete.
+            DatasetError: the cache is missing or incomplete.
         """
         return self._record_of_all().cases
 
     def copies(self) -> dict[str, str]:
-        """Copy -> the case it was made from; empty but for the variant "augmented".
+        """Map copies to their sources; empty except for the variant "augmented".
 
         Raises:
-            DatasetError: the cache is not there or not complete.
+            DatasetError: the cache is missing or incomplete.
         """
         return self._record_of_all().copies
 
     def _record_of_all(self) -> CompleteRecord:
         if not self._complete.is_file():
             raise DatasetError(
-                "this dataset is not preprocessed, or not to the end",
+                "preprocessing is incomplete",
                 where=self.folder,
-                hint="Run cervseg_plan_and_preprocess first; it goes on where it stopped.",
+                hint="run cervseg_plan_and_preprocess; finished cases are kept",
             )
         return read_dataclass(CompleteRecord, self._complete, error=DatasetError)
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from cervseg.core.geometry import about_centre, transform_points
-from cervseg.preprocessing.copies import ROTATIONS_DEG, TRANSLATIONS_PX, turned_copy
+from cervseg.preprocessing.copies import ROTATIONS_DEG, TRANSLATIONS_PX, rotated_copy
 from tests.shapes import blob_image
 
 
@@ -12,7 +12,7 @@ def test_a_copy_is_one_of_the_published_turns() -> None:
     pixels, mask = np.zeros((1, 200, 160), np.uint8), np.zeros((200, 160), np.uint8)
     cv2.circle(mask, (95, 70), 9, 1, -1)
     pixels[0] = mask * np.uint8(200)
-    copy, copied = turned_copy(pixels, mask, case="a")
+    copy, copied = rotated_copy(pixels, mask, case="a")
     assert copied is not None
     found = np.argwhere(copied)[:, ::-1].mean(axis=0)
     places = [
@@ -34,14 +34,14 @@ def test_a_copy_depends_on_the_case_alone() -> None:
     """The same case gives the same copy; over many cases every rotation is drawn."""
     pixels = blob_image((80, 60))[0][None]
     np.testing.assert_array_equal(
-        turned_copy(pixels, None, case="a")[0], turned_copy(pixels, None, case="a")[0]
+        rotated_copy(pixels, None, case="a")[0], rotated_copy(pixels, None, case="a")[0]
     )
-    kinds = {turned_copy(pixels, None, case=str(number))[0].tobytes() for number in range(200)}
+    kinds = {rotated_copy(pixels, None, case=str(number))[0].tobytes() for number in range(200)}
     assert len(kinds) == len(ROTATIONS_DEG) * len(TRANSLATIONS_PX) ** 2
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_types_and_sizes_stay(dtype: type) -> None:
     """Channels, size and dtype come back as they went in."""
-    copy, mask = turned_copy(np.ones((2, 31, 47), dtype), None, case="b")
+    copy, mask = rotated_copy(np.ones((2, 31, 47), dtype), None, case="b")
     assert (copy.shape, copy.dtype, mask) == ((2, 31, 47), np.dtype(dtype), None)

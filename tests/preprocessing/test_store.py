@@ -63,7 +63,7 @@ def test_a_partial_cache_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
     cases, store = write_cases(tmp_path), CaseStore(folder=tmp_path / "store")
     cases[1].images[0].write_text("no image")
     assert fill(cases, store) == [True, None, True]
-    with pytest.raises(DatasetError, match="not to the end"):
+    with pytest.raises(DatasetError, match="preprocessing is incomplete"):
         store.cases()
 
 
