@@ -113,7 +113,7 @@ def test_failed_model_is_reported_and_the_others_run(root: Path, capsys: pytest.
     )
     said = capsys.readouterr().out
     assert code == 1
-    assert "left out: UNetTrainer, original, seed 5: embed_dim: unknown setting" in said
+    assert "left out: UNetTrainer, original, seed 5: unknown setting: embed_dim" in said
     found = json.loads((root / "results" / "Dataset001_Discs" / "study" / "study.json").read_text())
     assert [model["model"]["trainer"] for model in found["models"]] == ["CervSpineNetTrainer"]
 
