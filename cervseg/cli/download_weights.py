@@ -1,4 +1,4 @@
-"""cervseg_download_weights: fetch SAM's published ViT-B weights."""
+"""cervseg_download_weights: download SAM's published ViT-B weights."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from cervseg.cli.run import parser, run
+from cervseg.cli.command_parser import CommandParser
+from cervseg.cli.run import run
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The options of this command."""
-    made = parser(
-        "Download the published SAM ViT-B weights (375 MB) and verify their SHA-256.",
+def build_parser() -> CommandParser:
+    """Define the command's options."""
+    parser = CommandParser(
+        description="Download the published SAM ViT-B weights (375 MB) and verify their SHA-256.",
         example="cervseg_download_weights --to ~/.cache/cervseg",
+        notes="exit code: 0 done; 2 error",
     )
-    made.add_argument("--to", metavar="DIR", help="folder for the file (default: ~/.cache/cervseg)")
-    return made
+    parser.add_argument("--to", metavar="DIR", help="folder for the file (default: ~/.cache/cervseg)")
+    return parser
 
 
-def action(options: argparse.Namespace) -> int:
-    """Download, verify, say where the file is."""
+def act(options: argparse.Namespace) -> int:
+    """Download and verify the file."""
     from cervseg.networks.published import SAM_VIT_B, default_folder, download
 
     folder = Path(options.to).expanduser() if options.to else default_folder()
@@ -29,5 +31,5 @@ def action(options: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point of ``cervseg_download_weights``; returns the exit code."""
-    return run(build_parser(), action, argv)
+    """Run the command; ``argv`` without the program's name."""
+    return run(build_parser(), act, argv)

@@ -1,57 +1,64 @@
-"""cervseg_explain: what a model looked at, drawn over the image."""
+"""cervseg_explain: draw what a model looks at over the image."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from cervseg.cli.run import add_root, parser, run
+from cervseg.cli import arguments
+from cervseg.cli.command_parser import CommandParser
+from cervseg.cli.predict import add_points
+from cervseg.cli.run import run
+from cervseg.core.notice import NOTICE
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    made = parser(
-        "Draw what a model looked at: attention rollout and the attention of a point for networks with SAM's "
-        "encoder, Grad-CAM for all. Such maps show where a network reads, not why it is right or wrong.",
+def build_parser() -> CommandParser:
+    """Define the command's options."""
+    parser = CommandParser(
+        description="Draw what a model looks at: attention rollout and the attention of a point for networks "
+        "with SAM's encoder, Grad-CAM for all. Such maps show where a network reads, not why it is right or "
+        "wrong.",
         example="cervseg_explain -i image.png -o explained -d 001 -tr CervSpineNetTrainer --point 512 430",
+        notes="exit code: 0 done; 1 some images failed and are named; 2 error",
     )
-    made.add_argument("-i", "--images", type=Path, required=True, help="an image or a folder of images")
-    made.add_argument("-o", "--output", type=Path, required=True, help="folder for the pictures, PNG and SVG")
-    made.add_argument("-m", "--model", type=Path, help="model folder (default: the one trained last)")
-    made.add_argument("-d", "--dataset", help="take the model of this dataset")
-    made.add_argument("-tr", "--trainer", help="and of this trainer")
-    made.add_argument("--variant", default="original", help="and of this variant (default: original)")
-    made.add_argument("-f", "--folds", nargs=1, metavar="FOLD", help="explain this fold (default: the first)")
-    made.add_argument(
-        "--what", nargs="+", choices=["rollout", "query", "gradcam"], help="default: all that the network has"
+    arguments.add_images(parser)
+    arguments.add_output(parser, "folder for the pictures, PNG and SVG")
+    parser.add_argument(
+        "--what",
+        nargs="+",
+        choices=["rollout", "query", "gradcam"],
+        help="maps to draw (default: all that the network has)",
     )
-    made.add_argument(
+    parser.add_argument(
         "--point",
         nargs=2,
         type=float,
         metavar=("X", "Y"),
-        help="whose attention to draw, in px of the image (default: the middle structure)",
+        help="draw the attention of this point, in px of the image (default: the middle structure)",
     )
-    made.add_argument("--label", help="what Grad-CAM explains (default: the first label)")
-    made.add_argument("--points", type=Path, metavar="FILE", help="as in cervseg_predict, for SAM")
-    made.add_argument("--prompts-from", type=Path, metavar="FOLDER", help="as in cervseg_predict, for SAM")
-    made.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the best there is)")
-    add_root(made)
-    return made
+    parser.add_argument("--label", metavar="NAME", help="label that Grad-CAM explains (default: the first)")
+    add_points(parser)
+    arguments.add_model(parser)
+    arguments.add_folds(parser, text="fold to explain (default: the first trained fold)", one=True)
+    arguments.add_device(parser)
+    arguments.add_root(parser)
+    return parser
 
 
 def act(options: argparse.Namespace) -> int:
-    """Explain; exit code 1 when an image failed."""
+    """Explain the images; exit code 1 if an image failed."""
     from cervseg.core.errors import ImageError
     from cervseg.core.paths import Workspace
 
     if not options.images.exists():
         raise ImageError("no such file or folder", where=options.images)
+    from cervseg.core.registry import import_file
     from cervseg.inference.find_model import find_model
     from cervseg.pipeline.explain import explain
 
+    if options.trainer_file is not None:
+        import_file(options.trainer_file)
     model = find_model(
         Workspace.find(options.root),
         model=options.model,
@@ -72,12 +79,12 @@ def act(options: argparse.Namespace) -> int:
         prompts_from=options.prompts_from,
         log=print,
     )
-    print(f"written: {options.output}. Research software, not a medical device.")
+    print(f"written: {options.output}. {NOTICE}")
     for _, reason in failed:
         print(f"failed: {reason}", file=sys.stderr)
     return 1 if failed else 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point."""
+    """Run the command; ``argv`` without the program's name."""
     return run(build_parser(), act, argv)

@@ -1,4 +1,4 @@
-"""cervseg_phantom: synthetic lateral images with exact masks, as a dataset."""
+"""cervseg_phantom: make a dataset of synthetic lateral radiographs with exact masks."""
 
 from __future__ import annotations
 
@@ -6,32 +6,40 @@ import argparse
 import shutil
 from collections.abc import Sequence
 
-from cervseg.cli.run import add_root, parser, run
+from cervseg.cli import arguments
+from cervseg.cli.command_parser import CommandParser
+from cervseg.cli.run import run
 from cervseg.core.machine import num_cores
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    made = parser(
-        "Make a dataset of synthetic lateral cervical radiographs with exact masks (phantoms).",
-        example="cervseg_phantom -d 001 -n 60 --seed 0",
+def build_parser() -> CommandParser:
+    """Define the command's options."""
+    parser = CommandParser(
+        description="Make a dataset of synthetic lateral cervical radiographs with exact masks (phantoms).",
+        example="cervseg_phantom 001 -n 60 --num-test 10",
+        notes="exit code: 0 done; 2 error",
     )
-    made.add_argument(
-        "-d", "--dataset", required=True, metavar="NUMBER", help="number of the dataset, like 001"
+    arguments.add_new_dataset(parser, name="Phantom")
+    parser.add_argument(
+        "-n", "--num", type=int, default=60, metavar="NUMBER", help="training images (default: 60)"
     )
-    made.add_argument("--name", default="Phantom", help="its name (default: Phantom)")
-    made.add_argument("-n", "--num", type=int, default=60, help="images to train on (default: 60)")
-    made.add_argument(
-        "--num-test", type=int, default=0, help="held-out images in imagesTs and labelsTs (default: 0)"
+    parser.add_argument(
+        "--num-test",
+        type=int,
+        default=0,
+        metavar="NUMBER",
+        help="test images, in imagesTs and labelsTs (default: 0)",
     )
-    made.add_argument("--seed", type=int, default=0, help="the same seed gives the same images (default: 0)")
-    made.add_argument(
+    parser.add_argument(
+        "--seed", type=int, default=0, help="the same seed gives the same images (default: 0)"
+    )
+    parser.add_argument(
         "--long-side", type=int, metavar="PX", help="long side of every image (default: varied, 480 to 2500)"
     )
-    made.add_argument("--workers", type=int, help="processes (default: one a core)")
-    made.add_argument("--overwrite", action="store_true", help="replace a dataset of this number and name")
-    add_root(made)
-    return made
+    arguments.add_overwrite(parser, "replace a dataset of this number and name")
+    arguments.add_workers(parser)
+    arguments.add_root(parser)
+    return parser
 
 
 def act(options: argparse.Namespace) -> int:
@@ -41,29 +49,33 @@ def act(options: argparse.Namespace) -> int:
     from cervseg.phantom.dataset import write_phantom_dataset
 
     if options.num < 1 or options.num_test < 0:
-        raise DatasetError("there must be at least one image", where="-n")
+        raise DatasetError("at least one training image is needed", where="-n")
     workspace = Workspace.find(options.root)
     folder = workspace.raw(dataset_folder_name(options.dataset, options.name))
     if folder.exists():
         if not options.overwrite:
             raise DatasetError(
-                "exists already", where=folder, hint="Choose another number, or say --overwrite."
+                "dataset exists", where=folder, hint="Choose another number, or add --overwrite."
             )
         shutil.rmtree(folder)
     workers = options.workers if options.workers is not None else num_cores()
-    write_phantom_dataset(
-        folder=folder,
-        name=folder.name,
-        num_train=options.num,
-        num_test=options.num_test,
-        seed=options.seed,
-        workers=workers,
-        long_side_px=options.long_side,
-    )
-    print(f"{options.num} phantoms to train on and {options.num_test} held out in {folder}")
+    try:
+        write_phantom_dataset(
+            folder=folder,
+            name=folder.name,
+            num_train=options.num,
+            num_test=options.num_test,
+            seed=options.seed,
+            workers=workers,
+            long_side_px=options.long_side,
+        )
+    except BaseException:  # Ctrl-C too: half a dataset would be in the way of the next run
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    print(f"{options.num} training and {options.num_test} test image(s) in {folder}")
     return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point."""
+    """Run the command; ``argv`` without the program's name."""
     return run(build_parser(), act, argv)

@@ -1,40 +1,41 @@
-"""cervseg_plan_and_preprocess: verify, fingerprint, plan, preprocess."""
+"""cervseg_plan_and_preprocess: verify, fingerprint, plan and preprocess datasets."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 
-from cervseg.cli.run import add_root, add_settings, parser, run, settings
+from cervseg.cli import arguments
+from cervseg.cli.command_parser import CommandParser
+from cervseg.cli.run import run
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    made = parser(
-        "Verify a dataset, measure it, plan for it and for this machine, and prepare it for training.",
-        example="cervseg_plan_and_preprocess -d 001",
+def build_parser() -> CommandParser:
+    """Define the command's options."""
+    parser = CommandParser(
+        description="Verify a dataset, compute its fingerprint, plan for it and for this machine, and "
+        "preprocess it for training.",
+        example="cervseg_plan_and_preprocess 001",
+        notes="exit code: 0 done; 2 error",
     )
-    made.add_argument(
-        "-d",
-        "--dataset",
+    arguments.add_dataset(parser, several=True)
+    parser.add_argument(
+        "--variants",
         nargs="+",
-        required=True,
-        metavar="ID",
-        help="1, 001 or Dataset001_Name; several at once",
+        default=["original"],
+        metavar="NAME",
+        help="preprocessed variants: original, clahe, augmented (default: original)",
     )
-    made.add_argument("--preset", default="default", help='"default", or "paper" for the published protocol')
-    made.add_argument(
-        "--variants", nargs="+", default=["original"], help="original, clahe, augmented (default: original)"
-    )
-    made.add_argument("--workers", type=int, help="processes (default: one a core)")
-    made.add_argument("--replan", action="store_true", help="plan anew even if plans.json was edited by hand")
-    add_settings(made)
-    add_root(made)
-    return made
+    parser.add_argument("--replan", action="store_true", help="discard a plan that was edited by hand")
+    arguments.add_preset(parser)
+    arguments.add_settings(parser)
+    arguments.add_workers(parser)
+    arguments.add_root(parser)
+    return parser
 
 
 def act(options: argparse.Namespace) -> int:
-    """Run the pipeline for every dataset."""
+    """Plan and preprocess every dataset."""
     from cervseg.core.paths import Workspace
     from cervseg.pipeline.plan import plan_and_preprocess
 
@@ -45,7 +46,7 @@ def act(options: argparse.Namespace) -> int:
             dataset,
             workspace=workspace,
             preset=options.preset,
-            settings=settings(options),
+            settings=arguments.read_settings(options.set),
             variants=options.variants,
             workers=options.workers,
             replan=options.replan,
@@ -56,5 +57,5 @@ def act(options: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point."""
+    """Run the command; ``argv`` without the program's name."""
     return run(build_parser(), act, argv)

@@ -1,4 +1,4 @@
-"""cervseg_predict: a folder of images in, a folder of masks out."""
+"""cervseg_predict: segment a folder of images into a folder of masks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cervseg.cli.run import add_root, parser, run
+from cervseg.cli import arguments
+from cervseg.cli.command_parser import CommandParser
+from cervseg.cli.run import run
+from cervseg.core.notice import NOTICE
 
 if TYPE_CHECKING:  # torch is slow to import
     from cervseg.inference.stream import StreamReport
@@ -16,49 +19,43 @@ if TYPE_CHECKING:  # torch is slow to import
 _MAX_WARNINGS = 10
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    made = parser(
-        "Segment images. Without further words it takes the model that this workspace trained last.",
-        example="cervseg_predict -i imgs -o masks --overlay",
+def build_parser() -> CommandParser:
+    """Define the command's options."""
+    parser = CommandParser(
+        description="Segment images. By default the model that this workspace trained last is used.",
+        example="cervseg_predict -i images -o masks --overlay\n"
+        "  cervseg_predict -i images -o masks -d 001 -tr CervSpineNetTrainer -f 0 1 2",
+        notes="exit code: 0 done; 1 some images failed and are named; 2 error",
     )
-    made.add_argument("-i", "--images", type=Path, required=True, help="a folder of images, or one image")
-    made.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        help="folder for the masks (label values, images' size and names)",
-    )
-    made.add_argument("-m", "--model", type=Path, help="model folder (default: the last one trained)")
-    made.add_argument("-d", "--dataset", help="with -tr: the model of this dataset")
-    made.add_argument("-tr", "--trainer", help="the model of this trainer")
-    made.add_argument(
-        "--trainer-file",
-        type=Path,
-        metavar="FILE",
-        help="the Python file that the model's network is from, if it was trained with one",
-    )
-    made.add_argument(
-        "-f", "--folds", nargs="+", metavar="FOLD", help="folds to average (default: all that are trained)"
-    )
-    made.add_argument(
-        "--variant", default="original", help="the variant it was trained on (default: original)"
-    )
-    made.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the best there is)")
-    made.add_argument(
-        "--precision", choices=("float32", "bfloat16", "float16"), help="default: the fastest the device has"
-    )
-    made.add_argument(
-        "--save-probabilities", action="store_true", help="also write <image>.npz with the probabilities"
-    )
-    made.add_argument(
+    arguments.add_images(parser)
+    arguments.add_output(parser, "folder for the masks: label values, with the images' sizes and names")
+    arguments.add_continue(parser, "keep every mask that exists, whatever made it")
+    arguments.add_probabilities(parser, "also write probabilities as <image>.npz")
+    parser.add_argument(
         "--overlay", action="store_true", help="also draw every mask over its image, into overlays/"
     )
-    made.add_argument(
-        "--tta", action="store_true", help="average five or six slightly changed views: slower, steadier"
+    parser.add_argument(
+        "--tta", action="store_true", help="average five or six slightly changed views: slower, more stable"
     )
-    points = made.add_mutually_exclusive_group()
+    add_points(parser)
+    arguments.add_model(parser)
+    arguments.add_folds(parser, text="folds to average (default: all trained folds)")
+    parser.group("model").add_argument(
+        "--make-default", action="store_true", help="use this model from now on where none is named"
+    )
+    arguments.add_device(parser)
+    parser.group("computing").add_argument(
+        "--precision",
+        choices=("float32", "bfloat16", "float16"),
+        help="default: the fastest that the device has",
+    )
+    arguments.add_root(parser)
+    return parser
+
+
+def add_points(parser: CommandParser) -> None:
+    """Points for a model that segments what points mark."""
+    points = parser.add_mutually_exclusive_group()
     points.add_argument(
         "--points",
         type=Path,
@@ -70,25 +67,14 @@ def build_parser() -> argparse.ArgumentParser:
     points.add_argument(
         "--prompts-from",
         type=Path,
-        metavar="FOLDER",
-        help="for such a model: a folder of masks with the names of the images; the centroid of each "
-        "connected component is a point",
+        metavar="DIR",
+        help="for such a model: a folder of masks, named like the images; the centroid of each connected "
+        "component is a point",
     )
-    made.add_argument(
-        "--continue",
-        dest="resume",
-        action="store_true",
-        help="keep every mask that is there, whoever made it",
-    )
-    made.add_argument(
-        "--make-default", action="store_true", help="from now on take this model where none is named"
-    )
-    add_root(made)
-    return made
 
 
 def act(options: argparse.Namespace) -> int:
-    """Run the pipeline; exit code 1 when an image failed."""
+    """Segment the images; exit code 1 if an image failed."""
     from cervseg.core.errors import ImageError
     from cervseg.core.paths import Workspace
 
@@ -126,7 +112,7 @@ def act(options: argparse.Namespace) -> int:
     )
     if options.make_default:
         remember_default(workspace, model)
-    print(f"{len(report.written)} mask(s) in {options.output}. Research software, not a medical device.")
+    print(f"{len(report.written)} mask(s) in {options.output}. {NOTICE}")
     _print_remarks(report, verbose=options.verbose)
     for _, reason in report.failed:
         print(f"failed: {reason}", file=sys.stderr)
@@ -159,5 +145,5 @@ def _print_remarks(report: StreamReport, *, verbose: bool) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point."""
+    """Run the command; ``argv`` without the program's name."""
     return run(build_parser(), act, argv)

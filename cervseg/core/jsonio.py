@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import types
 import typing
@@ -17,10 +18,11 @@ from cervseg.core.errors import CervsegError
 from cervseg.core.paths import atomic_path
 
 T = TypeVar("T")
+_logger = logging.getLogger(__name__)
 
 
 def to_json(value: Any) -> Any:
-    """A value as plain JSON types. NaN and infinities become None: JSON has no word for them."""
+    """A value as plain JSON types. NaN and infinities become None, as JSON has no such numbers."""
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
@@ -46,15 +48,17 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path, *, error: type[CervsegError] = CervsegError) -> Any:
     """Read a JSON file; what cannot be read is raised as ``error`` with the path and the line."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise error("file not found", where=path) from None
     except OSError as problem:
         raise error(f"cannot be read ({problem.strerror})", where=path) from None
     except UnicodeDecodeError:
-        raise error("is not a text file", where=path) from None
+        raise error("not a text file", where=path) from None
     except json.JSONDecodeError as problem:
-        raise error(f"is not valid JSON (line {problem.lineno}: {problem.msg})", where=path) from None
+        raise error(f"not valid JSON (line {problem.lineno}: {problem.msg})", where=path) from None
+    _logger.info("read %s", path)
+    return content
 
 
 def from_json(kind: type[T], value: Any, *, where: str = "", error: type[CervsegError] = CervsegError) -> T:

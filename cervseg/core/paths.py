@@ -1,7 +1,8 @@
-"""Every folder and file name of a workspace, and files that appear whole or not at all."""
+"""Every folder and file name of a workspace; files that are written completely or not at all."""
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import secrets
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from cervseg.core.errors import DatasetError
 
+_logger = logging.getLogger(__name__)
 _DATASET_FOLDER = re.compile(r"^Dataset(\d{3,})_([A-Za-z0-9][A-Za-z0-9_.-]*)$")
 
 
@@ -280,11 +282,15 @@ class Workspace:
                 return found[0]
             if found:
                 raise DatasetError(
-                    f"dataset number {number} is taken more than once",
+                    f"several datasets have the number {number}",
                     where=self.raw_data,
                     hint=f"Use a full name: {', '.join(found)}.",
                 )
-        have = f"There are: {', '.join(known)}." if known else "There is none yet; cervseg_convert makes one."
+        have = (
+            f"There are: {', '.join(known)}."
+            if known
+            else "There is no dataset yet; cervseg_convert makes one."
+        )
         raise DatasetError(f"no dataset {text!r}", where=self.root, hint=have)
 
     def new_dataset_name(self, number: str | int, name: str) -> str:
@@ -315,8 +321,8 @@ def dataset_folder_name(number: str | int, name: str) -> str:
     text = f"Dataset{int(number):03d}_{name}" if str(number).isdigit() else ""
     if not _DATASET_FOLDER.match(text):
         raise DatasetError(
-            f"{number!r} and {name!r} make no dataset name",
-            hint="Give a whole number and a name of letters, digits, dot, dash and underscore.",
+            f"invalid dataset number {number!r} or name {name!r}",
+            hint="Use a whole number, and letters, digits, dot, dash and underscore in the name.",
         )
     return text
 
@@ -345,6 +351,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with open(temporary, "rb") as stream:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
+        _logger.info("wrote %s", path)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""Plug-ins by entry point, or out of a file: listed without importing them, loaded one at a time."""
+"""Plug-ins by entry point or from a file: listed without importing them, loaded one by one."""
 
 from __future__ import annotations
 
@@ -42,17 +42,18 @@ def available(group: str) -> dict[str, EntryPoint]:
 
 
 def find(group: str, name: str) -> EntryPoint:
-    """The entry point ``name`` of ``group``, not imported.
+    """Find the entry point ``name`` of ``group`` without importing it.
 
     Raises:
-        PluginError: there is none of that name; the nearest names are suggested.
+        PluginError: the name is unknown; the nearest names are suggested.
     """
     points = available(group)
     if name not in points:
-        near = difflib.get_close_matches(name, points, n=3, cutoff=0.4) or list(points)
-        hint = f"Did you mean {' or '.join(near)}?"
-        if group == NETWORKS:  # mostly a checkpoint of somebody's plug-in
-            hint += " Else install the plug-in that it is from, or give its --trainer-file."
+        near = difflib.get_close_matches(name, points, n=3, cutoff=0.5)
+        hints = [f"Did you mean {' or '.join(near)}?"] if near else []
+        if group == NETWORKS:  # in most cases of a checkpoint that a plug-in wrote
+            hints.append("Else install the plug-in that it is from, or give its --trainer-file.")
+        hint = " ".join(hints) or "cervseg_trainers lists all trainers."
         raise PluginError(f"no plug-in {name!r}", where=group, hint=hint)
     return points[name]
 
@@ -61,7 +62,7 @@ def load(group: str, name: str) -> Any:
     """Import and return the plug-in ``name`` of ``group``.
 
     Raises:
-        PluginError: there is none of that name, or its import fails.
+        PluginError: the name is unknown, or its import fails.
     """
     if name in _registered[group]:
         return _registered[group][name]
@@ -75,14 +76,14 @@ def load(group: str, name: str) -> Any:
 
 
 def source_of(point: EntryPoint) -> str:
-    """The package of a plug-in with its version; for one that a file registered, its module."""
+    """Name the package of a plug-in with its version, or the module of one that a file registered."""
     return point.module if point.dist is None else f"{point.dist.name} {point.dist.version}"
 
 
 def register(group: str, name: str, plugin: Any) -> None:
-    """Make a class or function a plug-in of this process, beside those of packages; for a first try.
+    """Register a class or function as a plug-in of this process, without a package.
 
-    Registering it once more (its file was imported again) replaces it.
+    Registering it again (its file was imported again) replaces it.
 
     Raises:
         PluginError: the name is taken.
@@ -96,17 +97,17 @@ def register(group: str, name: str, plugin: Any) -> None:
 
 
 def import_file(path: Path) -> ModuleType:
-    """Run a file that holds plug-ins: a module of its own, which calls :func:`register` for its networks.
+    """Import a file that holds plug-ins; it calls :func:`register` for its networks.
 
     Raises:
-        PluginError: it is not there, or fails; names the line.
+        PluginError: the file is missing or fails; the error names the line.
     """
     if not path.is_file():
         raise PluginError("no such file", where=path, hint="Name a Python file with a trainer in it.")
     name = "cervseg_file_" + re.sub(r"\W", "_", path.stem)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise PluginError("is no Python file", where=path, hint="Its name must end in .py.")
+        raise PluginError("not a Python file", where=path, hint="Its name must end in .py.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up
     try:
@@ -123,7 +124,7 @@ def _value(plugin: Any) -> str:
 
 
 def _line(problem: Exception, path: Path) -> int:
-    """The line of a file that an exception came through last, or that could not be read."""
+    """The line of a file that an exception passed last, or that cannot be parsed."""
     if isinstance(problem, SyntaxError) and problem.filename == str(path):
         return problem.lineno or 1
     frames = traceback.extract_tb(problem.__traceback__)

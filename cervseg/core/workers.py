@@ -1,7 +1,8 @@
-"""A map over cases: in processes or one by one, with a progress bar; one bad case never ends the rest."""
+"""A map over cases, in processes or one by one, with a progress bar; a failed case does not stop the rest."""
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -17,13 +18,15 @@ from typing import Any, Generic, TypeVar
 from cervseg.core.errors import CervsegError
 from cervseg.core.progress import progress_bar
 
+_logger = logging.getLogger(__name__)
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome(Generic[Item, Result]):
-    """What became of one item: a result, or the error that it raised."""
+    """The result of one item, or the error that it raised."""
 
     item: Item
     result: Result | None
@@ -38,23 +41,43 @@ def map_cases(
     label: str,
     progress: bool = True,
 ) -> list[Outcome[Item, Result]]:
-    """Call ``function`` on every item; outcomes come back in the items' order.
+    """Call a function on every item.
 
-    With ``workers`` < 2 everything runs in this process. Worker processes are forked where the system
-    can (nothing is imported again), die with their parent, and leave Ctrl-C to it. ``function`` must not
-    use torch.
+    Worker processes are forked where the system can (nothing is imported again), end with their parent, and
+    leave Ctrl-C to it.
+
+    Args:
+        function: called with one item; it must not use torch.
+        items: the cases.
+        workers: number of processes; below 2 everything runs in this process.
+        label: the stage, shown beside the progress bar.
+        progress: show a progress bar.
+
+    Returns:
+        One outcome for each item, in the items' order.
 
     Raises:
-        CervsegError: a worker process was killed from outside (out of memory, most likely).
+        CervsegError: a worker process was killed from outside, most likely because memory ran out.
     """
     todo = list(items)
+    start = time.monotonic()
     outcomes: list[Outcome[Item, Result] | None] = [None] * len(todo)
     with progress_bar(total=len(todo), label=label, unit="case", show=progress) as bar:
         runs = _serial(function, todo) if workers < 2 or len(todo) < 2 else _parallel(function, todo, workers)
         for index, outcome in runs:
             outcomes[index] = outcome
             bar.update()
-    return [outcome for outcome in outcomes if outcome is not None]
+    found = [outcome for outcome in outcomes if outcome is not None]
+    num_failed = sum(outcome.error is not None for outcome in found)
+    _logger.info(
+        "%s: %d cases in %.1f s, %d worker(s), %d failed",
+        label,
+        len(found),
+        time.monotonic() - start,
+        max(1, min(workers, len(todo))),
+        num_failed,
+    )
+    return found
 
 
 def _serial(function: Callable[[Any], Any], todo: list[Any]) -> Iterator[tuple[int, Outcome[Any, Any]]]:
@@ -65,7 +88,7 @@ def _serial(function: Callable[[Any], Any], todo: list[Any]) -> Iterator[tuple[i
 def _parallel(
     function: Callable[[Any], Any], todo: list[Any], workers: int
 ) -> Iterator[tuple[int, Outcome[Any, Any]]]:
-    # OpenCV's threads do not survive a fork: a child that touches their pool would wait for ever. Without
+    # OpenCV's threads do not survive a fork: a child that touches their pool would wait forever. Without
     # threads in the parent there is no pool to inherit.
     opencv = sys.modules.get("cv2")
     num_threads = opencv.getNumThreads() if opencv else 0
@@ -87,7 +110,7 @@ def _parallel(
             yield from _drain(pending)
     except BrokenProcessPool:
         raise CervsegError(
-            "a worker process was killed", hint="Memory may be short: try again with --workers 1."
+            "a worker process was killed", hint="Memory may have run out: try again with --workers 1."
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

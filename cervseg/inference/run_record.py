@@ -8,10 +8,9 @@ from pathlib import Path
 
 from cervseg.core.errors import CervsegError
 from cervseg.core.jsonio import from_json, read_json, write_json
+from cervseg.core.notice import NOTICE
 from cervseg.core.paths import PredictionFolder, remove_leftovers
 from cervseg.inference.prompt_source import PromptSource
-
-NOTICE = "Research software, not a medical device."
 
 
 @dataclass(frozen=True, kw_only=True)

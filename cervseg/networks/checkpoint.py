@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from cervseg.core.errors import CheckpointError, PluginError
+from cervseg.core.errors import CheckpointError, PluginError, one_line
 from cervseg.core.jsonio import from_json, to_json
 from cervseg.core.paths import atomic_path
 from cervseg.core.types import Configuration, DatasetDescription, NetworkSpec, RunInfo
@@ -176,7 +176,7 @@ def network_from_checkpoint(checkpoint: Checkpoint) -> nn.Module:
         network.load_state_dict(checkpoint.state_dict)
     except (KeyError, TypeError, AttributeError, RuntimeError) as problem:
         raise CheckpointError(
-            f"the checkpoint's weights do not fit its network ({_first_line(problem)})",
+            f"the checkpoint's weights do not fit its network ({one_line(problem)})",
             hint="Use the version of cervseg, and of the network's plug-in, that wrote it",
         ) from problem
     except PluginError as problem:
@@ -275,8 +275,3 @@ def _from_format_1(content: Mapping[str, Any]) -> dict[str, Any]:
             "random": None,
         }
     return upgraded
-
-
-def _first_line(problem: Exception) -> str:
-    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
-    return lines[1] if len(lines) > 1 else (lines[0] if lines else type(problem).__name__)

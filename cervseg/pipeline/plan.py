@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -22,6 +23,8 @@ from cervseg.planning.planner import make_plan
 from cervseg.planning.table import plan_table
 from cervseg.preprocessing.cache import fill_cache
 from cervseg.preprocessing.store import CaseStore
+
+_logger = logging.getLogger(__name__)
 
 
 def plan_and_preprocess(
@@ -65,6 +68,7 @@ def plan_and_preprocess(
     name = workspace.dataset_name(dataset)
     hardware = detect_hardware()
     workers = workers if workers is not None else hardware.num_cores
+    _logger.info("machine: %s", hardware)
     description = read_description(workspace.raw(name))
     cases = list_cases(workspace.raw(name), description, split="Tr")
     for warning in verify_dataset(workspace.raw(name), description, workers=workers, progress=progress):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +23,8 @@ from cervseg.inference.predictor import Predictor, checkpoint_files
 from cervseg.inference.prompts import read_prompts
 from cervseg.inference.run_record import RunRecord
 from cervseg.inference.stream import StreamOptions, StreamReport, predict_stream
+
+_logger = logging.getLogger(__name__)
 
 
 def predict(
@@ -75,7 +79,9 @@ def predict(
     images, output = Path(images), Path(output)
     folder = find_model(workspace or Workspace.find(), model=None if model is None else Path(model))
     files = checkpoint_files(folder, folds=folds)
+    start = time.monotonic()
     predictor = Predictor.from_files(files, device=device, precision=precision)
+    _logger.info("loaded %s in %.1f s", ", ".join(map(str, files)), time.monotonic() - start)
     jobs = list_jobs(images, output, num_channels=len(predictor.dataset.channel_names))
     prompts = read_prompts(
         points=None if points is None else Path(points),
@@ -116,6 +122,7 @@ def predict(
     record.begin(output)
     report = predict_stream(predictor, jobs, options=stream, progress=progress)
     report.skipped = skipped_files(images)
+    _logger.info("predicted %d image(s), %.2f s per image", len(report.written), report.image_s or 0.0)
     record.end(output, failed=[reason for _, reason in report.failed], image_s=report.image_s)
     return report
 

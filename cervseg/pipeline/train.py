@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from cervseg.crossval.run import CrossValidation, TrainOptions
 from cervseg.crossval.status import FoldState
 from cervseg.crossval.validation import summarize_folds, validate_fold
 from cervseg.inference.find_model import remember_last
+
+_logger = logging.getLogger(__name__)
 
 
 def train(
@@ -78,7 +81,9 @@ def train(
     todo = _unfinished(run, run.wanted_folds(folds), resume=resume, log=log)
     for position, fold in enumerate(todo):
         left_s = None if deadline_s is None else (deadline_s - time.monotonic()) / (len(todo) - position)
+        start_s = time.monotonic()
         train_fold(run, fold, max_time_s=left_s, log=log)
+        _logger.info("fold %s: trained and validated in %.1f s", fold, time.monotonic() - start_s)
         status = run.status(fold)
         log(f"{status}; {status.hint}" if status.state is FoldState.STOPPED_BY_TIME else f"{status}")
     summarize_folds(run, log=log)

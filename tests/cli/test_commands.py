@@ -1,3 +1,4 @@
+import resource
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -22,6 +23,7 @@ from cervseg.cli import (
     train,
     trainers,
 )
+from cervseg.testing import tiny_dataset
 
 COMMANDS = [
     agreement,
@@ -86,12 +88,12 @@ def test_every_command_is_installed() -> None:
         (train, ["1", "CervSpinNetTrainer"], "Did you mean CervSpineNetTrainer"),
         (train, ["1", "UNetTrainer"], "no dataset '1'"),
         (train, ["1", "--device", "cpu", "UNetTrainer"], "no dataset '1'"),
-        (train, ["1"], "error: no trainer is named\nhint: cervseg_trainers lists them"),
+        (train, ["1"], "error: no trainer given\nhint: cervseg_trainers lists them"),
         (train, ["1", "--trainer-file", "no.py"], "error: no such file: no.py"),
         (predict, ["-i", ".", "-o", "out", "--trainer-file", "no.py"], "error: no such file: no.py"),
         (trainers, ["UNetTrain"], "Did you mean UNetTrainer"),
         (trainers, ["-d", "1"], "no dataset '1'"),
-        (train, ["1", "UNetTrainer", "--weights", "no.pth"], "error: no such file: no.pth"),
+        (train, ["1", "UNetTrainer", "--weights", "no.pth"], "error: file not found: no.pth"),
         (plan_and_preprocess, ["-d", "1"], "no dataset '1'"),
         (plan_and_preprocess, ["-d", "1", "--set", "epochs"], "no dataset"),
         (evaluate, ["-p", "a", "-r", "b", "-o", "c.json"], "no such folder"),
@@ -112,3 +114,44 @@ def test_mistakes_end_with_exit_code_2(
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+def test_tables_fit_100_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The list of trainers and the plan with all its reasons, by default and with --verbose."""
+    tiny_dataset(tmp_path / "raw_data" / "Dataset001_Tiny", num=5)
+    monkeypatch.setenv("CERVSEG_ROOT", str(tmp_path))
+    assert trainers.main([]) == 0
+    assert plan_and_preprocess.main(["1", "--workers", "1"]) == 0
+    assert plan_and_preprocess.main(["1", "--workers", "1", "--verbose"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if str(tmp_path) not in line]
+    assert len(lines) > 50
+    assert [line for line in lines if len(line) > 100] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=name_of)
+def test_help_fits_100_columns(
+    command: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a terminal of 100 columns nothing but an example is wider."""
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit):
+        command.main(["--help"])  # type: ignore[attr-defined]
+    text = capsys.readouterr().out.partition("\nexample:")[0]
+    assert [line for line in text.splitlines() if len(line) > 100] == []
+
+
+def test_help_starts_at_once() -> None:
+    """In 0.3 s of CPU time on the fastest of three tries; no torch, see above."""
+    took_s = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(
+            [sys.executable, "-c", "from cervseg.cli.predict import main; main(['--help'])"],
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        took_s.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(took_s) <= 0.3

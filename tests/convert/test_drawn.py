@@ -115,7 +115,7 @@ def test_invalid_labelme_files_are_named_and_the_others_converted(
     assert convert(tmp_path, "labelme", ".") == 1
     said = capsys.readouterr().err
     for text in (
-        "is not valid JSON (line 1",
+        "not valid JSON (line 1",
         "is not a LabelMe file",
         "shape 1: its points are not pairs of numbers",
         "shape 1: unknown kind 'spiral'",
@@ -183,7 +183,7 @@ def test_bad_coco_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert f"no such file: {tmp_path / 'gone.png'}" in said
     assert sorted(masks_of(tmp_path)) == ["a"]
     for content, message in (
-        ("{", "is not valid JSON"),
+        ("{", "not valid JSON"),
         ('{"images": []}', "no list of annotations"),
         ('{"images": [{}], "annotations": [], "categories": []}', "an entry has no id"),
     ):

@@ -24,7 +24,7 @@ def test_a_number_taken_twice_is_an_error(tmp_path: Path) -> None:
     """Two datasets of one number cannot be told apart by it."""
     for name in ("Dataset001_A", "Dataset001_B"):
         (tmp_path / "raw_data" / name).mkdir(parents=True)
-    with pytest.raises(DatasetError, match="more than once"):
+    with pytest.raises(DatasetError, match="several datasets"):
         Workspace.find(tmp_path).dataset_name("1")
 
 

@@ -52,3 +52,10 @@ def test_an_unknown_network_says_where_it_may_be_from() -> None:
 
 class Mine:
     """Anything at all."""
+
+
+def test_a_name_like_none_lists_the_command() -> None:
+    """A hint of fourteen names helps nobody."""
+    with pytest.raises(PluginError) as caught:
+        find(TRAINERS, "xyz")
+    assert caught.value.hint == "cervseg_trainers lists all trainers."

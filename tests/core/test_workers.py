@@ -1,3 +1,4 @@
+import logging
 import os
 
 import pytest
@@ -28,3 +29,11 @@ def test_a_killed_worker_is_an_error_and_no_hang() -> None:
     """A worker process that dies is reported with a hint."""
     with pytest.raises(CervsegError, match="--workers 1"):
         map_cases(_die, range(4), workers=2, label="test", progress=False)
+
+
+def test_a_stage_logs_its_time(caplog: pytest.LogCaptureFixture) -> None:
+    """With --verbose: how many cases, how long, how many failed."""
+    with caplog.at_level(logging.INFO, logger="cervseg"):
+        map_cases(_square, range(6), workers=1, label="test", progress=False)
+    assert caplog.messages[0].startswith("test: 6 cases in 0.")
+    assert caplog.messages[0].endswith(" s, 1 worker(s), 1 failed")

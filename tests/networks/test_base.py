@@ -33,9 +33,9 @@ def test_builds_what_the_spec_names():
 
 def test_bad_names_and_arguments_are_plugin_errors():
     """Each says what is wrong and what there is."""
-    with pytest.raises(PluginError, match=r"no plug-in 'cervspinnet'.*cervspinenet"):
+    with pytest.raises(PluginError, match=r"(?s)no plug-in 'cervspinnet'.*cervspinenet"):
         build_network(NetworkSpec(name="cervspinnet", arguments={}))
-    with pytest.raises(PluginError, match=r"'widht'.*embed_dim"):
+    with pytest.raises(PluginError, match=r"(?s)'widht'.*embed_dim"):
         build_network(NetworkSpec(name="cervspinenet", arguments={**TINY, "widht": 3}))
     with pytest.raises(PluginError, match=r"Use \(32, 48\)"):
         build_network(NetworkSpec(name="cervspinenet", arguments={**TINY, "input_size": [33, 48]}))
@@ -44,7 +44,7 @@ def test_bad_names_and_arguments_are_plugin_errors():
 def test_a_factory_must_return_a_module(monkeypatch):
     """A plug-in that returns something else is named."""
     monkeypatch.setattr("cervseg.networks.base.load", lambda _group, _name: lambda **_arguments: 3)
-    with pytest.raises(PluginError, match=r"is a int.*torch\.nn\.Module"):
+    with pytest.raises(PluginError, match=r"(?s)is a int.*torch\.nn\.Module"):
         build_network(NetworkSpec(name="odd", arguments={}))
 
 
