@@ -14,8 +14,8 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
+from cervseg.core.atomic import atomic_path
 from cervseg.core.errors import CervsegError
-from cervseg.core.paths import atomic_path
 
 T = TypeVar("T")
 _logger = logging.getLogger(__name__)

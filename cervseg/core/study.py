@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cervseg.core.errors import DatasetError
+from cervseg.core.folders import StudyFolder
 from cervseg.core.jsonio import from_json, read_json
-from cervseg.core.paths import StudyFolder
 
 ScoredOn = Literal["test", "folds"]  # the images that a study is scored on
 

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from cervseg.core.atomic import remove_leftovers
+from cervseg.core.folders import FoldFolder
 from cervseg.core.jsonio import write_json
 from cervseg.core.log import Log
-from cervseg.core.paths import FoldFolder, remove_leftovers
 from cervseg.core.provenance import run_info
 from cervseg.core.registry import TRAINERS, find, source_of
 from cervseg.core.types import Hyperparameters, NetworkSpec

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cervseg.core.errors import DatasetError
+from cervseg.core.folders import FoldFolder, ModelFolder
 from cervseg.core.jsonio import write_json
-from cervseg.core.paths import FoldFolder, ModelFolder, Workspace
+from cervseg.core.paths import Workspace
 from cervseg.core.types import Case, Configuration, Plan
 from cervseg.crossval.status import FoldStatus, fold_status
 from cervseg.dataset.description import list_cases

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 
 from cervseg.core.errors import DatasetError, PlanError
+from cervseg.core.folders import FoldFolder
 from cervseg.core.log import Log
-from cervseg.core.paths import FoldFolder
 from cervseg.crossval.run import CrossValidation
 from cervseg.networks.checkpoint import read_checkpoint
 from cervseg.networks.weights import load_pretrained

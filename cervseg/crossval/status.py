@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from cervseg.core.folders import FoldFolder
 from cervseg.core.jsonio import read_dataclass
-from cervseg.core.paths import FoldFolder
 from cervseg.training.engine import FitResult
 from cervseg.training.logbook import Logbook
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cervseg.core.atomic import atomic_path
 from cervseg.core.errors import DatasetError
-from cervseg.core.paths import atomic_path
 
 FILE = "cases.csv"
 _COLUMNS = ("case", "sex", "age_years")

@@ -22,9 +22,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from cervseg.core.atomic import atomic_path
 from cervseg.core.errors import CervsegError, one_line
 from cervseg.core.notice import NOTICE
-from cervseg.core.paths import atomic_path
 from cervseg.networks.checkpoint import ModelDescription, network_from_checkpoint, read_checkpoint
 
 METADATA = "cervseg"  # key of the settings that prepare an image

@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from cervseg.core.atomic import atomic_path
 from cervseg.core.errors import ImageError
-from cervseg.core.paths import atomic_path
 from cervseg.imageio.colour import grey_to_rgb
 
 # Okabe and Ito's palette for color-blind readers, as RGB. White outlines are references.

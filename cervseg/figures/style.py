@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cervseg.core.atomic import atomic_path
 from cervseg.core.notice import NOTICE
-from cervseg.core.paths import atomic_path
 
 if TYPE_CHECKING:  # matplotlib loads only where a figure is drawn
     from matplotlib.figure import Figure

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cervseg.core.paths import atomic_path
+from cervseg.core.atomic import atomic_path
 from cervseg.figures.overlays import PALETTE
 
 if TYPE_CHECKING:

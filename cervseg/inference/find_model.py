@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from cervseg.core.errors import CheckpointError
+from cervseg.core.folders import ModelFolder
 from cervseg.core.jsonio import read_json, write_json
-from cervseg.core.paths import ModelFolder, Workspace
+from cervseg.core.paths import Workspace
 
 
 def find_model(

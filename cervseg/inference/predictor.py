@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from cervseg.core.errors import CheckpointError
+from cervseg.core.folders import ModelFolder
 from cervseg.core.geometry import Placement, about_centre, transform_points
-from cervseg.core.paths import ModelFolder
 from cervseg.core.types import Prediction, PreparedCase, SpacingMm
 from cervseg.networks.checkpoint import ModelDescription, network_from_checkpoint, read_checkpoint
 from cervseg.networks.device import choose_device, choose_precision

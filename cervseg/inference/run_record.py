@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from cervseg.core.atomic import remove_leftovers
 from cervseg.core.errors import CervsegError
+from cervseg.core.folders import PredictionFolder
 from cervseg.core.jsonio import from_json, read_json, write_json
 from cervseg.core.notice import NOTICE
-from cervseg.core.paths import PredictionFolder, remove_leftovers
 from cervseg.inference.prompt_source import PromptSource
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from cervseg.core.atomic import atomic_path
 from cervseg.core.errors import CervsegError, as_cervseg_error
-from cervseg.core.paths import atomic_path
 from cervseg.core.progress import progress_bar
 from cervseg.core.types import Fingerprint, Prediction, PreparedCase, RawImage
 from cervseg.imageio import read_channels, write_mask

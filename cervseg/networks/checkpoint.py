@@ -16,9 +16,9 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from cervseg.core.atomic import atomic_path
 from cervseg.core.errors import CheckpointError, PluginError, one_line
 from cervseg.core.jsonio import from_json, to_json
-from cervseg.core.paths import atomic_path
 from cervseg.core.types import Configuration, DatasetDescription, NetworkSpec, RunInfo
 from cervseg.networks.base import build_network
 

@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 from tqdm import tqdm
 
+from cervseg.core.atomic import atomic_path
 from cervseg.core.errors import CheckpointError
-from cervseg.core.paths import atomic_path
 from cervseg.networks.sizes import VIT_B
 
 CHUNK_BYTES = 2**20

@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from cervseg.core.atomic import atomic_path
 from cervseg.core.jsonio import write_json
-from cervseg.core.paths import atomic_path
 from cervseg.core.types import SpacingMm
 from cervseg.core.workers import map_cases
 from cervseg.dataset.writer import DatasetWriter

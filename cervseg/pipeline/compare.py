@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cervseg.core.errors import DatasetError
+from cervseg.core.folders import FoldFolder, PredictionFolder
 from cervseg.core.jsonio import write_json
-from cervseg.core.paths import FoldFolder, PredictionFolder
 from cervseg.evaluation.comparing import read_systems
 from cervseg.tables.comparisons import overall_table, pair_table, score_rows
 from cervseg.tables.formats import write_tables

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from cervseg.core.errors import CervsegError
+from cervseg.core.folders import ModelFolder, PredictionFolder
 from cervseg.core.jsonio import from_json, read_json
 from cervseg.core.log import Log, quiet
-from cervseg.core.paths import ModelFolder, PredictionFolder, Workspace
+from cervseg.core.paths import Workspace
 from cervseg.core.types import DatasetDescription, Fingerprint, Prediction
 from cervseg.dataset.writer import write_description
 from cervseg.figures.overlays import write_overlay

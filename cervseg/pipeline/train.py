@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cervseg.core.errors import CheckpointError
+from cervseg.core.folders import ModelFolder
 from cervseg.core.log import Log, quiet
-from cervseg.core.paths import ModelFolder, Workspace
+from cervseg.core.paths import Workspace
 from cervseg.crossval.fold import train_fold
 from cervseg.crossval.run import CrossValidation, TrainOptions
 from cervseg.crossval.status import FoldState

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cervseg.core.atomic import remove_leftovers
 from cervseg.core.errors import DatasetError
-from cervseg.core.paths import remove_leftovers
 from cervseg.core.types import Case, RawImage, SpacingMm
 from cervseg.core.workers import Outcome, map_cases
 from cervseg.preprocessing.copies import copy_id, rotated_copy

@@ -14,9 +14,9 @@ from types import MappingProxyType
 
 import numpy as np
 
+from cervseg.core.atomic import atomic_path
 from cervseg.core.errors import DatasetError
 from cervseg.core.jsonio import read_dataclass, write_json
-from cervseg.core.paths import atomic_path
 from cervseg.core.types import SpacingMm
 
 FORMAT = 1

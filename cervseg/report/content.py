@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cervseg.core.errors import DatasetError
+from cervseg.core.folders import FoldFolder, ModelFolder, PredictionFolder, StudyFolder
 from cervseg.core.jsonio import from_json, read_dataclass, read_json
-from cervseg.core.paths import FoldFolder, ModelFolder, PredictionFolder, StudyFolder, Workspace
+from cervseg.core.paths import Workspace
 from cervseg.core.scores import Summary
 from cervseg.core.study import FigureList, Study, read_study
 from cervseg.core.types import Configuration, Plan

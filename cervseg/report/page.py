@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from cervseg.core.atomic import atomic_path
 from cervseg.core.notice import NOTICE
-from cervseg.core.paths import atomic_path
 from cervseg.report.blocks import Section
 
 if TYPE_CHECKING:

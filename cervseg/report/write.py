@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from cervseg.core.errors import DatasetError
-from cervseg.core.paths import FoldFolder, ModelFolder, PredictionFolder, StudyFolder
+from cervseg.core.folders import FoldFolder, ModelFolder, PredictionFolder, StudyFolder
 from cervseg.report.blocks import Section
 from cervseg.report.content import ModelContent, PredictionContent, StudyContent
 from cervseg.report.page import write_page

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from cervseg.core.errors import DatasetError
+from cervseg.core.folders import FoldFolder, ModelFolder, PredictionFolder, StudyFolder
 from cervseg.core.jsonio import read_dataclass
-from cervseg.core.paths import FoldFolder, ModelFolder, PredictionFolder, StudyFolder, Workspace
+from cervseg.core.paths import Workspace
 from cervseg.core.registry import NETWORKS, TRAINERS, load
 from cervseg.core.study import ScoredOn, StudyModel
 from cervseg.core.types import Case, Plan

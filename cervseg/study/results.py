@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from cervseg.core.atomic import atomic_path
 from cervseg.core.comparison import Estimate
 from cervseg.core.jsonio import write_json
 from cervseg.core.log import Log
-from cervseg.core.paths import atomic_path
 from cervseg.core.study import Study
 from cervseg.evaluation.statistics import case_values
 from cervseg.report.write import write_report

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cervseg.core.paths import PredictionFolder
+from cervseg.core.folders import PredictionFolder
 from cervseg.core.scores import MetricValues, Summary
 from cervseg.core.study import StudyModelResult
 from cervseg.core.types import Case

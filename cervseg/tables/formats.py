@@ -7,9 +7,9 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from cervseg.core.atomic import atomic_path
 from cervseg.core.jsonio import write_json
 from cervseg.core.notice import NOTICE
-from cervseg.core.paths import atomic_path
 from cervseg.tables.table import Table
 
 _LATEX = {

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from cervseg.core.errors import CheckpointError, PlanError
-from cervseg.core.paths import FoldFolder, ModelFolder
+from cervseg.core.folders import FoldFolder, ModelFolder
 from cervseg.core.types import DatasetDescription
 from cervseg.networks.checkpoint import ModelDescription, network_from_checkpoint, read_checkpoint
 from cervseg.training.data import Batch

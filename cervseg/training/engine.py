@@ -14,8 +14,8 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim.swa_utils import AveragedModel
 
 from cervseg.core.errors import CervsegError
+from cervseg.core.folders import FoldFolder
 from cervseg.core.log import Log, quiet
-from cervseg.core.paths import FoldFolder
 from cervseg.core.types import Hyperparameters
 from cervseg.networks.checkpoint import ModelDescription, Progress, RandomState
 from cervseg.training.bar import TrainingBar

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cervseg.core.atomic import atomic_path
 from cervseg.core.jsonio import to_json
-from cervseg.core.paths import atomic_path
 
 
 @dataclass(frozen=True, kw_only=True)

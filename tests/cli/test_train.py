@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from cervseg.cli import plan_and_preprocess, train
+from cervseg.core.folders import FoldFolder
 from cervseg.core.jsonio import read_dataclass
-from cervseg.core.paths import FoldFolder
 from cervseg.training.engine import FitResult
 from cervseg.training.trainer import StepResult, Trainer
 from tests.shapes import write_blob_dataset

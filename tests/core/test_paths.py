@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from cervseg.core.atomic import atomic_path, remove_leftovers
 from cervseg.core.errors import DatasetError
-from cervseg.core.paths import Workspace, atomic_path, dataset_folder_name, remove_leftovers
+from cervseg.core.paths import Workspace, dataset_folder_name
 
 
 @pytest.mark.parametrize("given", ["1", "001", 1, "Dataset001", "Dataset001_Phantom"])

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from cervseg.core.errors import CheckpointError
-from cervseg.core.paths import ModelFolder, Workspace
+from cervseg.core.folders import ModelFolder
+from cervseg.core.paths import Workspace
 from cervseg.inference.find_model import find_model, remember_default, remember_last
 
 

@@ -12,8 +12,8 @@ import torch
 
 from cervseg.cli import evaluate
 from cervseg.cli import predict as predict_command
+from cervseg.core.folders import ModelFolder, PredictionFolder
 from cervseg.core.jsonio import to_json
-from cervseg.core.paths import ModelFolder, PredictionFolder
 from cervseg.core.types import Case, NetworkSpec
 from cervseg.dataset.description import read_description
 from cervseg.networks.base import build_network

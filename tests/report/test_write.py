@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cervseg.cli import evaluate, plan_and_preprocess, predict, report, train
-from cervseg.core.paths import ModelFolder
+from cervseg.core.folders import ModelFolder
 from cervseg.report.claim import ITEMS
 from cervseg.report.sections.pictures import spread
 from cervseg.report.write import write_report

@@ -8,8 +8,8 @@ import pytest
 
 from cervseg.cli import plan_and_preprocess, report, study
 from cervseg.core.errors import DatasetError
+from cervseg.core.folders import StudyFolder
 from cervseg.core.jsonio import write_json
-from cervseg.core.paths import StudyFolder
 from cervseg.core.study import read_study
 from cervseg.crossval import fold as crossval_fold
 from cervseg.dataset.writer import DatasetWriter

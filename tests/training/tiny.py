@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cervseg.core.paths import FoldFolder
+from cervseg.core.folders import FoldFolder
 from cervseg.core.types import Augmentation, Configuration, Hyperparameters, NetworkSpec
 from cervseg.losses.compound import build_loss
 from cervseg.networks.cervspine import CervSpineNet

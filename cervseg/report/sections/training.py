@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cervseg.core.errors import CervsegError
+from cervseg.core.folders import FoldFolder
 from cervseg.core.jsonio import read_dataclass
-from cervseg.core.paths import FoldFolder
 from cervseg.report.blocks import Block, Plot, Section, TableBlock
 from cervseg.report.content import ModelContent
 from cervseg.tables.table import Table
