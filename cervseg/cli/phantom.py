@@ -45,13 +45,13 @@ def build_parser() -> CommandParser:
 def act(options: argparse.Namespace) -> int:
     """Draw the phantoms."""
     from cervseg.core.errors import DatasetError
-    from cervseg.core.paths import Workspace, dataset_folder_name
+    from cervseg.core.paths import Workspace
     from cervseg.phantom.dataset import write_phantom_dataset
 
     if options.num < 1 or options.num_test < 0:
         raise DatasetError("at least one training image is needed", where="-n")
     workspace = Workspace.find(options.root)
-    folder = workspace.raw(dataset_folder_name(options.dataset, options.name))
+    folder = workspace.raw(workspace.new_dataset_name(options.dataset, options.name))
     if folder.exists():
         if not options.overwrite:
             raise DatasetError(
