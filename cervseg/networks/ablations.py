@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import torch
 from torch import nn
+from typing_extensions import Unpack
 
 from cervseg.networks.base import check_divisible
 from cervseg.networks.blocks import DecoderStage, conv3x3
 from cervseg.networks.cervspine import Decoder, EncoderDecoder, stage_widths
-from cervseg.networks.sam import image_encoder
+from cervseg.networks.sam import EncoderArguments, image_encoder
 from cervseg.networks.sizes import VIT_B
 
 
@@ -101,7 +101,7 @@ class ViTBasic(EncoderDecoder):
         patch_size: int = VIT_B["patch_size"],
         out_chans: int = VIT_B["out_chans"],
         decoder_widths: tuple[int, ...] = (128, 64, 32, 16),
-        **encoder: Any,
+        **encoder: Unpack[EncoderArguments],
     ) -> None:
         widths = stage_widths(decoder_widths, patch_size=patch_size)
         super().__init__(

@@ -13,7 +13,7 @@ Optional parts: ``encoder``, the part that can be loaded with pretrained weights
 from __future__ import annotations
 
 import inspect
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, get_args, get_type_hints, is_typeddict, runtime_checkable
 
 import torch
 from torch import nn
@@ -147,13 +147,31 @@ def as_rgb(image_BCHW: torch.Tensor) -> torch.Tensor:
 
 def _check_arguments(factory: Any, arguments: dict[str, Any], *, name: str) -> None:
     signature = inspect.signature(factory)
+    known = _argument_names(factory, signature)
     try:
         signature.bind(**arguments)
+        if known and (unknown := sorted(arguments.keys() - known)):
+            raise TypeError(f"got an unexpected keyword argument {unknown[0]!r}")
     except TypeError as problem:
         raise PluginError(
             f"network {name!r} does not take these arguments ({problem})",
-            hint=f"It takes {', '.join(signature.parameters)}.",
+            hint=f"It takes {', '.join(known or signature.parameters)}",
         ) from problem
+
+
+def _argument_names(factory: Any, signature: inspect.Signature) -> list[str]:
+    """Names of the arguments, those of ``**name: Unpack[TypedDict]`` included; [] where any name may do."""
+    names: list[str] = []
+    for parameter in signature.parameters.values():
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+            names.append(parameter.name)
+            continue
+        function = factory.__init__ if inspect.isclass(factory) else factory
+        (passed_on,) = get_args(get_type_hints(function).get(parameter.name)) or (None,)
+        if not is_typeddict(passed_on):
+            return []
+        names += passed_on.__annotations__
+    return names
 
 
 def _as_tuple(value: Any) -> Any:

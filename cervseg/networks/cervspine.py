@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
+from typing_extensions import Unpack
 
 from cervseg.networks.base import as_rgb, check_grey_or_rgb, check_input
 from cervseg.networks.blocks import DecoderStage
-from cervseg.networks.sam import image_encoder
+from cervseg.networks.sam import EncoderArguments, image_encoder
 from cervseg.networks.sizes import VIT_B
 
 
@@ -87,7 +87,7 @@ class CervSpineNet(EncoderDecoder):
         out_chans: int = VIT_B["out_chans"],
         decoder_widths: tuple[int, ...] = (128, 64, 32, 16),
         se_reduction: int = 16,
-        **encoder: Any,
+        **encoder: Unpack[EncoderArguments],
     ) -> None:
         image_part = image_encoder(
             input_size=input_size, patch_size=patch_size, out_chans=out_chans, **encoder

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from segment_anything.modeling import MaskDecoder, PromptEncoder, TwoWayTransformer
 from torch import nn
 from torch.nn import functional
+from typing_extensions import Unpack
 
 from cervseg.networks.base import as_rgb, check_grey_or_rgb, check_input
-from cervseg.networks.sam import image_encoder
+from cervseg.networks.sam import EncoderArguments, image_encoder
 from cervseg.networks.sizes import VIT_B
 
 NO_PROMPT = -20.0  # the logit of a label that no point marks: a probability of 2e-9
@@ -42,6 +42,7 @@ class PromptableSAM(nn.Module):
         in_channels: 1 (grey, repeated to the encoder's three channels) or 3.
         num_labels: foreground labels, one logit plane each.
         input_size: (height, width) in px, multiples of ``patch_size``.
+        patch_size: side of a token in px.
         out_chans: channels of the encoder's features and width of the decoder, a multiple of 16.
         encoder: other arguments of :func:`cervseg.networks.sam.image_encoder`.
 
@@ -57,8 +58,9 @@ class PromptableSAM(nn.Module):
         in_channels: int = 1,
         num_labels: int = 1,
         input_size: tuple[int, int] = (1024, 1024),
+        patch_size: int = VIT_B["patch_size"],
         out_chans: int = VIT_B["out_chans"],
-        **encoder: Any,
+        **encoder: Unpack[EncoderArguments],
     ) -> None:
         super().__init__()
         check_grey_or_rgb(in_channels)
@@ -66,7 +68,9 @@ class PromptableSAM(nn.Module):
             raise ValueError(f"out_chans must be a multiple of 16, not {out_chans}: the decoder has 8 heads.")
         self.in_channels, self.num_labels = in_channels, num_labels
         self.input_size = (input_size[0], input_size[1])
-        self.image_encoder = image_encoder(input_size=self.input_size, out_chans=out_chans, **encoder)
+        self.image_encoder = image_encoder(
+            input_size=self.input_size, patch_size=patch_size, out_chans=out_chans, **encoder
+        )
         self.prompt_encoder = PromptEncoder(
             embed_dim=out_chans,
             image_embedding_size=self.image_encoder.grid,

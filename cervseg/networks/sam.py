@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from segment_anything import sam_model_registry
@@ -20,6 +20,18 @@ from torch.utils.checkpoint import checkpoint
 from cervseg.networks.attention import attend, relative_positions
 from cervseg.networks.base import check_divisible, check_input
 from cervseg.networks.sizes import VIT_B
+
+
+class EncoderArguments(TypedDict, total=False):
+    """Arguments of :func:`image_encoder` that networks around it pass on as they are."""
+
+    embed_dim: int
+    depth: int
+    num_heads: int
+    global_attn_indexes: tuple[int, ...]
+    window_size: int
+    checkpoint_blocks: bool
+
 
 # Names of the size arguments in a plan that belong to the encoder; the others belong to a decoder.
 ENCODER_SIZES = (*VIT_B, "checkpoint_blocks")
