@@ -1,4 +1,4 @@
-"""Whole commands, from the shell and back: their seconds, and the memory of all their processes together."""
+"""Wall time of whole commands, and peak memory over all their processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ _LOOK_EVERY_S = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """A command of this environment, by name, with what it finds in its own environment."""
+    """A command of this Python environment.
+
+    Args:
+        arguments: name of the command and its arguments.
+        environment: environment variables to add.
+        watch_memory: measure the peak memory, too.
+    """
 
     arguments: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -26,17 +32,25 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What a command took. ``peak_gib`` counts memory that processes share once; 0 where nobody looked."""
+    """Time and memory of a command.
+
+    Args:
+        seconds: wall time.
+        peak_gib: peak memory in GiB, shared memory counted once; 0 if it was not measured.
+    """
 
     seconds: float
     peak_gib: float
 
 
 def measured(command: Command) -> Measured:
-    """Run a command to its end.
+    """Run a command and measure it.
+
+    Args:
+        command: the command.
 
     Raises:
-        RuntimeError: it failed; with the end of what it said.
+        RuntimeError: the command failed; the message has the end of its output.
     """
     program = Path(sys.executable).with_name(command.arguments[0])
     environment = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", **command.environment}
@@ -51,17 +65,17 @@ def measured(command: Command) -> Measured:
         errors="replace",
     ) as process:
         if command.watch_memory:
-            said, peak = _watched(process)
+            output, peak = _watched(process)
         else:
-            said = process.communicate()[0]
+            output = process.communicate()[0]
     seconds = time.perf_counter() - started
     if process.returncode:
-        raise RuntimeError(f"{' '.join(command.arguments)} failed:\n{said[-2000:]}")
+        raise RuntimeError(f"{' '.join(command.arguments)} failed:\n{output[-2000:]}")
     return Measured(seconds=seconds, peak_gib=peak / 2**30)
 
 
 def _watched(process: subprocess.Popen[str]) -> tuple[str, int]:
-    """What the process said, and the most bytes that it and its children held."""
+    """Wait for a process; return its output and the peak memory of it and its children in bytes."""
     peak = 0
     while True:
         peak = max(peak, _held_bytes(process.pid))
@@ -72,7 +86,7 @@ def _watched(process: subprocess.Popen[str]) -> tuple[str, int]:
 
 
 def _held_bytes(pid: int) -> int:
-    """Proportional set size of a process and all its children: what several share is counted once."""
+    """Sum the proportional set size of a process and its children, which counts shared memory once."""
     try:
         parent = psutil.Process(pid)
         family = [parent, *parent.children(recursive=True)]

@@ -1,7 +1,7 @@
-"""How cost grows: images to prepare and to predict, px in a frame, folds in a model. Writes growth.json.
+"""Time and memory by number of images, frame size and number of folds; writes growth.json.
 
-make bench-growth                     all of it; close other programs first
-make bench-growth PARTS=images         one part of it: preparing, images, frame or folds
+make bench-growth                     all parts; close other programs first
+make bench-growth PARTS=images        one part: preparing, images, frame or folds
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cervseg.networks.base import build_network
 from cervseg.networks.device import choose_precision
 
 RESULTS = Path(__file__).with_name("growth.json")
-NUM_PREPARED = {801: 24, 802: 100, 807: 500}  # a dataset each
+NUM_PREPARED = {801: 24, 802: 100, 807: 500}  # dataset number -> number of images
 NUM_IMAGES = (8, 80, 800)
 FRAMES_PX = (256, 512, 768, 1024, 1280, 1536)
 NUM_FOLDS = (1, 2, 3, 4, 5)
@@ -37,12 +37,15 @@ NETWORKS = {
 
 
 def main() -> None:
-    """Measure what was asked for, print all that is known."""
+    """Measure the given parts, or all, and print a table of every part measured so far."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "parts", nargs="*", metavar="PART", help="preparing, images, frame, folds (default: all)"
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help="parts to measure: preparing, images, frame, folds (default: all)",
     )
     parser.add_argument("--here", nargs=2, metavar=("NETWORK", "PX"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -61,7 +64,7 @@ def main() -> None:
 
 
 def preparing() -> list[dict[str, Any]]:
-    """Planning and preprocessing, the whole command from nothing, of more and more images of 1200 px."""
+    """Measure cervseg_plan_and_preprocess for increasing numbers of images of 1200 px."""
     rows = []
     for number, num in NUM_PREPARED.items():
         dataset(number, name="Prepare", num=num)
@@ -70,7 +73,7 @@ def preparing() -> list[dict[str, Any]]:
             {
                 "images": num,
                 "s": round(taken.seconds, 1),
-                "images a s": round(num / taken.seconds, 1),
+                "images per s": round(num / taken.seconds, 1),
                 "GiB": round(taken.peak_gib, 2),
             }
         )
@@ -78,7 +81,7 @@ def preparing() -> list[dict[str, Any]]:
 
 
 def images() -> list[dict[str, Any]]:
-    """The whole command on more and more images: seconds, seconds an image, peak memory."""
+    """Measure cervseg_predict for increasing numbers of images: time, time per image, peak memory."""
     raw = _trained()
     rows = []
     for num in NUM_IMAGES:
@@ -95,7 +98,7 @@ def images() -> list[dict[str, Any]]:
             {
                 "images": num,
                 "s": round(taken.seconds, 1),
-                "s an image": round(taken.seconds / num, 3),
+                "s per image": round(taken.seconds / num, 3),
                 "GiB": round(taken.peak_gib, 2),
             }
         )
@@ -103,7 +106,7 @@ def images() -> list[dict[str, Any]]:
 
 
 def folds() -> list[dict[str, Any]]:
-    """The same images with one to five folds averaged."""
+    """Measure cervseg_predict for one to five averaged folds, on the same images."""
     raw = _trained()
     (model,) = (WORK / "results" / raw.name).glob("UNetTrainer__*")
     rows = []
@@ -120,7 +123,7 @@ def folds() -> list[dict[str, Any]]:
 
 
 def frames() -> list[dict[str, Any]]:
-    """One forward pass in frames of more and more px, each in a process of its own."""
+    """Measure one forward pass for increasing frame sizes, one process per measurement."""
     rows = []
     for name in NETWORKS:
         for side in FRAMES_PX:
@@ -146,7 +149,7 @@ def _forward(name: str, side: int) -> dict[str, float]:
     best = min(seconds)
     return {
         "s": round(best, 2),
-        "s a megapixel": round(best / (side * side / 1e6), 2),
+        "s per megapixel": round(best / (side * side / 1e6), 2),
         "GiB": round(peak_gib(), 2),
     }
 
@@ -157,7 +160,7 @@ def _predict(images: Path, masks: Path, *more: str) -> Command:
 
 
 def _trained() -> Path:
-    """A U-Net that this machine's own plan made, trained for a minute."""
+    """Train a U-Net of this machine's plan for one minute, unless it exists; return the raw folder."""
     raw = dataset(805, name="Grow", num=20, num_test=8)
     if not list((WORK / "results" / raw.name).glob("UNetTrainer__*/fold_0/checkpoint_best.pt")):
         measured(Command(arguments=["cervseg_plan_and_preprocess", "-d", "805", "--root", str(WORK)]))

@@ -1,4 +1,4 @@
-"""How the benchmarks measure: ours and a peer in turn, several times, and whether both computed the same."""
+"""Measurements of cervseg and a peer in alternation, and a check that both compute the same."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ class Row:
     """One line of the table.
 
     Args:
-        work, peer: what is done, and against what.
-        unit: of the figures: "s", "GiB", ...
-        ours, theirs: every measurement, in the order they were taken.
-        reach: the ratio (theirs / ours) that is wanted.
-        agreement: what was checked beside the ratio, mostly that both computed the same, with its figure.
-        is_same: whether that holds.
-        details: anything else that was seen.
+        work: the task.
+        peer: the peer.
+        ours: measurements of cervseg, in order of time.
+        theirs: measurements of the peer, in order of time.
+        reach: required ratio (theirs / ours).
+        agreement: comparison of both results, with its value.
+        is_same: the results agree.
+        unit: unit of the measurements, such as "s" or "GiB".
+        details: further results.
     """
 
     work: str
@@ -39,11 +41,11 @@ class Row:
 
     @property
     def ratio(self) -> float:
-        """The peer's median over ours."""
+        """Median of the peer divided by the median of cervseg."""
         return statistics.median(self.theirs) / statistics.median(self.ours)
 
     def as_json(self) -> dict[str, Any]:
-        """The row with its medians and its ratio."""
+        """Return the row with medians and ratio, as JSON values."""
         return {
             **asdict(self),
             "median_ours": statistics.median(self.ours),
@@ -56,7 +58,16 @@ class Row:
 def in_turn(
     ours: Callable[[], Any], theirs: Callable[[], Any], *, repeats: int
 ) -> tuple[list[float], list[float]]:
-    """Seconds of each call of both, one after the other, after one call of each to warm up."""
+    """Time two functions in alternation, after one warm-up call of each.
+
+    Args:
+        ours: function of cervseg.
+        theirs: function of the peer.
+        repeats: number of timed calls of each.
+
+    Returns:
+        Seconds of each call of ``ours`` and of ``theirs``.
+    """
     ours(), theirs()
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(repeats):
@@ -68,10 +79,10 @@ def in_turn(
 
 
 def peak_gib() -> float:
-    """The most memory that this process has held so far."""
+    """Return the peak memory of this process so far, in GiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GIB
 
 
 def relative_difference(ours: Any, theirs: Any) -> float:
-    """Largest absolute difference of two tensors over the peer's largest absolute value."""
+    """Compute max(abs(ours - theirs)) / max(abs(theirs))."""
     return float((ours - theirs).abs().max() / theirs.abs().max())

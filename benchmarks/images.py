@@ -1,4 +1,4 @@
-"""The images of whole commands: phantoms of about 1200 x 1000 px, in folders that both systems read."""
+"""Datasets of phantoms of about 1200 x 1000 px, in the raw format that cervseg and nnU-Net read."""
 
 from __future__ import annotations
 
@@ -13,13 +13,24 @@ from benchmarks.commands import Command, measured
 from cervseg.dataset.writer import DatasetWriter
 from cervseg.phantom.radiograph import make_phantom
 
-# Everything that benchmarks make lies here; delete it to begin anew.
+# Folder of all datasets, models and predictions of the benchmarks; delete it to start from scratch.
 WORK = Path(os.environ.get("CERVSEG_BENCH", "build/bench")).resolve()
 LONG_SIDE_PX = 1200
 
 
 def dataset(number: int, *, name: str, num: int, num_test: int = 0, seed: int = 7) -> Path:
-    """The raw folder of a dataset of phantoms, made if it is not there."""
+    """Create a dataset of phantoms unless it exists.
+
+    Args:
+        number: number of the dataset.
+        name: name of the dataset.
+        num: number of training images.
+        num_test: number of test images.
+        seed: seed of the phantoms.
+
+    Returns:
+        The raw folder of the dataset.
+    """
     folder = WORK / "raw_data" / f"Dataset{number:03d}_{name}"
     if not (folder / "dataset.json").is_file():
         shutil.rmtree(folder, ignore_errors=True)
@@ -30,7 +41,7 @@ def dataset(number: int, *, name: str, num: int, num_test: int = 0, seed: int = 
 
 
 def nnunet_environment() -> dict[str, str]:
-    """nnU-Net's three folders; it reads our raw ones as they are."""
+    """Create nnU-Net's three folders; return its environment variables. Raw data are shared with cervseg."""
     folders = {"nnUNet_raw": "raw_data", "nnUNet_preprocessed": "nnunet/preprocessed"}
     folders["nnUNet_results"] = "nnunet/results"
     for folder in folders.values():
@@ -39,9 +50,20 @@ def nnunet_environment() -> dict[str, str]:
 
 
 def even_dataset(number: int, *, name: str, num: int, num_test: int, size: tuple[int, int]) -> Path:
-    """Like :func:`dataset`, every image of one ``size`` (height, width) and without a pixel of 0.
+    """Create a dataset of phantoms of one size and without pixels of 0, unless it exists.
 
-    nnU-Net cuts black margins off and resamples by a fixed factor: on such images both systems see the same.
+    nnU-Net crops black margins and resamples by a fixed factor; on these images both systems have the same
+    input.
+
+    Args:
+        number: number of the dataset.
+        name: name of the dataset.
+        num: number of training images.
+        num_test: number of test images.
+        size: (height, width) of every image.
+
+    Returns:
+        The raw folder of the dataset.
     """
     folder = WORK / "raw_data" / f"Dataset{number:03d}_{name}"
     if (folder / "dataset.json").is_file():

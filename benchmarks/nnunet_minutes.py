@@ -1,7 +1,7 @@
-"""nnU-Net trained for some minutes on a fold, stopped, and its latest weights put to its validation images.
+"""Train nnU-Net on fold 0 for a given time, then predict its validation images with the latest weights.
 
-nnU-Net ends an epoch of 250 steps before it writes weights; on a CPU this takes hours. So its own trainer
-is asked step by step here, with its own data loader, loss, optimizer and schedule.
+nnU-Net writes weights at the end of an epoch of 250 steps only, which takes hours on a CPU. This script calls
+nnU-Net's trainer step by step, with its own data loader, loss, optimizer and schedule.
 """
 
 from __future__ import annotations
@@ -19,8 +19,13 @@ DATASET = "806"
 
 
 def main(minutes: float, masks: Path) -> None:
-    """Train, then write a mask for each validation image, without mirroring (a quarter of the time)."""
-    os.environ["nnUNet_n_proc_DA"] = "0"  # both cores to the network; images are loaded between steps
+    """Train, then write a mask for each validation image, without test-time flips.
+
+    Args:
+        minutes: training time.
+        masks: folder of the masks; it must not exist.
+    """
+    os.environ["nnUNet_n_proc_DA"] = "0"  # all cores for the network; batches are loaded between steps
     trainer = get_trainer_from_args(DATASET, "2d", 0, device=torch.device("cpu"))
     trainer.initialize()
     trainer.on_train_start()

@@ -1,10 +1,10 @@
-"""Is attention rollout exact, and what does it cost? ViT-B with random weights against all matrices stored.
+"""Compare attention rollout with a plain implementation that stores all matrices, on a random ViT-B.
 
     python benchmarks/rollout_check.py                 1024 x 1024 px, 4096 tokens: minutes, about 4 GiB
     python benchmarks/rollout_check.py --side 512
 
-The plain way follows segment-anything's formulas from the parameters alone, holds a T x T matrix a block and
-multiplies them. It runs after the fast one, so that the first peak (ru_maxrss) is the fast one's alone.
+The plain implementation follows segment-anything's formulas, stores one T x T matrix per block and multiplies
+them. It runs after the fast one, so the first peak memory (ru_maxrss) is that of the fast one only.
 """
 
 from __future__ import annotations
@@ -25,13 +25,23 @@ from cervseg.networks.cervspine import CervSpineNet
 
 
 def peak_gib() -> float:
-    """The process's peak so far."""
+    """Return the peak memory of this process so far, in GiB."""
     unit = 2**20 if sys.platform.startswith("linux") else 2**30  # Linux counts in KiB, macOS in bytes
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def plain_matrix(layer: nn.Module, token_HWC: torch.Tensor) -> torch.Tensor:
-    """T x T, mean over heads; windows padded with zero tokens, whose share is taken off every head's rows."""
+    """Compute the attention matrix of a block, the mean over its heads.
+
+    Windows are padded with zero tokens; the weights of these tokens are removed and rows are renormalized.
+
+    Args:
+        layer: attention layer of the block.
+        token_HWC: its input, H x W x C.
+
+    Returns:
+        T x T with T = H * W; each row sums to 1.
+    """
     height, width, channels = token_HWC.shape
     rows, columns = layer.field
     padded = functional.pad(token_HWC, (0, 0, 0, -width % columns, 0, -height % rows))
@@ -59,7 +69,7 @@ def plain_matrix(layer: nn.Module, token_HWC: torch.Tensor) -> torch.Tensor:
 
 
 def plain_rollout(network: CervSpineNet, image: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """The product of all (A + I) / 2, and the matrices."""
+    """Compute the product of (A + I) / 2 over all blocks; return it and the matrices A."""
     encoder = network.encoder
     tokens = encoder.patch_embed(image.expand(-1, 3, -1, -1)) + encoder.pos_embed
     matrices = []
@@ -74,17 +84,17 @@ def plain_rollout(network: CervSpineNet, image: torch.Tensor) -> tuple[torch.Ten
 
 @torch.no_grad()
 def main() -> None:
-    """Print seconds, peaks and the largest differences."""
+    """Print times, peak memory and the largest differences."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--side", type=int, default=1024)
+    parser.add_argument("--side", type=int, default=1024, help="height and width in px (default: 1024)")
     options = parser.parse_args()
     torch.manual_seed(0)
     network = CervSpineNet(input_size=(options.side, options.side)).eval()
     for name, parameter in network.named_parameters():
         if "qkv.weight" in name or "rel_pos" in name:
-            nn.init.normal_(parameter, std=0.06)  # attention that is far from even
+            nn.init.normal_(parameter, std=0.06)  # attention that is far from uniform
     image = torch.randn(1, 1, options.side, options.side)
     network(image)
     print(f"one forward pass:  peak {peak_gib():.2f} GiB", flush=True)
@@ -107,8 +117,8 @@ def main() -> None:
     share = len(found)
     print(f"rows of the plain rollout sum to 1 within {(product.sum(1) - 1).abs().max():.1e}")
     expected = product.mean(0).numpy()
-    print(f"map, in even shares: {expected.min() * share:.3f} to {expected.max() * share:.3f}, ", end="")
-    print(f"largest difference {abs(found - expected).max() * share:.1e} (as shares of 1: ", end="")
+    print(f"map, relative to uniform: {expected.min() * share:.3f} to {expected.max() * share:.3f}, ", end="")
+    print(f"largest difference {abs(found - expected).max() * share:.1e} (absolute: ", end="")
     print(f"{abs(found - expected).max():.1e})")
     last = [k for k, block in enumerate(network.encoder.blocks) if not block.attn.windowed][-1]
     print(f"query: largest difference {abs(row - matrices[last][token].numpy()).max():.1e}")

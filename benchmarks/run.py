@@ -1,10 +1,10 @@
 """Compare cervseg with its peers, one process per benchmark; writes docs/speed.md and results.json.
 
 make bench                                   all but the slow ones; close other programs first
-make bench ROWS="losses hd95"                only these; the others keep their last values
-make bench ROWS=quality                      a slow one: 45 minutes
+make bench ROWS="losses hd95"                only these; the others keep their last results
+make bench ROWS=quality                      a slow one, 45 minutes
 
-The first run trains the networks that it predicts with, which takes another 30 minutes.
+The first run also trains the networks for prediction, which takes another 30 minutes.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ PACKAGES = (
 
 
 def main() -> None:
-    """Measure the named benchmarks, or all but the slow ones, and write every row that is known."""
+    """Run the named benchmarks, or all but the slow ones, and write all rows measured so far."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("rows", nargs="*", metavar="NAME", help=f"benchmarks: {', '.join(ROWS)}")
-    parser.add_argument("--repeats", type=int, default=5, help="measurements of each (default: 5)")
+    parser.add_argument("--repeats", type=int, default=5, help="measurements per benchmark (default: 5)")
     parser.add_argument("--here", choices=ROWS, help="run this benchmark in this process and print JSON")
     options = parser.parse_args()
     if options.here:
@@ -100,6 +100,10 @@ def table(known: dict[str, Any]) -> str:
 
 def write_table(lines: str, page: Path) -> None:
     """Replace the table between the two marks of a page.
+
+    Args:
+        lines: the new table.
+        page: the Markdown file.
 
     Raises:
         ValueError: a mark is missing.

@@ -1,12 +1,12 @@
-"""What one training step of CervSpineNet costs: seconds and peak memory, each way in a process of its own.
+"""Time and peak memory of one training step of CervSpineNet, one process per mode.
 
-    python benchmarks/step_memory.py                        the published size, one image of 1024 x 1024
+    python benchmarks/step_memory.py                        published size, one image of 1024 x 1024
     python benchmarks/step_memory.py --size small --input-size 384 288 --batch-size 2
     python benchmarks/step_memory.py --device cuda
 
-On a CPU the peak is that of the whole process (ru_maxrss): weights, gradients, AdamW's state,
-activations, and about half a GiB of Python and torch. On a GPU it is what torch has allocated there at most.
-Weights are random: speed does not depend on them. Close other programs first.
+On a CPU the peak is that of the whole process (ru_maxrss): weights, gradients, AdamW's state, activations,
+and about 0.5 GiB for Python and torch. On a GPU it is the peak of torch's allocator. Weights are random;
+speed does not depend on them. Close other programs first.
 """
 
 from __future__ import annotations
@@ -38,7 +38,15 @@ WAYS: dict[str, dict[str, Any]] = {
 
 
 def measure(way: str, options: argparse.Namespace) -> dict[str, float]:
-    """Seconds a step after one to warm up, the peak in GiB, and the millions of parameters that train."""
+    """Run training steps of one mode in this process.
+
+    Args:
+        way: one of :data:`WAYS`.
+        options: options of the command.
+
+    Returns:
+        Median seconds per step after one warm-up step, peak memory in GiB, trainable parameters in millions.
+    """
     import torch
 
     from cervseg.core.types import Hyperparameters
@@ -90,16 +98,18 @@ def measure(way: str, options: argparse.Namespace) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print one line a way."""
+    """Print one line per mode."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--size", default="published", help="published, medium or small")
+    parser.add_argument("--size", default="published", help="network size: published, medium or small")
     parser.add_argument("--input-size", nargs=2, type=int, default=(1024, 1024), metavar=("HEIGHT", "WIDTH"))
-    parser.add_argument("--batch-size", type=int, default=1)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--steps", type=int, default=2, help="steps to time after the first")
-    parser.add_argument("--way", choices=WAYS, help="measure this one alone, here; prints JSON")
+    parser.add_argument("--batch-size", type=int, default=1, help="images per step (default: 1)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument(
+        "--steps", type=int, default=2, help="timed steps after the warm-up step (default: 2)"
+    )
+    parser.add_argument("--way", choices=WAYS, help="run this mode in this process and print JSON")
     options = parser.parse_args()
     if options.way:
         print(json.dumps(measure(options.way, options)))

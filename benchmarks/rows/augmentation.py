@@ -1,4 +1,4 @@
-"""Augmentation of an image and its mask: rotation, scale and all intensity changes, one thread each."""
+"""Augmentation of an image and its mask: rotation, scaling and all intensity changes, one thread each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from cervseg.training.augment import apply_intensity, draw_augmentation
 SIDES = (512, 1024)
 ANGLE_DEG, SCALE = 10.0, 1.1
 MIN_BLUR_PX = 0.31
-# Of both: everything happens to every image, so that each measurement does the same work.
+# Ranges of both systems. Every transform is applied to every image, so all calls do the same work.
 RANGES = Augmentation(
     rotation_deg=15.0,
     scale=(0.85, 1.18),
@@ -38,12 +38,12 @@ RANGES = Augmentation(
     brightness=0.1,
     noise=0.05,
     blur_px=1.0,
-    probability=2.0,  # of noise and blur half
+    probability=2.0,  # noise and blur have half of it
 )
 
 
 def measure(*, repeats: int) -> list[Row]:
-    """Ours against batchgenerators' with cubic interpolation, its default, and with linear, which is ours."""
+    """Compare with batchgenerators, with cubic (its default) and linear interpolation (as in cervseg)."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     rows = []
@@ -123,12 +123,12 @@ def _intensities() -> list[Any]:
 
 
 def _same_geometry(frame: Frame, data: dict[str, np.ndarray], side: int, order: int) -> tuple[bool, str]:
-    """The same turn and scale through both: masks and images must come out alike."""
+    """Compare masks and images of both after the same rotation and scaling."""
     radians = np.deg2rad(ANGLE_DEG)
     fixed = _spatial(side, order, angle_x=(radians, radians), scale=(SCALE, SCALE))
     theirs = fixed(**{key: value.copy() for key, value in data.items()})
     scores = []
-    for angle in (ANGLE_DEG, -ANGLE_DEG):  # the two libraries count angles in different senses
+    for angle in (ANGLE_DEG, -ANGLE_DEG):  # the two libraries use different signs of angles
         matrix = about_centre(
             size=(side, side), rotation_deg=angle, scale=1 / SCALE, shear_deg=0.0, translation_px=(0.0, 0.0)
         )
@@ -137,5 +137,5 @@ def _same_geometry(frame: Frame, data: dict[str, np.ndarray], side: int, order: 
         apart = float(np.median(np.abs(image - theirs["data"][0, 0])))
         scores.append((dice(target, theirs["seg"][0, 0]), apart))
     overlap, apart = max(scores)
-    text = f"the same turn: Dice of the masks {overlap:.4f}, images differ by {apart:.4f} in the median"
+    text = f"the same rotation: Dice of the masks {overlap:.4f}, images differ by {apart:.4f} in the median"
     return overlap >= 0.98 and apart <= 0.01, text

@@ -13,11 +13,11 @@ SIZE = (1024, 1024)
 
 @torch.inference_mode()
 def measure(*, repeats: int) -> list[Row]:
-    """Ours against segment-anything's own, with the same weights."""
+    """Compare with segment-anything, with the same weights."""
     torch.manual_seed(0)
     peer = sam_model_registry["vit_b"]().image_encoder.eval()
     for name, weight in peer.named_parameters():
-        if "pos" in name:  # zeros in a fresh network: give attention something to add
+        if "pos" in name:  # zeros after initialization, which would hide errors
             weight.normal_(std=0.02)
     ours = image_encoder(input_size=SIZE).eval()
     ours.load_state_dict(peer.state_dict())

@@ -1,4 +1,4 @@
-"""HD95 of six processes at 1024 x 1024: well met, with far outliers, and with an empty prediction."""
+"""HD95 of six processes at 1024 x 1024: a close prediction, one with far outliers, and an empty one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIDE = 1024
 
 
 def measure(*, repeats: int) -> list[Row]:
-    """Ours against MONAI's, both as the maximum of the directed percentiles, on one thread each."""
+    """Compare with MONAI, both as the maximum of the directed percentiles, on one thread each."""
     torch.set_num_threads(1)
     reference, near = _processes(), _processes(shift=3)
     outlier, empty = near.copy(), np.zeros_like(near)

@@ -1,8 +1,8 @@
-"""CervSpineNet, image in memory to mask in memory: cervseg_predict's way against eager float32.
+"""CervSpineNet, from an image in memory to a mask in memory: as in cervseg_predict, and in eager float32.
 
-At its published size, 1024 x 1024, and at the size that a plan chooses for this CPU. How far rounding
-moves a mask depends on what the network has learnt, so both are trained first. At the published size a
-CPU can only train the decoder, on a random encoder's features; the planned one trains whole.
+Two sizes: the published one, 1024 x 1024, and the one that the plan chooses for this CPU. The effect of
+rounding on a mask depends on the weights, so both networks are trained first. At the published size only the
+decoder is trained, on the features of a random encoder; the planned network is trained completely.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from benchmarks.rows.unet import dice
 from cervseg.imageio import list_images, read_image, read_mask
 from cervseg.inference.predictor import Predictor, checkpoint_files
 
-# From random weights the published loss alone may settle on empty masks.
+# With random weights the published loss alone can converge to empty masks.
 PUBLISHED = ("freeze_encoder=true", "loss=cervspinenet_bce", "learning_rate=0.002", "epochs=200")
 NUM_TEST = 6
 
 
 def measure(*, repeats: int) -> list[Row]:
-    """Ours in the precision that cervseg_predict chooses, the peer in float32, on held-out phantoms."""
+    """Compare the precision that cervseg_predict chooses with float32, on test phantoms."""
     published = dataset(803, name="Published", num=24, num_test=NUM_TEST)
     planned = dataset(808, name="Planned", num=160, num_test=NUM_TEST)
     settings = ["--preset", "paper", "--set", *PUBLISHED]
@@ -43,7 +43,7 @@ def _row(raw: Path, model: Path, size: str, reach: float, repeats: int) -> Row:
     ours = Predictor.from_files(checkpoints)
     theirs = Predictor.from_files(checkpoints, precision="float32")
     network = theirs.networks[0]
-    if ours.configuration.input_size == (1024, 1024):  # segment_anything has this size alone
+    if ours.configuration.input_size == (1024, 1024):  # segment_anything supports this size only
         theirs.networks = (_plain(network),)
     images = list_images(raw / "imagesTs")
     pixels = [read_image(path).pixels for path in images]
@@ -58,14 +58,13 @@ def _row(raw: Path, model: Path, size: str, reach: float, repeats: int) -> Row:
     )
     height, width = ours.configuration.input_size
     return Row(
-        work=f"CervSpineNet, {size}, an image at {height} x {width}, "
-        f"{ours.precision} as cervseg_predict chooses it",
+        work=f"CervSpineNet, {size}, one image at {height} x {width}, {ours.precision} as in cervseg_predict",
         peer="the same network, eager, float32, with segment_anything's encoder at 1024",
         ours=taken,
         theirs=peers,
         reach=reach,
-        agreement=f"Dice of the masks with one another {np.mean(agree):.4f} (0.999 wanted), of ours with the "
-        f"truth {np.mean(scores):.3f}",
+        agreement=f"Dice between the masks {np.mean(agree):.4f} (0.999 required), of ours with the "
+        f"reference {np.mean(scores):.3f}",
         is_same=bool(np.mean(agree) >= 0.999 and np.mean(scores) > 0.5),
     )
 
@@ -79,7 +78,7 @@ def _plain(network: Any) -> torch.nn.Module:
 
 
 def _trained(number: str, raw: Path, settings: list[str], *, time: str) -> Path:
-    """The folder of a model of fold 0, trained if it is not there."""
+    """Train fold 0 unless it is finished; return the model folder."""
     found = list((WORK / "results" / raw.name).glob("CervSpineNetTrainer__*/fold_0/finished.json"))
     if not found:
         here = ["--root", str(WORK)]

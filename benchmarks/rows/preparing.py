@@ -1,4 +1,4 @@
-"""Planning and preprocessing, whole commands: 24 images of about 1200 x 1000 px."""
+"""Planning and preprocessing of 24 images of about 1200 x 1000 px, whole commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NUM = 24
 
 
 def measure(*, repeats: int) -> list[Row]:
-    """Seconds and memory of both; each round begins with empty folders."""
+    """Compare time and memory with nnU-Net; every repeat starts with empty folders."""
     raw = dataset(801, name="Prepare", num=NUM)
     ours, theirs, num_ours, num_theirs = [], [], 0, 0
     for _ in range(max(1, repeats // 2)):
@@ -49,7 +49,7 @@ def measure(*, repeats: int) -> list[Row]:
 
 
 def prepared(number: str) -> Measured:
-    """Our command, from nothing."""
+    """Delete the plans and the cache of a dataset and run cervseg_plan_and_preprocess."""
     for room in ("preprocessed", "plans"):
         for folder in (WORK / room).glob(f"Dataset{number}_*"):
             shutil.rmtree(folder)

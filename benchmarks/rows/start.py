@@ -1,4 +1,4 @@
-"""How long every command takes to say --help, against nnU-Net's prediction."""
+"""Time of --help for every command, compared with nnU-Net's prediction command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WANTED_S = 0.3
 
 
 def measure(*, repeats: int) -> list[Row]:
-    """Each of our commands once a round, nnU-Net's once a round; the slowest of ours stands for all."""
+    """Time all commands in alternation; the row has the slowest of cervseg's commands."""
     names = sorted(p.name for p in entry_points(group="console_scripts") if p.name.startswith("cervseg_"))
     seconds: dict[str, list[float]] = {name: [] for name in (*names, "nnUNetv2_predict")}
     for _ in range(repeats):
@@ -27,7 +27,7 @@ def measure(*, repeats: int) -> list[Row]:
             ours=seconds[slowest],
             theirs=seconds["nnUNetv2_predict"],
             reach=10.0,
-            agreement=f"both explain themselves; {median:.2f} s of {WANTED_S} s wanted",
+            agreement=f"both print their help; {median:.2f} s ({WANTED_S} s allowed)",
             is_same=median <= WANTED_S,
         )
     ]

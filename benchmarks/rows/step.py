@@ -1,4 +1,4 @@
-"""A training step of CervSpineNet at its published size: seconds and peak memory, each in a process."""
+"""Time and peak memory of a training step of CervSpineNet at its published size, one process per mode."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIZE = (1024, 1024)
 
 
 def measure(*, repeats: int) -> list[Row]:
-    """Time and memory of the plain network against ours, and against ours with its blocks checkpointed."""
+    """Compare the plain network with cervseg's, without and with activation checkpointing."""
     steps = max(1, repeats // 2)
     found = {way: _apart(way, steps) for way in WAYS}
     plain, rows = found["plain"], []
@@ -53,7 +53,7 @@ def _apart(way: str, steps: int) -> dict[str, Any]:
 
 
 def _steps(way: str, steps: int) -> dict[str, Any]:
-    """Weights, image and mask are the same for every way."""
+    """Run training steps of one mode; weights, image and mask are the same for all modes."""
     torch.manual_seed(0)
     network = CervSpineNet(checkpoint_blocks="checkpointed" in way)
     device, precision = torch.device("cpu"), "float32"

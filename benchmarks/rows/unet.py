@@ -1,7 +1,7 @@
 """Prediction of 8 images of 1200 x 1000 px with one trained U-Net of 46 M parameters, whole commands.
 
-nnU-Net gets the same weights (its plain U-Net is ours but for biases that a norm takes away again) and a plan
-whose spacing brings images to the size of our frame. So both compute the same, and masks can be compared.
+nnU-Net gets the same weights (its plain U-Net has additional biases, which normalization removes) and a plan
+whose spacing resamples images to the size of cervseg's frame. Both compute the same, so masks are comparable.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ TRAINING_TIME = "20m"
 CHANGES = (
     "precision=bfloat16",
     "batch_size=2",
-    "epochs=200",  # more than there is time for
+    "epochs=200",  # more than TRAINING_TIME allows
     "probability=0.8",
     "rotation_deg=10",
     "scale=0.85,1.18",
-    "flip_horizontal=0.5",  # nnU-Net mirrors images in training and, as it comes, in prediction
+    "flip_horizontal=0.5",  # nnU-Net flips images in training and, by default, in prediction
     "flip_vertical=0.5",
 )
 FASTEST = ("--disable_tta", "-npp", "0", "-nps", "0")
 
 
 def measure(*, repeats: int) -> list[Row]:
-    """The same images, the same weights: ours as it comes, nnU-Net in its fastest mode and as it comes."""
+    """Compare with nnU-Net in its fastest mode and by default, on the same images with the same weights."""
     raw = even_dataset(804, name="UNet", num=100, num_test=NUM_TEST, size=SIZE)
     checkpoint = _trained(raw.name)
     _for_nnunet(checkpoint, raw)
     environment = {**nnunet_environment(), "nnUNet_compile": "f"}
     ours, rows = WORK / "predicted/ours", []
-    for name, more, reach in (("fastest mode", FASTEST, 3.0), ("as it comes", (), 10.0)):
+    for name, more, reach in (("fastest mode", FASTEST, 3.0), ("default mode", (), 10.0)):
         theirs = WORK / "predicted/nnunet"
         times: tuple[list[float], list[float]] = ([], [])
         for _ in range(max(1, repeats // 2)):
@@ -70,8 +70,8 @@ def measure(*, repeats: int) -> list[Row]:
                 ours=times[0],
                 theirs=times[1],
                 reach=reach,
-                agreement=f"Dice with the truth {scores[0]:.4f} and {scores[1]:.4f} (0.002 allowed), "
-                f"with one another {apart:.4f}",
+                agreement=f"Dice with the reference {scores[0]:.4f} and {scores[1]:.4f} (difference of 0.002 "
+                f"allowed), between the masks {apart:.4f}",
                 is_same=abs(scores[0] - scores[1]) <= 0.002,
             )
         )
@@ -90,7 +90,7 @@ def _trained(name: str) -> Path:
 
 
 def _for_nnunet(checkpoint: Path, raw: Path) -> None:
-    """A model folder as nnU-Net trains it, with the weights of ours."""
+    """Write a model folder of nnU-Net with the weights of cervseg's checkpoint."""
     network = network_from_checkpoint(read_checkpoint(checkpoint))
     num_stages = len(network.encoder)  # type: ignore[arg-type]
     widths = [int(stage[0].conv.out_channels) for stage in network.encoder]  # type: ignore[union-attr]
@@ -126,7 +126,7 @@ def _for_nnunet(checkpoint: Path, raw: Path) -> None:
     with torch.inference_mode():
         ours, theirs = network.eval()(image).sigmoid()[:, 0], peer(image).softmax(1)[:, 1]
     if float((ours - theirs).abs().max()) > 1e-4:
-        raise RuntimeError("the weights do not compute the same in both networks")
+        raise RuntimeError("the networks compute different results with the same weights")
     folder = WORK / "nnunet/results" / raw.name / "nnUNetTrainer__nnUNetPlans__2d"
     (folder / "fold_0").mkdir(parents=True, exist_ok=True)
     environment = nnunet_environment()
@@ -155,7 +155,7 @@ def _for_nnunet(checkpoint: Path, raw: Path) -> None:
 
 @torch.no_grad()
 def _copy_weights(network: nn.Module, peer: nn.Module) -> None:
-    """Layer by layer; the second output of nnU-Net's softmax is our logit, the first is 0."""
+    """Copy weights layer by layer; the second logit of nnU-Net's softmax is cervseg's, the first is 0."""
     ours: Any = network
     theirs: Any = peer
     stages = [(ours.encoder[k], theirs.encoder.stages[k][0]) for k in range(len(ours.encoder))]
@@ -175,7 +175,7 @@ def _copy_weights(network: nn.Module, peer: nn.Module) -> None:
 
 
 def _compared(ours: Path, theirs: Path, truth: Path) -> tuple[float, tuple[float, float]]:
-    """Mean Dice of both with one another, and of each with the truth."""
+    """Compute the mean Dice between both, and of each with the reference."""
     pairs = {"apart": [], "ours": [], "theirs": []}  # type: dict[str, list[float]]
     for path in sorted(truth.glob("*.png")):
         first, second, third = (read_mask(folder / path.name) for folder in (ours, theirs, truth))
@@ -187,6 +187,6 @@ def _compared(ours: Path, theirs: Path, truth: Path) -> tuple[float, tuple[float
 
 
 def dice(first: np.ndarray, second: np.ndarray) -> float:
-    """Of two masks, foreground against background."""
+    """Compute the Dice of two masks, foreground against background."""
     both = np.count_nonzero((first > 0) & (second > 0))
     return 2 * both / max(1, np.count_nonzero(first) + np.count_nonzero(second))

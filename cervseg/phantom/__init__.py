@@ -1,1 +1,1 @@
-"""Synthetic lateral cervical radiographs ("phantoms") with exact masks, for tests, demos and truth in mm."""
+"""Synthetic lateral cervical radiographs ("phantoms") with exact masks and landmarks."""

@@ -1,6 +1,6 @@
-"""A drawn patient: everything a phantom image shows, in millimetres, before any pixel exists.
+"""Random anatomy of a phantom in a given posture, in millimetres.
 
-Axes: x posterior, y inferior, origin in the middle of C4's body; the image turns and mirrors later.
+Axes: x posterior, y inferior, origin at the centre of the C4 body. The view rotates and flips it later.
 """
 
 from __future__ import annotations
@@ -31,13 +31,24 @@ _PROCESS_HEIGHT_MM = (13.0, 11.4, 11.0, 11.0, 11.8, 12.6, 13.0, 13.0)
 _TIP_HEIGHT_MM = (14.6, 7.4, 7.0, 6.8, 6.6, 7.8, 8.5, 8.5)
 _NEUTRAL_TILT_DEG = (9.0, 7.0, 2.5, -2.0, -7.5, -14.0, -21.0, -26.0)
 _TIP_DISTANCE_MM = {"C4": 13.0, "C5": 13.5, "C6": 15.0, "C7": 18.0}
-# How far a segment C2-3 .. T1-2 turns in full flexion (+) and extension, degrees.
+# Rotation of the segments C2-3 .. T1-2 in full flexion in degrees; extension is negative.
 _FLEXION_DEG = (6.0, 7.5, 8.5, 9.0, 8.0, 4.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Anatomy:
-    """A patient in a posture: all that is drawn about the body, nothing about the image."""
+    """A patient in a posture.
+
+    Args:
+        vertebrae: C2 to T2, from top to bottom.
+        skull: head, jaw and C1.
+        tissue: soft tissue, airway and shoulder girdle.
+        hyoid: pose of the hyoid.
+        implant: plate, screws and cages, or None.
+        age_years: age in years, 16 to 92.
+        sex: "female" or "male".
+        posture: posture of the neck.
+    """
 
     vertebrae: tuple[Vertebra, ...]
     skull: Skull
@@ -52,7 +63,7 @@ class Anatomy:
         return next(vertebra for vertebra in self.vertebrae if vertebra.level == level)
 
     def solids(self) -> list[Solid]:
-        """Everything that the beam crosses; the order has no influence, attenuation adds up."""
+        """List every solid that the beam crosses; attenuation is additive, so the order has no effect."""
         skull = self.skull
         solids = [*self.tissue.solids(), *skull.solids()]
         solids += hyoid_solids(self.hyoid, density=skull.density, oblique_mm=skull.oblique_mm)
@@ -69,14 +80,14 @@ def draw_anatomy(
     fracture: bool | None = None,
     overlap: bool | None = None,
 ) -> Anatomy:
-    """Draw a patient. What is given is fixed, what is None is drawn.
+    """Draw a random patient; arguments that are None are drawn, too.
 
     Args:
-        rng: the only source of randomness.
-        posture: "neutral" (70 %), "flexion" or "extension" (15 % each).
-        hardware: an anterior plate with screws (6 %).
-        fracture: a broken spinous process of C6 or C7 (5 %).
-        overlap: two processes that touch or lie over each other (12 %).
+        rng: random generator; the same state gives the same patient.
+        posture: "neutral" (probability 0.70), "flexion" or "extension" (0.15 each).
+        hardware: add an anterior plate with screws (probability 0.06).
+        fracture: fracture the spinous process of C6 or C7 (probability 0.05).
+        overlap: let two neighbouring processes touch or overlap (probability 0.12).
     """
     age, male = float(np.clip(rng.normal(46, 18), 16, 92)), bool(rng.random() < 0.5)
     drawn_posture: Posture = ("neutral", "flexion", "extension")[int(rng.choice(3, p=(0.7, 0.15, 0.15)))]
@@ -103,7 +114,7 @@ def draw_anatomy(
 
 
 def _draw_skull(rng: np.random.Generator, *, axis: Vertebra, scale: float, posture: Posture) -> Skull:
-    """The head, which nods on the dens a little further than the neck bends."""
+    """Draw the head; it bends on the dens a little further than the neck does."""
     nod_deg = {"neutral": 0.0, "flexion": -6.0, "extension": 8.0}[posture] + rng.normal(0, 3)
     dens = axis.pose.apply(np.array([[-axis.body_width_mm / 2 + 6.0, -axis.body_height_mm / 2 - 16.0]]))[0]
     return Skull(
@@ -118,7 +129,7 @@ def _draw_skull(rng: np.random.Generator, *, axis: Vertebra, scale: float, postu
 
 
 def _draw_hyoid(rng: np.random.Generator, *, vertebrae: list[Vertebra], skull: Skull) -> Pose:
-    """The hyoid hangs in front of C3-C4 and follows the head."""
+    """Draw the pose of the hyoid, in front of C3-C4 and rotated with the head."""
     third, fourth = vertebrae[1].pose, vertebrae[2].pose
     dx, dy, turn = rng.standard_normal(3)
     return Pose(
@@ -129,11 +140,12 @@ def _draw_hyoid(rng: np.random.Generator, *, vertebrae: list[Vertebra], skull: S
 
 
 def _variation(rng: np.random.Generator, count: int) -> tuple[float, ...]:
+    """Draw standard normal numbers, clipped to [-2, 2]."""
     return tuple(float(x) for x in np.clip(rng.standard_normal(count), -2.0, 2.0))
 
 
 def _draw_vertebrae(rng: np.random.Generator, *, age: float, scale: float, fracture: bool) -> list[Vertebra]:
-    """Measures of C2..T2, all in the origin with their neutral tilt."""
+    """Draw the dimensions of C2..T2 and stack them in their neutral tilt."""
     worn = float(np.clip((age - 35) / 45, 0, 1))
     density = float(np.clip(1.05 - 0.3 * worn + 0.08 * rng.standard_normal(), 0.6, 1.2))
     oblique = (float(rng.normal(0, 0.7)), float(rng.normal(0, 0.6)))
@@ -166,13 +178,13 @@ def _draw_vertebrae(rng: np.random.Generator, *, age: float, scale: float, fract
 
 
 def _draw_discs(rng: np.random.Generator, *, worn: float, scale: float) -> list[float]:
-    """Disc heights C2-3 .. T1-2 in mm; C4-5 to C6-7 wear most."""
+    """Draw the disc heights C2-3 .. T1-2 in mm; C4-5 to C6-7 degenerate most."""
     loss = worn * np.array([0.1, 0.2, 0.4, 0.6, 0.6, 0.2, 0.0]) * rng.random(7)
     return [float(d) for d in np.array(_DISC_HEIGHT_MM) * scale * (1 - loss)]
 
 
 def _stack(vertebrae: list[Vertebra], discs_mm: list[float]) -> list[Vertebra]:
-    """Place the bodies on each other, discs between them, C4's middle in the origin."""
+    """Stack the bodies with discs between them, the centre of C4 at the origin."""
     centres = [np.zeros(2)]
     for i in range(1, len(vertebrae)):
         above, below = vertebrae[i - 1], vertebrae[i]
@@ -187,7 +199,7 @@ def _stack(vertebrae: list[Vertebra], discs_mm: list[float]) -> list[Vertebra]:
 
 
 def _slope_processes(vertebrae: list[Vertebra], rng: np.random.Generator, *, overlap: bool) -> list[Vertebra]:
-    """Turn the processes of C4..C7 so that neighbouring tips lie as far apart as is usual."""
+    """Rotate the processes of C4..C7 so that neighbouring tips are at their usual distances."""
     sloped = list(vertebrae)
     touching = int(rng.integers(2, 5)) if overlap else -1
     jitter = rng.normal(0, 0.06, size=len(vertebrae))
@@ -195,7 +207,7 @@ def _slope_processes(vertebrae: list[Vertebra], rng: np.random.Generator, *, ove
     scale = vertebrae[2].body_width_mm / _BODY_WIDTH_MM[2]
     for i in range(2, 6):
         if i == touching:
-            # The upper process droops and both are taller than usual.
+            # The upper process slopes more, and both tips are higher than usual.
             upper, lower = sloped[i - 1], sloped[i]
             sloped[i - 1] = replace(
                 upper,
@@ -209,7 +221,7 @@ def _slope_processes(vertebrae: list[Vertebra], rng: np.random.Generator, *, ove
         distance = _TIP_DISTANCE_MM[below.level] * scale * (1 + jitter[i]) * (share if i == touching else 1.0)
         reach, length = float(np.linalg.norm(above_tip - base)), below.process_length_mm
         distance = float(np.clip(distance, abs(reach - length) + 0.1, reach + length - 0.1))
-        # Two circles meet: about the base with the process's length, about the tip above with the distance.
+        # Law of cosines in the triangle of the base, this tip and the tip above.
         cosine = (reach**2 + length**2 - distance**2) / (2 * reach * length)
         towards = np.arctan2(*(above_tip - base)[::-1])
         slope = np.rad2deg(towards + np.arccos(np.clip(cosine, -1, 1))) - below.pose.angle_deg
@@ -218,7 +230,7 @@ def _slope_processes(vertebrae: list[Vertebra], rng: np.random.Generator, *, ove
 
 
 def _bend(vertebrae: list[Vertebra], rng: np.random.Generator, *, posture: Posture) -> list[Vertebra]:
-    """Bring rigid vertebrae into a posture: segments turn, the spine as a whole leans."""
+    """Bring rigid vertebrae into a posture: rotate the segments, then the whole spine."""
     amount = {
         "neutral": rng.normal(0, 0.12),
         "flexion": rng.uniform(0.5, 1.0),
@@ -227,7 +239,7 @@ def _bend(vertebrae: list[Vertebra], rng: np.random.Generator, *, posture: Postu
     turns = np.array(_FLEXION_DEG) * amount[posture] + rng.normal(0, 0.8, size=len(_FLEXION_DEG))
     lean = rng.normal(0, 4)
     gaps = [_gap(above, below) for above, below in itertools.pairwise(vertebrae)]
-    # Flexion turns every vertebra forwards (x towards -y) by all turns below it.
+    # Flexion rotates a vertebra forwards (x towards -y) by the sum of all rotations below it.
     above_turns = np.append(np.cumsum(turns[::-1])[::-1], 0.0)
     bent = [
         replace(v, pose=replace(v.pose, angle_deg=float(v.pose.angle_deg - t + lean)))
@@ -237,6 +249,7 @@ def _bend(vertebrae: list[Vertebra], rng: np.random.Generator, *, posture: Postu
 
 
 def _gap(above: Vertebra, below: Vertebra) -> float:
+    """Compute the disc height between two vertebrae in mm."""
     apart = np.hypot(above.pose.x_mm - below.pose.x_mm, above.pose.y_mm - below.pose.y_mm)
     return float(apart - (above.body_height_mm + below.body_height_mm) / 2)
 
@@ -244,6 +257,7 @@ def _gap(above: Vertebra, below: Vertebra) -> float:
 def _draw_tissue(
     rng: np.random.Generator, *, vertebrae: list[Vertebra], skull: Skull, male: bool
 ) -> SoftTissue:
+    """Draw the soft tissue around a spine."""
     build = float(np.clip(rng.normal(1.0, 0.08), 0.85, 1.25))
     return SoftTissue(
         centres_mm={v.level: (v.pose.x_mm, v.pose.y_mm) for v in vertebrae},

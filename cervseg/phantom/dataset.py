@@ -1,4 +1,4 @@
-"""A dataset of phantoms: images, masks and what is true about them, in nnU-Net's raw format."""
+"""A dataset of phantoms in nnU-Net's raw format, with landmarks and level masks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cervseg.phantom.radiograph import PhantomImage, make_phantom
 
 @dataclass(frozen=True, kw_only=True)
 class _Series:
-    """What all images of a dataset share; goes to the worker processes."""
+    """Settings shared by all images of a dataset; picklable for the worker processes."""
 
     writer: DatasetWriter
     seed: int
@@ -39,24 +39,25 @@ def write_phantom_dataset(
     long_side_px: int | None = None,
     progress: bool = True,
 ) -> None:
-    """Write ``num_train`` images with masks to imagesTr and labelsTr, ``num_test`` to imagesTs and labelsTs.
+    """Write a dataset of synthetic radiographs with masks.
 
-    Beside nnU-Net's files, for every case: ``phantoms/<case>.json`` (landmarks in px, mm_per_pixel,
-    attributes) and ``phantoms/<case>_levels.png``, H x W uint8, whose bit k is set where the mask of level
-    C(2 + k) is, so that overlapping processes stay exact (:func:`level_bits`).
+    Training images are written to imagesTr and labelsTr, test images to imagesTs and labelsTs. Two more files
+    per case: ``phantoms/<case>.json`` (landmarks in px, mm_per_pixel, attributes) and
+    ``phantoms/<case>_levels.png``, H x W uint8, see :func:`level_bits`.
 
     Args:
         folder: the dataset's folder, ``.../Dataset001_Name``; dataset.json is written last.
-        name: of the dataset, for the progress bar.
+        name: label of the progress bar.
         num_train: number of training images.
-        num_test: number of test images; their numbers follow those of the training images.
-        seed: image i of a seed is the same whatever the numbers and ``workers``.
+        num_test: number of test images; their indices follow those of the training images.
+        seed: seed; image i depends on the seed and i only, not on the number of images or workers.
         workers: number of processes; with fewer than 2, no process is started.
-        long_side_px: height of every image; None varies it from 480 to 2500 px.
+        long_side_px: height of every image in px; None draws it from 480 to 2500 px.
         progress: show a progress bar.
 
     Raises:
-        DatasetError: ``long_side_px`` is too small; whatever writing a file may raise.
+        DatasetError: ``long_side_px`` is less than 64.
+        OSError: a file cannot be written.
     """
     series = _Series(
         writer=DatasetWriter(folder=folder), seed=seed, num_train=num_train, long_side_px=long_side_px
@@ -80,19 +81,26 @@ def write_phantom_dataset(
 
 
 def case_id(index: int) -> str:
-    """``phantom_0001`` for image 0."""
+    """Return the case id of image ``index``, ``phantom_0001`` for image 0."""
     return f"phantom_{index + 1:04d}"
 
 
 def level_bits(level_masks: dict[str, np.ndarray]) -> np.ndarray:
-    """All level masks in one H x W uint8 image: bit k is C(2 + k)."""
+    """Pack the level masks into one bit field, so that overlaps are kept.
+
+    Args:
+        level_masks: "C2".."C7" -> H x W uint8 {0, 1}.
+
+    Returns:
+        H x W uint8; bit k is set inside the mask of level C(2 + k).
+    """
     shifted = [level_masks[level] << bit for bit, level in enumerate(LEVELS)]
     bits: np.ndarray = np.bitwise_or.reduce(shifted)
     return bits
 
 
 def _write_image(series: _Series, index: int) -> float:
-    """Make and write image ``index``; returns its mm_per_pixel."""
+    """Generate and write image ``index``; return its mm_per_pixel."""
     image = make_phantom(seed=series.seed, index=index, long_side_px=series.long_side_px)
     case, folder = case_id(index), series.writer.folder / "phantoms"
     _write_truth(image, folder=folder, case=case)
@@ -101,6 +109,7 @@ def _write_image(series: _Series, index: int) -> float:
 
 
 def _write_truth(image: PhantomImage, *, folder: Path, case: str) -> None:
+    """Write the JSON file and the level masks of a case."""
     truth = {"mm_per_pixel": image.mm_per_pixel, "landmarks": image.landmarks, "attributes": image.attributes}
     write_json(folder / f"{case}.json", truth)
     _, encoded = cv2.imencode(".png", level_bits(image.level_masks))

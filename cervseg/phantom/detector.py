@@ -1,4 +1,4 @@
-"""From attenuation to a grey image: primary beam, scatter, photon noise, detector blur, logarithm, window."""
+"""From attenuation to a grey image: primary beam, scatter, noise, detector blur, logarithm, display curve."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class Exposure:
-    """How an image was taken and shown.
+    """Parameters of acquisition and display.
 
     Args:
-        photons: quanta per detector pixel in the open beam.
-        scatter: scattered intensity as a share of the primary's low-pass.
-        blur_mm: standard deviation of the detector's point spread.
-        tilt: change of the beam's logarithm across the image (heel effect), along x and y.
+        photons: photons per detector pixel in the open beam.
+        scatter: scattered intensity as a fraction of the low-pass of the primary intensity.
+        blur_mm: standard deviation of the detector's point spread function.
+        tilt: change of the logarithm of the beam across the image along x and y (heel effect).
         contrast: slope of the display curve; 1.45 is usual.
         level: shift of the display curve in attenuation; positive is darker.
-        equalize: share of the low frequencies taken away before display, 0..1.
-        sharpen: weight of the unsharp mask that readers apply.
-        black, white: grey values of no and of full attenuation, 0..255.
-        border: what frames the image; ``border_px`` shares of width: left, top, right, bottom.
-        marker: a lead letter at (x, y) shares of the image; "" for none.
-        caption: window text burnt into the last rows.
+        equalize: fraction of the low frequencies removed before display, in [0, 1].
+        sharpen: weight of the unsharp mask.
+        black: lower limit of the display curve (no attenuation), in grey values of 0 to 255.
+        white: upper limit of the display curve (full attenuation), in grey values.
+        border: colour of the border, or "none".
+        border_shares: widths of the border (left, top, right, bottom), as fractions of the image width.
+        marker: lead letter of the side marker; "" for none.
+        marker_at: position (x, y) of the marker, as fractions of width and height.
+        caption: add a window caption in the last rows.
     """
 
     photons: float
@@ -46,7 +49,7 @@ class Exposure:
 
 
 def draw_exposure(rng: np.random.Generator) -> Exposure:
-    """Draw how an image is taken."""
+    """Draw random parameters of acquisition and display."""
     border = str(rng.choice(["none", "black", "white"], p=(0.35, 0.5, 0.15)))
     return Exposure(
         photons=float(np.exp(rng.uniform(np.log(14000), np.log(90000)))),
@@ -70,24 +73,24 @@ def draw_exposure(rng: np.random.Generator) -> Exposure:
 def expose(
     attenuation: np.ndarray, exposure: Exposure, *, mm_per_pixel: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """The image's logarithmic signal.
+    """Simulate the logarithmic detector signal.
 
     Args:
-        attenuation: H x W float32, the beam's summed coefficient times path, no unit, >= 0.
-        exposure: see :class:`Exposure`.
+        attenuation: H x W float32, line integral of the attenuation coefficient, no unit, at least 0.
+        exposure: parameters of the acquisition.
         mm_per_pixel: pixel size in mm.
-        rng: source of the photon noise.
+        rng: random generator of the photon noise.
 
     Returns:
-        H x W float32: measured attenuation with scatter, noise and blur.
+        H x W float32, the attenuation with scatter, noise and blur.
     """
     intensity = cv2.exp(-attenuation)
     intensity = intensity + np.float32(exposure.scatter) * _lowpass(intensity, 16.0 / mm_per_pixel)
-    # An image is read with a floor of offset signal, so that shoulders end in white and not in infinity.
+    # The detector has a constant offset, so the logarithm stays finite behind the shoulders.
     intensity += np.float32(0.004)
     if exposure.blur_mm / mm_per_pixel > 0.3:
         intensity = cv2.GaussianBlur(intensity, (0, 0), exposure.blur_mm / mm_per_pixel)
-    # Poisson noise of many quanta: normal, with a variance that follows the intensity.
+    # Poisson noise of many photons: normal, with a variance proportional to the intensity.
     quanta = np.float32(exposure.photons * (mm_per_pixel / 0.2) ** 1.2)
     grain = rng.standard_normal(intensity.shape, dtype=np.float32)
     if mm_per_pixel < 0.3:
@@ -97,10 +100,19 @@ def expose(
 
 
 def display(signal: np.ndarray, exposure: Exposure, *, mm_per_pixel: float) -> np.ndarray:
-    """Show a logarithmic signal as a reader sees it: an S-shaped image curve, bone bright; H x W uint8."""
+    """Map the logarithmic signal to grey values with a sigmoid display curve; bone is bright.
+
+    Args:
+        signal: H x W float32, from :func:`expose`.
+        exposure: parameters of the display.
+        mm_per_pixel: pixel size in mm.
+
+    Returns:
+        H x W uint8.
+    """
     height, width = signal.shape
     slow = _lowpass(signal, 22.0 / mm_per_pixel)
-    # Automatic exposure measures the middle of the field, as the reader's console does.
+    # Automatic exposure uses the mean signal in the middle of the field.
     middle = slow[int(0.25 * height) : int(0.6 * height), int(0.2 * width) : int(0.75 * width)]
     reference = float(np.mean(middle))
     flat = signal - np.float32(exposure.equalize) * (slow - np.float32(reference))
@@ -115,7 +127,13 @@ def display(signal: np.ndarray, exposure: Exposure, *, mm_per_pixel: float) -> n
 
 
 def add_marker(attenuation: np.ndarray, exposure: Exposure, *, mm_per_pixel: float) -> None:
-    """Put the lead letter on the cassette: an outlined letter, added to the attenuation in place."""
+    """Add the side marker, an outlined lead letter.
+
+    Args:
+        attenuation: H x W float32, changed in place.
+        exposure: marker and its position.
+        mm_per_pixel: pixel size in mm.
+    """
     if not exposure.marker:
         return
     height, width = attenuation.shape
@@ -131,7 +149,12 @@ def add_marker(attenuation: np.ndarray, exposure: Exposure, *, mm_per_pixel: flo
 
 
 def frame(pixels: np.ndarray, exposure: Exposure) -> None:
-    """Draw the border and the burnt-in text over ``pixels`` (H x W uint8) in place."""
+    """Draw the border and the caption.
+
+    Args:
+        pixels: H x W uint8, changed in place.
+        exposure: border and caption.
+    """
     height, width = pixels.shape
     if exposure.border != "none":
         value = 0 if exposure.border == "black" else 255
@@ -147,7 +170,7 @@ def frame(pixels: np.ndarray, exposure: Exposure) -> None:
 
 
 def _lowpass(image: np.ndarray, sigma_px: float) -> np.ndarray:
-    """A wide Gaussian, worked out on a small copy: what it leaves has no detail to lose."""
+    """Apply a wide Gaussian filter on a downsampled copy, with sigma in px of the image."""
     factor = max(sigma_px / 3.0, 1.0)
     size = (max(round(image.shape[1] / factor), 2), max(round(image.shape[0] / factor), 2))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)

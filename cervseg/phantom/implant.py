@@ -1,4 +1,4 @@
-"""An anterior cervical plate with its screws and cage (ACDF)."""
+"""Anterior cervical plate with screws and cages (anterior cervical discectomy and fusion, ACDF)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,20 @@ from cervseg.phantom.vertebra import Vertebra
 
 @dataclass(frozen=True, kw_only=True)
 class Implant:
-    """A plate in front of the bodies from ``top`` to ``bottom``, two screws a body, a cage in each disc."""
+    """A plate in front of neighbouring bodies, two screws per body, a cage in each disc.
+
+    Args:
+        vertebrae: operated vertebrae, from top to bottom.
+        screw_mm: length of a screw in mm.
+        screw_angle_deg: angle of the screws to the plate's normal, up and down.
+    """
 
     vertebrae: tuple[Vertebra, ...]
     screw_mm: float
     screw_angle_deg: float
 
     def solids(self) -> list[Solid]:
-        """Plate, screws and cage markers on the image."""
+        """List the solids of plate, screws and cages, in mm."""
         front = []
         for vertebra in self.vertebrae:
             x, h = -vertebra.body_width_mm / 2 - 1.4, vertebra.body_height_mm / 2 - 2.0
@@ -39,7 +45,7 @@ class Implant:
             along = np.arange(0.0, self.screw_mm, 0.55)
             axis = np.array([np.cos(angle), np.sin(angle)])
             line = np.array([x0, side * 1.2]) + along[:, None] * axis
-            # Threads: the width swings from turn to turn; the head is wider.
+            # Threads: the width alternates; the head is wider.
             widths = np.where(np.arange(len(along)) % 2 == 0, 3.4, 2.5)
             widths[:2], widths[-2:] = 4.4, (2.0, 1.0)
             across = np.array([-axis[1], axis[0]]) * widths[:, None] / 2

@@ -1,4 +1,4 @@
-"""A synthetic lateral cervical image: a drawn patient before a drawn X-ray tube, with exact masks."""
+"""Synthetic lateral cervical radiographs with exact masks and landmarks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cervseg.phantom.anatomy import LEVELS, Anatomy, Posture, draw_anatomy
 from cervseg.phantom.detector import Exposure, add_marker, display, draw_exposure, expose, frame
 from cervseg.phantom.solid import Solid, add_solid
 
-# Attenuation is summed at about 0.2 mm a pixel whatever the image's size: bones hold no finer detail.
+# Attenuation is summed at about 0.2 mm per pixel for every image size; the bones have no finer detail.
 _CANVAS_LONG_SIDE_PX = (900, 1280)
 _COARSE = 3
 _MASK_OVERSAMPLING = 4
@@ -22,19 +22,20 @@ _MASK_OVERSAMPLING = 4
 
 @dataclass(frozen=True, kw_only=True)
 class PhantomImage:
-    """An image and everything that is true about it.
+    """A synthetic radiograph with its masks and landmarks.
 
     Args:
         pixels: H x W uint8 (row, column), bone bright.
         mask: H x W uint8 {0, 1}, the union of all level masks.
         level_masks: "C2".."C7" -> H x W uint8 {0, 1}; neighbours may overlap. A mask is the projected
-            process from the spinolaminar line to its tip, as rendered. C1 has no spinous process, and
-            images are annotated from C2 on: its posterior tubercle is in no mask.
-        landmarks: name -> (x, y) in pixels, pixel centres at whole numbers, possibly outside of the image.
-            '<level> spinous tip' and '<level> spinolaminar' for C2..C7, and CSXA's 23 points of the bodies
-            by their labels ('C2 centroid', 'C5 top left', ...); left is anterior on either facing.
+            spinous process from the spinolaminar line to its tip. C1 has no spinous process; its posterior
+            tubercle is background.
+        landmarks: name -> (x, y) in pixels, pixel centres at integers, possibly outside the image.
+            '<level> spinous tip' and '<level> spinolaminar' for C2..C7, and the 23 points of the bodies with
+            their labels in CSXA ('C2 centroid', 'C5 top left', ...); left is anterior for both facings.
         mm_per_pixel: pixel size in mm in the plane of the spine.
-        attributes: what was drawn: age, sex, posture, facing, hardware, fracture, overlap, rotation_deg...
+        attributes: properties of the patient and the view: age, sex, posture, facing, hardware, fracture,
+            overlap, rotation_deg and others.
     """
 
     pixels: np.ndarray
@@ -47,14 +48,14 @@ class PhantomImage:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """Where the patient stands on the image.
+    """Image size, scale and position of the patient.
 
     Args:
         size_px: (height, width) of the image.
-        mm_per_pixel: pixel size.
-        centre: where C4 lies, as shares (x, y) of width and height, for an image that faces left.
-        rotation_deg: turn in the image's plane.
-        faces_right: mirrored, anterior to the right.
+        mm_per_pixel: pixel size in mm.
+        centre: position (x, y) of C4 before flipping, as fractions of width and height.
+        rotation_deg: rotation in the image plane (x towards y).
+        faces_right: flip the image, so that anterior is on the right.
     """
 
     size_px: tuple[int, int]
@@ -64,7 +65,14 @@ class View:
     faces_right: bool
 
     def mm_to_px(self, *, scale: float = 1.0) -> np.ndarray:
-        """2 x 3 similarity: anatomy's mm to (x, y) on the image, or on a copy resized by ``scale``."""
+        """Compute the similarity transform from the anatomy's mm to pixels.
+
+        Args:
+            scale: size of a resized copy of the image, relative to the image.
+
+        Returns:
+            2 x 3 float64; maps (x, y, 1) in mm to (x, y) in px of the copy.
+        """
         height, width = self.size_px
         angle = np.deg2rad(self.rotation_deg)
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / self.mm_per_pixel
@@ -72,7 +80,7 @@ class View:
         if self.faces_right:
             matrix[0] = -matrix[0]
             matrix[0, 2] += width - 1
-        # Pixel centres lie at whole numbers, so a resize keeps (x + 0.5) in proportion.
+        # Pixel centres are at integers, so resizing scales (x + 0.5).
         matrix[:, 2] += 0.5
         return np.asarray(matrix * scale - np.array([[0, 0, 0.5], [0, 0, 0.5]]))
 
@@ -88,23 +96,23 @@ def make_phantom(
     fracture: bool | None = None,
     overlap: bool | None = None,
 ) -> PhantomImage:
-    """Generate one image of a series; the result is the same on every machine.
+    """Generate one synthetic radiograph of a series; the result is the same on every machine.
 
     Args:
-        seed: number of the series, at least 0.
-        index: number of the image, at least 0.
+        seed: seed of the series, at least 0.
+        index: index of the image in the series, at least 0.
         long_side_px: height of the image in px, at least 64; None draws 480 to 2500.
-        posture: of the neck; None chooses at random, as for the following arguments.
-        facing: side that the face points to.
-        hardware: whether there are implants.
-        fracture: whether a process is broken.
-        overlap: whether processes overlap.
+        posture: posture of the neck; None draws it, as for the following arguments.
+        facing: side of the image that the face points to.
+        hardware: add an anterior plate with screws.
+        fracture: fracture a spinous process.
+        overlap: let two processes touch or overlap.
 
     Raises:
         DatasetError: ``long_side_px`` is less than 64.
     """
     if long_side_px is not None and long_side_px < 64:
-        raise DatasetError(f"a phantom of {long_side_px} px is too small", hint="Use at least 64 px.")
+        raise DatasetError(f"a phantom of {long_side_px} px is too small", hint="use at least 64 px")
     body, image, noise = (np.random.default_rng([seed, index, stream]) for stream in range(3))
     anatomy = draw_anatomy(body, posture=posture, hardware=hardware, fracture=fracture, overlap=overlap)
     view = draw_view(image, long_side_px=long_side_px, facing=facing)
@@ -114,7 +122,13 @@ def make_phantom(
 def draw_view(
     rng: np.random.Generator, *, long_side_px: int | None, facing: Literal["left", "right"] | None
 ) -> View:
-    """Draw an image's size, field of view and the patient's place on it."""
+    """Draw the image size, the field of view and the position of the patient.
+
+    Args:
+        rng: random generator.
+        long_side_px: height of the image in px; None draws 480 to 2500 px, log-uniform.
+        facing: side of the image that the face points to; None draws it (left with probability 0.85).
+    """
     drawn_px = round(float(np.exp(rng.uniform(np.log(480), np.log(2500)))))
     height = long_side_px or drawn_px
     field_mm, aspect = float(rng.uniform(215, 260)), float(rng.uniform(0.70, 0.82))
@@ -129,7 +143,14 @@ def draw_view(
 
 
 def render(anatomy: Anatomy, view: View, exposure: Exposure, *, rng: np.random.Generator) -> PhantomImage:
-    """Take an image of ``anatomy``; ``rng`` gives the tissue's texture and the photon noise."""
+    """Render a radiograph of ``anatomy`` with its masks and landmarks.
+
+    Args:
+        anatomy: the patient.
+        view: image size, scale and position of the patient.
+        exposure: parameters of acquisition and display.
+        rng: random generator of the texture and the photon noise.
+    """
     attenuation = attenuation_map(anatomy.solids(), view, rng=rng)
     add_marker(attenuation, exposure, mm_per_pixel=view.mm_per_pixel)
     signal = expose(attenuation, exposure, mm_per_pixel=view.mm_per_pixel, rng=rng)
@@ -148,10 +169,15 @@ def render(anatomy: Anatomy, view: View, exposure: Exposure, *, rng: np.random.G
 
 
 def attenuation_map(solids: list[Solid], view: View, *, rng: np.random.Generator) -> np.ndarray:
-    """Sum coefficient times path over all solids (Beer-Lambert's exponent).
+    """Sum coefficient times path length over all solids (the exponent of the Beer-Lambert law).
+
+    Args:
+        solids: the solids, in mm.
+        view: image size, scale and position of the patient.
+        rng: random generator of the texture.
 
     Returns:
-        H x W float32, no unit, clipped at 0; the intensity behind the patient is exp(-map).
+        H x W float32, no unit, at least 0; the intensity behind the patient is exp(-map).
     """
     height, width = view.size_px
     scale = float(np.clip(height, *_CANVAS_LONG_SIDE_PX)) / height
@@ -179,7 +205,7 @@ def attenuation_map(solids: list[Solid], view: View, *, rng: np.random.Generator
 
 
 def _trabeculae(rng: np.random.Generator, size: tuple[int, int], *, px_per_mm: float) -> np.ndarray:
-    """Trabeculae: band-passed noise about 0, standard deviation about 1; H x W float32."""
+    """Generate the texture of trabeculae: band-passed noise, mean 0, SD about 1."""
     half = (size[0] // 2 + 1, size[1] // 2 + 1)
     noise = rng.standard_normal(half, dtype=np.float32)
     narrow = cv2.GaussianBlur(noise, (0, 0), max(0.15 * px_per_mm, 0.4))
@@ -191,7 +217,7 @@ def _trabeculae(rng: np.random.Generator, size: tuple[int, int], *, px_per_mm: f
 
 
 def _mottle(rng: np.random.Generator, size: tuple[int, ...], *, px_per_mm: float) -> np.ndarray:
-    """Air cells and diploe: clouds of several sizes, about 0, standard deviation about 1; H x W float32."""
+    """Generate the texture of air cells and diploe: noise of several scales, mean 0, SD about 1."""
     total = np.zeros(size, dtype=np.float32)
     for size_mm in (0.9, 1.8, 4.0):
         noise = rng.standard_normal(size, dtype=np.float32)
@@ -201,7 +227,7 @@ def _mottle(rng: np.random.Generator, size: tuple[int, ...], *, px_per_mm: float
 
 
 def _streaks(rng: np.random.Generator, size: tuple[int, ...], *, px_per_mm: float) -> np.ndarray:
-    """Muscle and fat: noise stretched along the neck, about 0, standard deviation about 1."""
+    """Generate the texture of muscle and fat: noise elongated along the neck, mean 0, SD about 1."""
     total = np.zeros(size, dtype=np.float32)
     for along_mm, across_mm, weight in ((30.0, 5.0, 0.7), (14.0, 2.0, 0.5), (9.0, 9.0, 0.5)):
         noise = rng.standard_normal((size[0] // 2 + 1, size[1] // 2 + 1), dtype=np.float32)
@@ -212,7 +238,7 @@ def _streaks(rng: np.random.Generator, size: tuple[int, ...], *, px_per_mm: floa
 
 
 def _process_mask(anatomy: Anatomy, level: str, view: View) -> np.ndarray:
-    """H x W uint8: pixels of which at least half lies in the process."""
+    """Rasterize a process: H x W uint8, 1 where the process covers at least half of the pixel."""
     mask = np.zeros(view.size_px, dtype=np.uint8)
     matrix = view.mm_to_px()
     for outline in anatomy[level].process_outlines_mm():
@@ -231,6 +257,7 @@ def _process_mask(anatomy: Anatomy, level: str, view: View) -> np.ndarray:
 
 
 def _landmarks(anatomy: Anatomy, view: View) -> dict[str, tuple[float, float]]:
+    """Compute all landmarks (x, y) in px."""
     named: dict[str, tuple[float, float]] = {}
     for level in LEVELS:
         vertebra = anatomy[level]
@@ -250,6 +277,7 @@ def _landmarks(anatomy: Anatomy, view: View) -> dict[str, tuple[float, float]]:
 def _attributes(
     anatomy: Anatomy, view: View, level_masks: dict[str, np.ndarray]
 ) -> dict[str, str | float | bool]:
+    """Describe the patient and the view in plain values."""
     overlapping = [
         f"{a}-{b}" for a, b in itertools.pairwise(LEVELS) if np.any(level_masks[a] & level_masks[b])
     ]

@@ -1,6 +1,6 @@
-"""Skull, atlas, jaw and hyoid: what lies above and in front of the cervical spine.
+"""Skull, atlas, jaw and hyoid, above and in front of the cervical spine.
 
-Local axes: origin in the tip of the dens, x posterior, y inferior, in mm; moved by the head's pose.
+Local axes: origin at the tip of the dens, x posterior, y inferior, in mm; the head's pose moves them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 from cervseg.phantom.solid import Pose, Solid, band, bone, ellipse, smooth_outline
 
-# Edges that cross the skull base on a lateral image: points along the edge, its width, its depth (mm).
+# Visible edges of the skull base in the lateral view: points along the edge, width and depth (mm).
 _BASE_EDGES = (
     (((-112, -21), (-80, -23), (-52, -25), (-40, -23)), 2.6, 16),
     (((-112, -17), (-80, -19), (-56, -22), (-44, -24)), 2.0, 9),
@@ -28,7 +28,17 @@ _BASE_EDGES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Skull:
-    """The head's pose and measures; ``variation`` holds 16 standard normal numbers of shape."""
+    """Pose and dimensions of the head.
+
+    Args:
+        pose: pose of the tip of the dens.
+        scale: size relative to the mean.
+        density: bone density relative to a healthy adult.
+        jaw_drop_mm: opening of the jaw in mm.
+        oblique_mm: shift (x, y) of the left side, and the opposite of the right side, in mm.
+        fillings: number of tooth positions that may have metal fillings.
+        variation: 16 standard normal numbers that vary the shape.
+    """
 
     pose: Pose
     scale: float
@@ -39,7 +49,7 @@ class Skull:
     variation: tuple[float, ...]
 
     def solids(self) -> list[Solid]:
-        """The bones of the head on the image."""
+        """List the solids of the head and C1, in mm."""
         local = [*_vault(self), *_base(self), *_atlas(self), *_teeth(self)]
         for side in (-1, 1):
             shift_mm = np.asarray(self.oblique_mm) * side * 1.6
@@ -48,7 +58,7 @@ class Skull:
 
 
 def _vault(skull: Skull) -> list[Solid]:
-    """The cranial vault: a thick-walled shell, of which the image shows the occiput with its two tables."""
+    """Model the cranial vault: a thick shell with an outer and an inner table."""
     v = skull.variation
     low = 4.0 + 3.0 * v[0]
     outline = smooth_outline([
@@ -80,7 +90,7 @@ def _vault(skull: Skull) -> list[Solid]:
 
 
 def _base(skull: Skull) -> list[Solid]:
-    """Skull base: petrous bones with air cells, clivus, palate, sinus, and the many edges between them."""
+    """Model the skull base: petrous bones with air cells, clivus, facial bones, sinus and their edges."""
     v, spongy = skull.variation, 0.017 * skull.density
     petrous = smooth_outline(
         [(-20, -30), (0, -50), (26, -52), (46, -34), (44, -12), (26, 2), (10, -1), (-4, -8)]
@@ -114,7 +124,7 @@ def _base(skull: Skull) -> list[Solid]:
 
 
 def _atlas(skull: Skull) -> list[Solid]:
-    """C1: anterior arch, lateral masses over the dens, posterior arch with its tubercle."""
+    """Model C1: anterior arch, lateral masses that overlap the dens, posterior arch with its tubercle."""
     v, density = skull.variation, skull.density
     arch = ellipse(-8.4, 5.5, 3.2, 5.4, angle_deg=-12 + 4 * v[5])
     solids = [bone(arch, depth_mm=13, edge_mm=2.6, shell_mm=0.9, density=density)]
@@ -138,7 +148,7 @@ def _atlas(skull: Skull) -> list[Solid]:
 
 
 def _jaw_side(skull: Skull) -> list[Solid]:
-    """One half of the mandible: ramus, angle and body, with the nerve's canal."""
+    """Model one half of the mandible: ramus, angle and body, with the mandibular canal."""
     v, drop = skull.variation, skull.jaw_drop_mm
     outline = smooth_outline([
         (-24, -38), (-19, -41), (-16, -36), (-22, -18), (-27, 0), (-28 + v[7], 12 + drop), (-34, 20 + drop),
@@ -153,7 +163,7 @@ def _jaw_side(skull: Skull) -> list[Solid]:
 
 
 def _teeth(skull: Skull) -> list[Solid]:
-    """Molars to incisors of both sides and jaws, each a crown over its roots; some with metal fillings."""
+    """Model the teeth of both sides and jaws, each a crown and a root; some have metal fillings."""
     v, drop = skull.variation, skull.jaw_drop_mm
     crown = np.array([(-3.2, 0), (0, 0.8), (3.3, 0), (4.2, 4), (3.2, 7.5), (-3.2, 7.5), (-4.2, 4)])
     root = np.array([(-3.4, 6), (3.4, 6), (2.2, 17), (0, 20), (-2.2, 17)])
@@ -177,7 +187,16 @@ def _teeth(skull: Skull) -> list[Solid]:
 
 
 def hyoid_solids(pose: Pose, *, density: float, oblique_mm: tuple[float, float]) -> list[Solid]:
-    """The hyoid about its own body: a small ring and two thin horns that run backwards and upwards."""
+    """Model the hyoid: a small body and two thin horns that point backwards and upwards.
+
+    Args:
+        pose: pose of the hyoid's body.
+        density: bone density relative to a healthy adult.
+        oblique_mm: shift (x, y) of one horn, and the opposite of the other, in mm.
+
+    Returns:
+        The solids, in mm.
+    """
     ring = smooth_outline([(-3.2, -4), (1.5, -5), (4.0, -1), (3.2, 4.0), (-0.5, 5.2), (-3.6, 2)])
     solids = [bone(ring, depth_mm=12, edge_mm=2.4, shell_mm=0.7, density=0.8 * density)]
     for side in (-1, 1):

@@ -1,4 +1,4 @@
-"""Soft tissue of neck and shoulders, the airway in it, and the shoulder girdle's bones."""
+"""Soft tissue of neck and shoulders, the airway, and the bones of the shoulder girdle."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class SoftTissue:
-    """Where the neck lies and how thick it is.
+    """Position and thickness of the soft tissue.
 
     Args:
-        centres_mm: middle of the bodies on the image, by level C2..T2.
-        half_widths_mm: half of the bodies' width, by level.
-        head: pose of the dens' tip.
-        scale: size of the neck against the mean.
+        centres_mm: centre (x, y) of each body, by level C2..T2.
+        half_widths_mm: half of the width of each body, by level.
+        head: pose of the tip of the dens.
+        scale: size of the neck relative to the mean.
         depth_mm: thickness of the neck along the beam.
-        shoulder_rise_mm: how far the shoulders come up; positive veils more.
-        shoulder_depth_mm: thickness of both shoulders together.
-        variation: 16 standard normal numbers of shape.
+        shoulder_rise_mm: height of the shoulders; with larger values they cover more of the spine.
+        shoulder_depth_mm: thickness of both shoulders together along the beam.
+        density: bone density relative to a healthy adult.
+        variation: 16 standard normal numbers that vary the shape.
     """
 
     centres_mm: dict[str, Point]
@@ -37,22 +38,31 @@ class SoftTissue:
     variation: tuple[float, ...]
 
     def solids(self) -> list[Solid]:
-        """Neck, shoulders, airway, clavicles and first ribs."""
+        """List the solids of neck, shoulders, airway and shoulder girdle, in mm."""
         return [*_neck(self), *_shoulders(self), *_airway(self), *_girdle(self)]
 
     def from_level(self, level: str, dx_mm: float, dy_mm: float = 0.0) -> Point:
-        """A point at (dx, dy) from the middle of a body, scaled with the neck."""
+        """Return the point at an offset from the centre of a body.
+
+        Args:
+            level: level of the body.
+            dx_mm: offset in x at the mean neck size.
+            dy_mm: offset in y at the mean neck size.
+
+        Returns:
+            The point (x, y) in mm.
+        """
         x, y = self.centres_mm[level]
         return x + dx_mm * self.scale, y + dy_mm * self.scale
 
     def from_head(self, x_mm: float, y_mm: float) -> Point:
-        """A point given in the head's axes."""
+        """Map a point (x, y) in the axes of the head at mean size to (x, y) in mm."""
         x, y = self.head.apply(np.array([[x_mm * self.scale, y_mm * self.scale]]))[0]
         return float(x), float(y)
 
 
 def _neck(tissue: SoftTissue) -> list[Solid]:
-    """The neck and the head's flesh: skin, fat, face, and the muscles about the spine."""
+    """Model the soft tissue of neck and head: skin, fat, face and the muscles around the spine."""
     v, at, head = tissue.variation, tissue.from_level, tissue.from_head
     chin, waist = 4 * v[2], 79.0 + 3.0 * v[0]
     outline = smooth_outline([
@@ -80,7 +90,7 @@ def _neck(tissue: SoftTissue) -> list[Solid]:
 
 
 def _shoulders(tissue: SoftTissue) -> list[Solid]:
-    """Two shoulders that slope differently; each thickens smoothly, as its rounded top does."""
+    """Model two shoulders at different heights, with a smooth increase of thickness."""
     v, at, rise = tissue.variation, tissue.from_level, tissue.shoulder_rise_mm
     solids = []
     for side, drop in ((-1, 0.0), (1, 9.0 + 5.0 * v[4])):
@@ -103,7 +113,7 @@ def _shoulders(tissue: SoftTissue) -> list[Solid]:
 
 
 def _airway(tissue: SoftTissue) -> list[Solid]:
-    """Pharynx, larynx and trachea: columns of missing soft tissue in front of the spine."""
+    """Model pharynx, larynx and trachea: air, as negative soft tissue, in front of the spine."""
     v, head = tissue.variation, tissue.from_head
 
     def front(level: str, dx_mm: float, dy_mm: float = 0.0) -> Point:
@@ -137,7 +147,7 @@ def _airway(tissue: SoftTissue) -> list[Solid]:
 
 
 def _cartilage(tissue: SoftTissue, line: list[Point]) -> list[Solid]:
-    """Flecks of ossified thyroid and cricoid cartilage."""
+    """Model small ossifications of the thyroid and cricoid cartilage."""
     v = tissue.variation
     shield = band(line, [1.6, 3.2, 1.6])
     solids = [Solid(outline_mm=shield, depth_mm=6, edge_mm=1.6, inside_per_mm=0.014, grain=0.5)]
@@ -149,7 +159,7 @@ def _cartilage(tissue: SoftTissue, line: list[Point]) -> list[Solid]:
 
 
 def _girdle(tissue: SoftTissue) -> list[Solid]:
-    """Clavicles, first ribs and the scapula's edge, two of each, seen through the shoulders."""
+    """Model the clavicles, first ribs and scapular edges of both sides."""
     v, density = tissue.variation, tissue.density
     solids = []
     for side in (-1, 1):

@@ -1,4 +1,4 @@
-"""A body that X-rays cross, given by its outline on the image and its depth along the beam."""
+"""A solid that attenuates X-rays, given by its projected outline and its depth along the beam."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-# Linear attenuation at about 60 keV in 1/mm. Everything inside the neck counts as excess over soft tissue.
+# Linear attenuation at about 60 keV in 1/mm; solids inside the neck have the excess over soft tissue.
 SOFT_TISSUE_PER_MM = 0.020
 CORTICAL_BONE_PER_MM = 0.075
 CANCELLOUS_BONE_PER_MM = 0.021
@@ -20,17 +20,18 @@ _UNIT_CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Solid:
-    """A smooth body with a shell, or a cavity where the coefficients are negative.
+    """A smooth solid with an optional shell; a cavity if the coefficients are negative.
 
     Args:
-        outline_mm: N x 2 float64 points (x, y) of the closed outline as the beam projects it.
-        depth_mm: length of the beam's path far from the outline.
-        edge_mm: distance from the outline over which the path grows, as a rounded edge's chord does.
+        outline_mm: N x 2 float64 points (x, y) of the closed, projected outline.
+        depth_mm: path length of the beam far from the outline.
+        edge_mm: distance from the outline over which the path length increases, as at a rounded edge.
         shell_mm: thickness of the shell (the cortex); 0 for none.
-        shell_per_mm, inside_per_mm: linear attenuation coefficients in 1/mm.
-        grain: how strongly the bone's texture modulates both coefficients, 0..1.
-        coarse: smooth enough to be drawn at a third of the resolution.
-        wedge: the depth grows softly from nothing, as a slope's does, not as a rounded edge's.
+        shell_per_mm: linear attenuation coefficient of the shell in 1/mm.
+        inside_per_mm: linear attenuation coefficient of the inside in 1/mm.
+        grain: modulation of both coefficients by the texture, in [0, 1].
+        coarse: the solid is smooth enough to be rendered at a third of the resolution.
+        wedge: the path length increases smoothly (smoothstep), not as at a rounded edge.
     """
 
     outline_mm: np.ndarray
@@ -44,20 +45,26 @@ class Solid:
     wedge: bool = False
 
     def moved(self, pose: Pose) -> Solid:
-        """The same solid with its outline taken through ``pose``."""
+        """Return a copy of the solid with its outline transformed by ``pose``."""
         return replace(self, outline_mm=pose.apply(self.outline_mm))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pose:
-    """A rigid motion in the image's plane: turn by ``angle_deg`` (x towards y), then move to (x, y)."""
+    """A rigid transform in the image plane: rotation, then translation.
+
+    Args:
+        x_mm: translation in x.
+        y_mm: translation in y.
+        angle_deg: rotation, x towards y.
+    """
 
     x_mm: float
     y_mm: float
     angle_deg: float
 
     def apply(self, points_mm: np.ndarray) -> np.ndarray:
-        """N x 2 local points (x posterior, y inferior) in the image's millimetres."""
+        """Transform N x 2 local points (x posterior, y inferior, in mm); returns N x 2 float64."""
         angle = np.deg2rad(self.angle_deg)
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         moved: np.ndarray = np.asarray(points_mm, dtype=np.float64) @ turn + (self.x_mm, self.y_mm)
@@ -65,7 +72,11 @@ class Pose:
 
 
 def smooth_outline(points_mm: np.ndarray | list[tuple[float, float]], *, num_between: int = 8) -> np.ndarray:
-    """A closed Catmull-Rom curve through ``points_mm`` (N x 2).
+    """Interpolate points by a closed Catmull-Rom curve.
+
+    Args:
+        points_mm: N x 2 points (x, y).
+        num_between: number of rows of the result per point.
 
     Returns:
         (N * num_between) x 2 float64; point i is row ``i * num_between``.
@@ -76,7 +87,7 @@ def smooth_outline(points_mm: np.ndarray | list[tuple[float, float]], *, num_bet
     ring = points[around]
     steps = ring[1:] - ring[:-1]
     lengths = np.sqrt((steps * steps).sum(axis=1, keepdims=True))
-    # Tangents are shared by the lengths of both neighbours, so that unevenly spaced points make no loops.
+    # Tangents are scaled by the lengths of both neighbours, so unevenly spaced points make no loops.
     slopes = (steps[:-1] + steps[1:]) / np.maximum(lengths[:-1] + lengths[1:], 1e-6)
     step = lengths[1:-1]
     known = np.stack([points, slopes[:-1] * step, ring[2:-1], slopes[1:] * step], axis=1)
@@ -86,12 +97,24 @@ def smooth_outline(points_mm: np.ndarray | list[tuple[float, float]], *, num_bet
 
 @functools.cache
 def _hermite(num_between: int) -> np.ndarray:
+    """Compute the cubic Hermite basis at ``num_between`` positions in [0, 1): num_between x 4."""
     t = np.linspace(0.0, 1.0, num_between, endpoint=False)
     return np.stack([2 * t**3 - 3 * t**2 + 1, t**3 - 2 * t**2 + t, -2 * t**3 + 3 * t**2, t**3 - t**2], axis=1)
 
 
 def ellipse(x_mm: float, y_mm: float, rx_mm: float, ry_mm: float, *, angle_deg: float = 0.0) -> np.ndarray:
-    """A 40 x 2 outline of an ellipse about (x, y)."""
+    """Compute the outline of an ellipse.
+
+    Args:
+        x_mm: centre, x.
+        y_mm: centre, y.
+        rx_mm: semi-axis along x before the rotation.
+        ry_mm: semi-axis along y before the rotation.
+        angle_deg: rotation, x towards y.
+
+    Returns:
+        40 x 2 float64.
+    """
     return Pose(x_mm=x_mm, y_mm=y_mm, angle_deg=angle_deg).apply(_UNIT_CIRCLE * (rx_mm, ry_mm))
 
 
@@ -104,7 +127,16 @@ def bone(
     density: float,
     grain: float = 0.12,
 ) -> Solid:
-    """A bone: a cortex about trabeculae. ``density`` 1 is a healthy adult's; age thins the inside first."""
+    """Create a bone: a cortex around trabecular bone.
+
+    Args:
+        outline_mm: N x 2 points (x, y) of the closed, projected outline.
+        depth_mm: see :class:`Solid`.
+        edge_mm: see :class:`Solid`.
+        shell_mm: thickness of the cortex.
+        density: bone density, 1 for a healthy adult; it affects trabecular bone more than the cortex.
+        grain: see :class:`Solid`.
+    """
     return Solid(
         outline_mm=outline_mm,
         depth_mm=depth_mm,
@@ -117,7 +149,15 @@ def bone(
 
 
 def band(line_mm: list[tuple[float, float]], widths_mm: list[float]) -> np.ndarray:
-    """The smooth outline of a band about a line of points, ``widths_mm`` wide at each of them."""
+    """Compute the smooth outline of a band around a line.
+
+    Args:
+        line_mm: N points (x, y) along the middle of the band.
+        widths_mm: width of the band at each of the N points.
+
+    Returns:
+        M x 2 float64.
+    """
     line = np.asarray(line_mm, dtype=np.float64)
     along = np.gradient(line, axis=0)
     along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-6)
@@ -128,17 +168,17 @@ def band(line_mm: list[tuple[float, float]], widths_mm: list[float]) -> np.ndarr
 def add_solid(
     attenuation: np.ndarray, solid: Solid, *, mm_to_px: np.ndarray, texture: np.ndarray | None = None
 ) -> None:
-    """Add ``solid``'s attenuation (coefficient times path, no unit) to ``attenuation`` in place.
+    """Add the attenuation of a solid (coefficient times path length, no unit) to an image.
 
     Args:
-        attenuation: H x W float32.
-        solid: the solid, in millimetres.
-        mm_to_px: 2 x 3 similarity from millimetres to (x, y) in pixels, pixel centres at whole numbers.
-        texture: H x W float32 about 0, the trabeculae; None for none.
+        attenuation: H x W float32, changed in place.
+        solid: the solid, in mm.
+        mm_to_px: 2 x 3 similarity transform from mm to (x, y) in px, pixel centres at integers.
+        texture: H x W float32 with mean 0; None for no texture.
     """
     px_per_mm = float(np.hypot(mm_to_px[0, 0], mm_to_px[1, 0]))
     points = solid.outline_mm @ mm_to_px[:, :2].T + mm_to_px[:, 2]
-    # Beyond the edge's width an outline outside of the canvas has no influence on what is inside.
+    # Parts of the outline further outside the canvas than the edge width do not affect the pixels inside.
     margin = int(np.ceil(solid.edge_mm * px_per_mm)) + 2
     size = np.array(attenuation.shape[::-1])
     low = np.maximum(np.floor(points.min(axis=0)).astype(int) - 2, -margin)
@@ -157,10 +197,18 @@ def add_solid(
 
 
 def path_attenuation(solid: Solid, distance_mm: np.ndarray, texture: np.ndarray | None) -> np.ndarray:
-    """Coefficient times path of the beam at ``distance_mm`` (float32, >= 0) inside of the outline.
+    """Compute coefficient times path length at a distance inside the outline.
 
-    The path through a rounded edge of radius R at depth d is sqrt(1 - (1 - d/R)^2) of the whole; the shell's
-    path is the outer path less the inner one, which is what makes a cortex bright where the beam grazes it.
+    At distance d from a rounded edge of radius R the path length is depth * sqrt(1 - (1 - d/R)^2). The path
+    in the shell is the outer path minus the inner path; it is longest near the outline.
+
+    Args:
+        solid: the solid.
+        distance_mm: float32 of any shape, at least 0.
+        texture: float32 of the same shape with mean 0; None for no texture.
+
+    Returns:
+        float32 of the same shape, no unit.
     """
     inside_per_mm: np.ndarray | np.float32 = np.float32(solid.inside_per_mm)
     shell_per_mm: np.ndarray | np.float32 = np.float32(solid.shell_per_mm)
@@ -178,12 +226,14 @@ def path_attenuation(solid: Solid, distance_mm: np.ndarray, texture: np.ndarray 
 
 
 def _rounded(distance_mm: np.ndarray, edge_mm: float) -> np.ndarray:
+    """Relative path length at a rounded edge, in [0, 1]."""
     rest = np.clip(1.0 - distance_mm * np.float32(1.0 / edge_mm), 0.0, 1.0)
     chord: np.ndarray = np.sqrt(1.0 - rest * rest)
     return chord
 
 
 def _soft(distance_mm: np.ndarray, edge_mm: float) -> np.ndarray:
+    """Relative path length at a wedge (smoothstep), in [0, 1]."""
     share = np.clip(distance_mm * np.float32(1.0 / edge_mm), 0.0, 1.0)
     growth: np.ndarray = share * share * (np.float32(3.0) - np.float32(2.0) * share)
     return growth

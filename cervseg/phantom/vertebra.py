@@ -1,6 +1,6 @@
-"""One vertebra: its measures, its pose, and the solids that its bones make on a lateral image.
+"""One vertebra: dimensions, pose, and the solids of its bones in the lateral view.
 
-Local axes: origin in the middle of the body, x posterior, y inferior, in mm.
+Local axes: origin at the centre of the body, x posterior, y inferior, in mm.
 """
 
 from __future__ import annotations
@@ -11,13 +11,30 @@ import numpy as np
 
 from cervseg.phantom.solid import Pose, Solid, band, bone, ellipse, smooth_outline
 
-# The spinolaminar line's middle lies a little below the middle of the body.
+# The middle of the spinolaminar line is slightly below the centre of the body.
 SPINOLAMINAR_Y_MM = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Vertebra:
-    """Measures of one vertebra in mm and degrees; ``variation`` holds 12 standard normal numbers of shape."""
+    """Dimensions and pose of one vertebra.
+
+    Args:
+        level: "C2" to "C7", "T1" or "T2".
+        pose: pose of the centre of the body.
+        body_width_mm: anteroposterior width of the body.
+        body_height_mm: height of the body.
+        canal_mm: anteroposterior diameter of the spinal canal.
+        process_length_mm: length of the spinous process, from the spinolaminar line to the tip.
+        process_slope_deg: downward slope of the process relative to the body.
+        process_height_mm: height of the process at its base.
+        tip_height_mm: height of the process at its tip.
+        density: bone density relative to a healthy adult.
+        osteophyte_mm: length of the anterior osteophytes.
+        oblique_mm: shift (x, y) of one side, and the opposite of the other side.
+        fracture_mm: displacement (x, y) of the fragment of a fractured process; None without a fracture.
+        variation: 12 standard normal numbers that vary the shape.
+    """
 
     level: str
     pose: Pose
@@ -36,40 +53,40 @@ class Vertebra:
 
     @property
     def spinolaminar_local_mm(self) -> tuple[float, float]:
-        """The canal side of the spinous process, its middle."""
+        """Middle of the spinolaminar line (x, y) in local axes."""
         return self.body_width_mm / 2 + self.canal_mm, SPINOLAMINAR_Y_MM
 
     def process_outline_local_mm(self) -> np.ndarray:
-        """The whole, unbroken spinous process, from the spinolaminar line to its tip; row 0 is the tip."""
+        """Compute the N x 2 outline of the intact process in local axes; row 0 is the tip."""
         along, across = smooth_outline(_axis_process(self) if self.level == "C2" else _tongue(self)).T
         slope = np.deg2rad(self.process_slope_deg)
-        # The canal's side keeps the canal's direction; further out the process stands square to its axis.
+        # Near the canal, sections are parallel to the canal; further out they are perpendicular to the axis.
         turn = slope * np.clip(along / (0.4 * self.process_length_mm), 0.0, 1.0)
         x_mm = along * np.cos(slope) - across * np.sin(turn)
         y_mm = along * np.sin(slope) + across * np.cos(turn)
         return np.stack([x_mm, y_mm], axis=1) + self.spinolaminar_local_mm
 
     def process_outlines_mm(self) -> list[np.ndarray]:
-        """Outlines of the process on the image: one, or two where it is broken."""
+        """Compute the N x 2 outlines of the process after the pose: one, or two if it is fractured."""
         whole = self.process_outline_local_mm()
         if self.fracture_mm is None:
             return [self.pose.apply(whole)]
         base, tip = np.asarray(self.spinolaminar_local_mm), whole[0]
         axis = (tip - base) / np.linalg.norm(tip - base)
-        # A clay-shoveler's fracture runs obliquely through the outer half; the tip is pulled down.
+        # A clay-shoveler's fracture is oblique, in the outer half; the tip is displaced downwards.
         normal = Pose(x_mm=0, y_mm=0, angle_deg=20 + 5 * self.variation[11]).apply(axis[None])[0]
         cut = base + 0.58 * (tip - base)
         fragment = _clip(whole, cut, normal) + np.asarray(self.fracture_mm)
         return [self.pose.apply(_clip(whole, cut, -normal)), self.pose.apply(fragment)]
 
     def tip_mm(self) -> tuple[float, float]:
-        """The tip of the process on the image (of the fragment, where it is broken)."""
+        """Compute the tip (x, y) of the process after the pose; of the fragment if it is fractured."""
         tip = self.process_outline_local_mm()[:1] + np.asarray(self.fracture_mm or (0.0, 0.0))
         x, y = self.pose.apply(tip)[0]
         return float(x), float(y)
 
     def body_corners_mm(self) -> dict[str, tuple[float, float]]:
-        """The body's corners on the image, 'top left' to 'bottom right'; left is anterior."""
+        """Compute the corners of the body after the pose, 'top left' to 'bottom right'; left is anterior."""
         half_width, half_height = self.body_width_mm / 2, self.body_height_mm / 2
         corners = {
             "top left": (-half_width + 0.3, -half_height + 0.5),
@@ -81,7 +98,7 @@ class Vertebra:
         return {name: (float(x), float(y)) for name, (x, y) in zip(corners, points)}
 
     def solids(self) -> list[Solid]:
-        """All bones of the vertebra as they lie on the image, the spinous process last."""
+        """List the solids of the vertebra after the pose, the spinous process last."""
         local = _axis_body(self) if self.level == "C2" else _body(self)
         local += [*_pillars(self), _lamina(self), *_junction(self)]
         return [solid.moved(self.pose) for solid in local] + self._process_solids()
@@ -90,7 +107,7 @@ class Vertebra:
         outlines = self.process_outlines_mm()
         depth_mm = {"C2": 12.0, "C6": 7.5, "C7": 8.5}.get(self.level, 8.0)
         solids = [_bone(self, outline, depth_mm, 3.8, 0.7) for outline in outlines]
-        # The two tubercles of a bifid tip lie over each other and make it denser.
+        # The two tubercles of a bifid tip overlap, which makes it denser.
         middle, tip = outlines[-1].mean(axis=0), np.asarray(self.tip_mm())
         x, y = 0.35 * middle + 0.65 * tip
         tubercle = ellipse(x, y, 2.6, self.tip_height_mm * 0.34)
@@ -107,7 +124,7 @@ def _bone(vertebra: Vertebra, outline: np.ndarray, depth_mm: float, edge_mm: flo
 
 
 def _tongue(vertebra: Vertebra) -> np.ndarray:
-    """C3 to T2: process along +x from the origin; a waist, then a tip that bulges downwards."""
+    """Outline the process of C3 to T2 along +x from the origin: a waist, then a tip that bulges downwards."""
     length, base, tip = vertebra.process_length_mm, vertebra.process_height_mm / 2, vertebra.tip_height_mm / 2
     v = vertebra.variation
     waist = 0.93 + 0.06 * v[0]
@@ -129,7 +146,7 @@ def _tongue(vertebra: Vertebra) -> np.ndarray:
 
 
 def _axis_process(vertebra: Vertebra) -> np.ndarray:
-    """C2: broad, its bifid lower corner hooks downwards."""
+    """Outline the process of C2: broad, with a bifid lower corner that points downwards."""
     length, base, tip = vertebra.process_length_mm, vertebra.process_height_mm / 2, vertebra.tip_height_mm / 2
     v = vertebra.variation
     return np.array([
@@ -151,7 +168,7 @@ def _axis_process(vertebra: Vertebra) -> np.ndarray:
 
 
 def _body(vertebra: Vertebra) -> list[Solid]:
-    """C3 to T2: rounded corners, concave walls, an anterior lip; with the transverse process on it."""
+    """Model the body of C3 to T2: endplates, anterior lips, transverse processes, uncinates, pedicles."""
     w, h = vertebra.body_width_mm / 2, vertebra.body_height_mm / 2
     v, spur = vertebra.variation, vertebra.osteophyte_mm
     outline = smooth_outline([
@@ -189,7 +206,7 @@ def _body(vertebra: Vertebra) -> list[Solid]:
 
 
 def _axis_body(vertebra: Vertebra) -> list[Solid]:
-    """C2: body and dens in one, and the dense ring that its pedicles and superior facets make."""
+    """Model body and dens of C2, with the dense ring of its pedicles and superior facets."""
     w, h = vertebra.body_width_mm / 2, vertebra.body_height_mm / 2
     v = vertebra.variation
     outline = smooth_outline([
@@ -211,7 +228,7 @@ def _axis_body(vertebra: Vertebra) -> list[Solid]:
 
 
 def _pillars(vertebra: Vertebra) -> list[Solid]:
-    """The left and right articular pillar: shingles whose facets slope backwards and downwards."""
+    """Model both articular pillars; their facets slope backwards and downwards."""
     w, v = vertebra.body_width_mm / 2, vertebra.variation
     tall = vertebra.body_height_mm / 13.5
     shape = np.array([
@@ -226,7 +243,7 @@ def _pillars(vertebra: Vertebra) -> list[Solid]:
     for side in (-1, 1):
         shift = (w - 0.6 + side * vertebra.oblique_mm[0], side * vertebra.oblique_mm[1])
         outline = shape * (1.0 + 0.02 * side * v[9], tall) + shift
-        # Under the cartilage the facets are dense: the pairs of bright lines on either side of each joint.
+        # Subchondral bone is dense: a bright line on either side of each joint.
         facets = [[(10.6, 11.0), (6.0, 6.2), (2.2, 2.2)]]
         if vertebra.level != "C2":
             facets.append([(1.6, -11.0), (6.4, -7.0), (10.8, -2.4)])
@@ -241,7 +258,7 @@ def _pillars(vertebra: Vertebra) -> list[Solid]:
 
 
 def _lamina(vertebra: Vertebra) -> Solid:
-    """Both laminae in one, from the pillars to the spinolaminar line."""
+    """Model both laminae as one solid, from the pillars to the spinolaminar line."""
     w, end = vertebra.body_width_mm / 2, vertebra.canal_mm
     half = vertebra.process_height_mm / 2
     y = SPINOLAMINAR_Y_MM
@@ -256,7 +273,7 @@ def _lamina(vertebra: Vertebra) -> Solid:
 
 
 def _junction(vertebra: Vertebra) -> list[Solid]:
-    """Where the laminae become the process: a bright arc of grazed cortex, and the bone behind it."""
+    """Model the junction of laminae and process: a bright arc of cortex, and the bone behind it."""
     x, y = vertebra.spinolaminar_local_mm
     half = vertebra.process_height_mm / 2
     arc = band(
@@ -282,7 +299,7 @@ def _junction(vertebra: Vertebra) -> list[Solid]:
 
 
 def _clip(outline: np.ndarray, point: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """The part of a closed outline beyond ``point`` in the direction ``normal`` (Sutherland-Hodgman)."""
+    """Clip a closed outline to the half-plane at ``point`` in direction ``normal`` (Sutherland-Hodgman)."""
     side = (outline - point) @ normal
     kept: list[np.ndarray] = []
     for i, (here, there) in enumerate(zip(side, np.roll(side, -1))):

@@ -1,1 +1,1 @@
-"""From probabilities in the network frame to a mask on the image's grid."""
+"""Postprocessing: from probabilities in the network frame to a mask on the image grid."""

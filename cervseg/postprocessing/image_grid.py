@@ -1,4 +1,4 @@
-"""Resampling from the network frame to the image's grid."""
+"""Resampling of probabilities from the network frame to the image grid."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ def to_image_grid(probabilities: np.ndarray, placement: Placement) -> np.ndarray
     """Resample probabilities from the network frame to the image's size, bilinear.
 
     Args:
-        probabilities: L x h x w of the network frame.
+        probabilities: L x h x w, any float dtype, in the network frame.
         placement: placement of the image in the network frame.
 
     Returns:
-        L x H x W float32.
+        L x H x W float32, in the size of the image.
     """
     height, width = placement.image_size
     # WARP_INVERSE_MAP: the matrix maps pixels of the result to pixels of the source.

@@ -1,4 +1,4 @@
-"""From probabilities to label values."""
+"""Conversion of probabilities to label values."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ def to_mask(probabilities: np.ndarray, *, labels: Mapping[str, int], threshold: 
     """Select the most probable label of each pixel if its probability is above the threshold.
 
     Args:
-        probabilities: L x H x W, one plane per label in the order of the values.
+        probabilities: L x H x W in [0, 1], one plane per label in the order of the values.
         labels: foreground names -> values.
-        threshold: a pixel is background unless a probability is above it.
+        threshold: pixels without a probability above it are background.
 
     Returns:
         H x W uint8 label values.

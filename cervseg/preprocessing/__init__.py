@@ -1,1 +1,1 @@
-"""Images into network frames and into the cache."""
+"""Preprocessing: images for the cache and for the network."""

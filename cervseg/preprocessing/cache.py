@@ -21,7 +21,15 @@ ReadImage = Callable[..., RawImage]
 
 @dataclass(frozen=True, kw_only=True)
 class StoreCase:
-    """Preprocessing of one case, as a picklable callable."""
+    """Preprocessing of one case, as a picklable callable.
+
+    Args:
+        store: the cache.
+        variant: variant of the dataset.
+        labels: foreground names -> values.
+        cache_long_side_px: longest side of a cached image.
+        spacing_mm: case id -> (row, column) in mm; it replaces the spacing in the image's file.
+    """
 
     store: CaseStore
     variant: str
@@ -30,7 +38,7 @@ class StoreCase:
     spacing_mm: Mapping[str, SpacingMm]
 
     def __call__(self, case: Case) -> bool:
-        """Store ``case`` unless it is stored; True if something was written."""
+        """Store a case unless it is already stored; return True if it was written."""
         from cervseg.imageio import read_channels, read_mask
 
         source = self._source(case)
@@ -72,11 +80,11 @@ class StoreCase:
 
 
 def shrink_mask(mask: np.ndarray, *, labels: Mapping[str, int], size: tuple[int, ...]) -> np.ndarray:
-    """Reduce a label map: each pixel gets the label, or the background, that covers most of it.
+    """Downsample a label map: each pixel gets the label, or the background, that covers most of it.
 
     Args:
         mask: H x W label values.
-        labels: foreground names and values.
+        labels: foreground names -> values.
         size: (height, width) of the result.
 
     Returns:
@@ -102,7 +110,7 @@ def fill_cache(
     workers: int,
     progress: bool = True,
 ) -> list[Outcome[Case, bool]]:
-    """Store all cases; if one fails, its outcome has the error and the cache stays incomplete.
+    """Preprocess all cases; if one fails, its outcome has the error and the cache stays incomplete.
 
     Args:
         cases: the cases.
@@ -113,6 +121,9 @@ def fill_cache(
         spacing_mm: case id -> (row, column) in mm; it replaces the spacing in the image's file.
         workers: number of processes.
         progress: show a progress bar.
+
+    Returns:
+        One outcome per case; its result is True if the case was written.
 
     Raises:
         DatasetError: the name of an augmented copy is the name of another case.

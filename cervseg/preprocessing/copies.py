@@ -28,7 +28,7 @@ def rotated_copy(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Rotate an image and its mask about the centre and translate them, at the image's size.
 
-    One of four rotations and one translation in x and in y, drawn with the case id as seed. Linear
+    The rotation (one of four) and the translations in x and y are drawn with the case id as seed. Linear
     interpolation for the image, nearest neighbour for the mask; pixels from outside the image are 0.
 
     Args:

@@ -18,7 +18,7 @@ from cervseg.core.geometry import Placement, place, scale_matrix, transform_poin
 from cervseg.core.types import Configuration, PreparedCase, SpacingMm
 from cervseg.preprocessing.variants import apply_variant
 
-# SAM's own pixel statistics, averaged over its three channels and scaled to [0, 1].
+# Pixel statistics of SAM, averaged over its three channels and scaled to [0, 1].
 SAM_MEAN = (123.675 + 116.28 + 103.53) / 3 / 255
 SAM_STD = (58.395 + 57.12 + 57.375) / 3 / 255
 
@@ -100,7 +100,7 @@ def make_frame(
         pixels: C x H x W uint8, uint16 or float32, at most the cache's size.
         configuration: input size, resize and normalization of the network.
         image_size: (height, width) of the original image.
-        coverage: L x H x W uint8 of the same size, or None.
+        coverage: L x H x W uint8 (see :func:`label_coverage`) of the same size as ``pixels``, or None.
         spacing_mm: (row, column) of the original image in mm, or None.
     """
     height, width = pixels.shape[1:]
@@ -238,7 +238,7 @@ def prepare(
 
 
 def _frame_matrix(frame: Frame, augmentation: np.ndarray | None) -> np.ndarray:
-    """3 x 3: pixels of ``frame.planes`` -> image -> network frame -> augmented network frame."""
+    """Compose the 3 x 3 matrix: pixels of ``frame.planes`` -> image -> network frame -> augmentation."""
     height, width = frame.planes.shape[1:]
     to_image_frame = scale_matrix(frame.image_size[1] / width, frame.image_size[0] / height)
     matrix: np.ndarray = frame.placement.matrix_to_network @ to_image_frame

@@ -67,7 +67,7 @@ class CaseStore:
         return self.folder / f"{case}.json"
 
     def has(self, case: str, *, source: str) -> bool:
-        """Is this case stored completely and from this source?"""
+        """Return True if the case is stored completely and from this source."""
         if not self._json(case).is_file():
             return False
         try:
@@ -80,12 +80,18 @@ class CaseStore:
         """Read the record of one case.
 
         Raises:
-            DatasetError: it is missing or invalid.
+            DatasetError: the record is missing or invalid.
         """
         return read_dataclass(CaseRecord, self._json(case), error=DatasetError)
 
     def write(self, record: CaseRecord, *, pixels: np.ndarray, mask: np.ndarray | None) -> None:
-        """Store one case, its record last."""
+        """Store one case, its record last.
+
+        Args:
+            record: properties of the case.
+            pixels: C x h x w uint8, uint16 or float32.
+            mask: h x w label values, or None.
+        """
         self._json(record.id).unlink(missing_ok=True)
         with atomic_path(self._array(record.id)) as temporary:
             np.save(temporary, pixels)
@@ -98,7 +104,7 @@ class CaseStore:
         """Read one case.
 
         Raises:
-            DatasetError: it is missing or invalid.
+            DatasetError: the case is missing or invalid.
         """
         record = self.record(case)
         mask_file = self._array(f"{case}_mask")

@@ -1,7 +1,7 @@
-"""For authors of plug-ins: checks of the contracts of trainers and networks.
+"""Contract checks of trainers and networks, for authors of plug-ins.
 
 Call ``check_trainer(MyTrainer)`` or ``check_network(MyNet)`` in a test. They run on a CPU in seconds,
-download nothing, and raise :class:`BrokenPromiseError` at the first broken promise.
+download nothing, and raise :class:`BrokenPromiseError` at the first check that fails.
 """
 
 from cervseg.testing.images import tiny_dataset

@@ -1,4 +1,4 @@
-"""Small phantoms: a few images that a trainer can be tried on in seconds."""
+"""Small phantoms for checks of trainers and networks that take seconds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cervseg.preprocessing.centroids import find_components
 from cervseg.preprocessing.prepare import label_coverage, make_frame, normalize, warp_image, warp_target
 from cervseg.training.data import Batch
 
-IMAGE_PX = 157  # the height of an image: odd, and no multiple of anything
+IMAGE_PX = 157  # height of an image: odd, and not a multiple of any stride or patch size
 LABELS = {
     1: {"background": 0, "spinous_process": 1},
     2: {"background": 0, "upper_processes": 1, "lower_processes": 2},
@@ -24,16 +24,19 @@ LOWER = ("C5", "C6", "C7")
 
 
 def tiny_dataset(folder: Path, *, num: int = 10, labels: int = 1, height_px: int = IMAGE_PX) -> Path:
-    """Write small phantoms as a dataset, to try a plug-in from the command line.
+    """Write a dataset of small phantoms, to test a plug-in from the command line.
 
     Args:
-        folder: the dataset's folder, ``.../raw_data/Dataset001_Tiny``; it is returned.
+        folder: the dataset's folder, ``.../raw_data/Dataset001_Tiny``.
         num: number of images.
-        labels: 1 (spinous processes) or 2 (C2 to C4, and C5 to C7).
-        height_px: of every image, at least 64; their widths differ.
+        labels: number of labels: 1 (spinous processes) or 2 (C2 to C4, and C5 to C7).
+        height_px: height of every image, at least 32; widths differ.
+
+    Returns:
+        ``folder``.
 
     Raises:
-        DatasetError: the images are too small, or the folder's name is no dataset's.
+        DatasetError: the images are too small, or the folder's name is not that of a dataset.
     """
     writer = DatasetWriter(folder=folder)
     for index in range(num):
@@ -46,13 +49,22 @@ def tiny_dataset(folder: Path, *, num: int = 10, labels: int = 1, height_px: int
 def small_image(
     index: int, *, num_labels: int = 1, height_px: int = IMAGE_PX
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The processes of phantom number ``index``: pixels and mask, H x W uint8."""
+    """Crop a phantom around its spinous processes.
+
+    Args:
+        index: index of the phantom.
+        num_labels: 1 or 2, see :func:`tiny_dataset`.
+        height_px: height of the crop.
+
+    Returns:
+        Pixels and mask, both H x W uint8.
+    """
     image = make_phantom(seed=0, index=index, long_side_px=2 * height_px)
     mask = image.mask.copy()
     if num_labels == 2:
         for level in LOWER:
             mask[image.level_masks[level] > 0] = 2
-    # The middle of the processes, so that they are large enough for a small frame.
+    # Crop around the processes, so that they are large enough in a small frame.
     height, width = height_px, mask.shape[1] // 2
     row, column = (int(places.mean()) for places in np.nonzero(mask))
     top, left = (max(0, row - height // 2), max(0, column - width // 2))
@@ -61,7 +73,7 @@ def small_image(
 
 
 def points_in(mask: np.ndarray) -> np.ndarray:
-    """A point in every structure, for networks that take points: N x 3 (x, y, label value)."""
+    """Find a point in every component of a mask: N x 3 float64 (x, y, label value)."""
     rows = [np.zeros((0, 3))]
     for value in range(1, int(mask.max()) + 1):
         rows.append(np.insert(find_components(mask == value)[1], 2, value, axis=1))
@@ -69,7 +81,7 @@ def points_in(mask: np.ndarray) -> np.ndarray:
 
 
 def two_images(description: DatasetDescription, configuration: Configuration) -> Batch:
-    """A batch of two images in the frame of ``configuration``, not augmented."""
+    """Prepare a batch of two phantoms in the frame of ``configuration``, without augmentation."""
     labels, images, targets = description.foreground, [], []
     for index in range(2):
         pixels, mask = small_image(index, num_labels=len(labels))

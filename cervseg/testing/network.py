@@ -1,4 +1,4 @@
-"""Checks that a network keeps the contract of :mod:`cervseg.networks.base`."""
+"""Checks of the contract of networks, :mod:`cervseg.networks.base`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from cervseg.core.errors import PluginError
 from cervseg.core.types import NetworkSpec
 from cervseg.networks.base import build_network
 
-FRAME = (128, 96)  # height and width: small, and not square
-MEND_STATE = "What it computes with must follow from its arguments and its state_dict alone."
-MEND_FINITE = "Look for a division by zero, a logarithm or an overflow."
+FRAME = (128, 96)  # (height, width): small, not square
+HINT_STATE = "its output must depend on its arguments and its state_dict only"
+HINT_FINITE = "look for a division by zero, a logarithm or an overflow"
 
 
 class BrokenPromiseError(PluginError, AssertionError):
-    """A plug-in does not do what the rest counts on: who, what, and how to mend it."""
+    """A plug-in breaks its contract; the message has the plug-in, the failed check and a hint."""
 
 
 def check_network(
@@ -30,16 +30,17 @@ def check_network(
     input_size: tuple[int, int] = FRAME,
     **arguments: Any,
 ) -> None:
-    """Try a network with one label and with three: shapes, gradients, and a copy through its weights.
+    """Check a network with one label and with three: logits, gradients, and reloading from its weights.
 
     Args:
-        network: its factory, its registered name, or a spec, whose arguments are used.
-        in_channels: channels of an image.
-        input_size: (height, width) of the frame, where it cannot work in 128 x 96 px.
-        arguments: what else the factory takes.
+        network: the factory, the registered name, or a spec with arguments.
+        in_channels: number of image channels.
+        input_size: (height, width) of the frame, if the network does not support 128 x 96 px.
+        **arguments: further arguments of the factory.
 
     Raises:
-        BrokenPromiseError: what it does not do. PluginError: it is not registered, or cannot be built.
+        BrokenPromiseError: a check fails.
+        PluginError: the network is not registered or cannot be built.
     """
     given = network.name if isinstance(network, NetworkSpec) else network
     own = dict(network.arguments) if isinstance(network, NetworkSpec) else {}
@@ -70,48 +71,74 @@ def check_network(
         with torch.inference_mode():
             same = torch.equal(made.eval()(image_BCHW, *extra), other.eval()(image_BCHW, *extra))
         if not same:
-            break_promise(who, "a second network with the same weights computes other logits", MEND_STATE)
+            break_promise(who, "a second network with the same weights computes other logits", HINT_STATE)
 
 
 @contextmanager
 def seeded() -> Iterator[None]:
-    """The same random numbers each time, and the caller's own untouched."""
+    """Seed torch's random numbers; the caller's random state is restored at the end."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield
 
 
 def break_promise(who: str, what: str, hint: str) -> NoReturn:
-    """Raise the error of a broken promise: who, what, how to mend it."""
+    """Raise the error of a failed check.
+
+    Args:
+        who: name of the plug-in.
+        what: the failure.
+        hint: advice for the author of the plug-in.
+
+    Raises:
+        BrokenPromiseError: always.
+    """
     raise BrokenPromiseError(what, where=who, hint=hint)
 
 
 def check_logits(logits_BLHW: Any, shape: Sequence[int], *, who: str) -> None:
-    """Logits are one finite tensor of this shape."""
+    """Check that logits are one finite tensor of the given shape.
+
+    Args:
+        logits_BLHW: return value of the network.
+        shape: (batch, labels, height, width).
+        who: name of the plug-in.
+
+    Raises:
+        BrokenPromiseError: they are not.
+    """
     if not isinstance(logits_BLHW, torch.Tensor):
         break_promise(
-            who, f"returns a {type(logits_BLHW).__name__}", "A network must return one tensor of logits."
+            who, f"returns a {type(logits_BLHW).__name__}", "a network must return one tensor of logits"
         )
     if tuple(logits_BLHW.shape) != tuple(shape):
         found, wanted = (" x ".join(map(str, sizes)) for sizes in (logits_BLHW.shape, shape))
-        hint = "Logits have one plane per label and the height and width of the image."
+        hint = "logits have one plane per label and the height and width of the image"
         break_promise(who, f"returns logits of {found}, not {wanted}", hint)
     if not torch.isfinite(logits_BLHW).all():
-        break_promise(who, "returns logits that are not finite", MEND_FINITE)
+        break_promise(who, "returns logits that are not finite", HINT_FINITE)
 
 
 def check_gradients(network: nn.Module, *, who: str) -> None:
-    """Everything that trains has got a finite gradient."""
+    """Check that every trainable parameter has a finite gradient.
+
+    Args:
+        network: the network, after a backward pass.
+        who: name of the plug-in.
+
+    Raises:
+        BrokenPromiseError: a gradient is missing or not finite.
+    """
     trained = {name: p for name, p in network.named_parameters() if p.requires_grad}
     without = [name for name, parameter in trained.items() if parameter.grad is None]
     if without:
         what = f"{len(without)} trainable parameter(s) get no gradient: {some_of(without)}"
-        break_promise(who, what, "Use them, remove them, or set requires_grad to False.")
+        break_promise(who, what, "use them, remove them, or set requires_grad to False")
     bad = [name for name, p in trained.items() if p.grad is not None and not torch.isfinite(p.grad).all()]
     if bad:
-        break_promise(who, f"gradients are not finite: {some_of(bad)}", MEND_FINITE)
+        break_promise(who, f"gradients are not finite: {some_of(bad)}", HINT_FINITE)
 
 
 def some_of(names: Sequence[str]) -> str:
-    """The first of many names."""
+    """Join the first three names."""
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

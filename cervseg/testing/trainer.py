@@ -1,4 +1,4 @@
-"""Checks that a trainer keeps the contract of :class:`cervseg.training.trainer.Trainer`."""
+"""Checks of the contract of trainers, :class:`cervseg.training.trainer.Trainer`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from cervseg.planning.planner import make_plan
 from cervseg.testing.images import LABELS, points_in, small_image, two_images
 from cervseg.testing.network import (
     FRAME,
-    MEND_FINITE,
-    MEND_STATE,
+    HINT_FINITE,
+    HINT_STATE,
     break_promise,
     check_gradients,
     check_logits,
@@ -37,7 +37,8 @@ from cervseg.training.schedule import schedule
 from cervseg.training.trainer import StepResult, Trainer
 
 DICE, MAX_STEPS, MAX_TIME_S = 0.9, 200, 120.0
-SMALLER = {"2d_vit.patch_size": "8", "2d_vit.depth": "2", "2d_nnunet.features": "8"}  # than the size "small"
+# Overrides that make networks smaller than the size "small".
+SMALLER = {"2d_vit.patch_size": "8", "2d_vit.depth": "2", "2d_nnunet.features": "8"}
 ONE_CORE = Hardware(
     num_cores=1,
     ram_gib=4.0,
@@ -55,7 +56,7 @@ def check_trainer(trainer: str | type[Trainer], *, settings: Mapping[str, str] |
 
     Args:
         trainer: the class, or its registered name.
-        settings: as for ``--set``, if the trainer needs another frame, learning rate or size.
+        settings: settings as for ``--set``, if the trainer needs another frame, learning rate or size.
 
     Raises:
         BrokenPromiseError: the first check of :data:`PROMISES` that fails.
@@ -70,7 +71,14 @@ def check_trainer(trainer: str | type[Trainer], *, settings: Mapping[str, str] |
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A trainer with a small plan and a batch of two images, for checks that take seconds."""
+    """A trainer with a small plan and a batch of two images, for checks that take seconds.
+
+    Args:
+        name: name of the trainer.
+        trainer: the trainer.
+        plan: the small plan.
+        batch: two phantoms in the network frame.
+    """
 
     name: str
     trainer: Trainer
@@ -85,7 +93,16 @@ class Trial:
         num_labels: int = 1,
         settings: Mapping[str, str] | None = None,
     ) -> Trial:
-        """Set a trainer up; arguments and errors are those of :func:`check_trainer`."""
+        """Set up a trial.
+
+        Args:
+            trainer: the class, or its registered name.
+            num_labels: 1 or 2.
+            settings: settings as for ``--set``.
+
+        Raises:
+            CervsegError: the trainer cannot be imported, set up or built.
+        """
         small = {"input_size": f"{FRAME[0]}x{FRAME[1]}", "precision": "float32", **(settings or {})}
         description = DatasetDescription(
             name="Dataset001_Tiny",
@@ -106,11 +123,11 @@ class Trial:
 
     @property
     def num_labels(self) -> int:
-        """Labels without the background."""
+        """Number of labels without the background."""
         return len(self.plan.dataset.foreground)
 
     def network(self) -> nn.Module:
-        """A fresh network as a run begins with it, without published weights; always the same one."""
+        """Build the network as at the start of a run, with seeded random weights and nothing pretrained."""
         with seeded():
             network = build_network(self.trainer.network_spec(self.plan))
             self.trainer.start(network, self.plan, pretrained=False)
@@ -118,13 +135,13 @@ class Trial:
         return network
 
     def step(self, network: nn.Module, batch: Batch) -> StepResult:
-        """One step in training mode, without changing the network's weights."""
+        """Compute one step in training mode; the weights do not change."""
         train_mode(network)
         return self.trainer.step(network, self.trainer.loss(self.plan), batch)
 
 
 def gives_logits(trial: Trial) -> None:
-    """``logits`` are finite and B x L x H x W: of two images and of one, in training and in prediction."""
+    """Check that ``logits`` are finite and B x L x H x W, for two images and one, in both modes."""
     network = trial.network()
     for is_training in (True, False):
         network.train(is_training)
@@ -135,25 +152,25 @@ def gives_logits(trial: Trial) -> None:
 
 
 def gives_loss_terms(trial: Trial) -> None:
-    """``step`` gives finite scalars by name, and logits: of two images, one, and one without a mask."""
+    """Check that ``step`` returns logits and finite scalar loss terms, also for an empty mask."""
     network, one = trial.network(), _images(trial.batch, 1)
     for batch in (trial.batch, one, replace(one, target_BLHW=torch.zeros_like(one.target_BLHW))):
         result = trial.step(network, batch)
         check_logits(result.logits_BLHW, tuple(batch.target_BLHW.shape), who=trial.name)
         if not result.terms:
-            break_promise(trial.name, "step() returns no loss term", "Return at least one.")
+            break_promise(trial.name, "step() returns no loss term", "return at least one")
         for name, term in result.terms.items():
             if not isinstance(term, torch.Tensor) or term.ndim != 0:
                 break_promise(
-                    trial.name, f"the loss term {name!r} is not a scalar tensor", "Average it over the batch."
+                    trial.name, f"the loss term {name!r} is not a scalar tensor", "average it over the batch"
                 )
             if not torch.isfinite(term):
                 what = f"the loss term {name!r} is {float(term.detach())}"
-                break_promise(trial.name, what, "It must be finite for an image with an empty mask, too.")
+                break_promise(trial.name, what, "it must be finite for an image with an empty mask, too")
 
 
 def trains_every_parameter(trial: Trial) -> None:
-    """A step gives every trainable parameter a finite gradient, and the optimizer holds each of them."""
+    """Check that every trainable parameter gets a finite gradient and is passed to the optimizer."""
     network = trial.network()
     torch.stack(list(trial.step(network, trial.batch).terms.values())).sum().backward()  # type: ignore[no-untyped-call]
     check_gradients(network, who=trial.name)
@@ -162,11 +179,11 @@ def trains_every_parameter(trial: Trial) -> None:
     missed = [name for name, p in network.named_parameters() if p.requires_grad and id(p) not in held]
     if missed:
         what = f"the optimizer lacks {len(missed)} trainable parameter(s): {some_of(missed)}"
-        break_promise(trial.name, what, "Pass them to it, or set requires_grad to False in start().")
+        break_promise(trial.name, what, "pass them to it, or set requires_grad to False in start()")
 
 
 def survives_a_checkpoint(trial: Trial) -> None:
-    """A checkpoint rebuilds the network without the trainer, and it answers bit for bit the same."""
+    """Check that the network rebuilt from a checkpoint returns bit-identical logits."""
     network = trial.network()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "checkpoint_best.pt"
@@ -175,17 +192,17 @@ def survives_a_checkpoint(trial: Trial) -> None:
     with torch.inference_mode():
         logits_BLHW = [trial.trainer.logits(made.eval(), trial.batch) for made in (network, rebuilt)]
     if not torch.equal(*logits_BLHW):
-        break_promise(trial.name, "the network rebuilt from its checkpoint computes other logits", MEND_STATE)
+        break_promise(trial.name, "the network rebuilt from its checkpoint computes other logits", HINT_STATE)
 
 
 def predicts_any_image(trial: Trial) -> None:
-    """An image of an odd size gets a mask of that size, with the values of its labels; wide or tall."""
+    """Check that the mask has the size of the image and valid label values, for odd sizes, wide and tall."""
     predictor = Predictor(
         [trial.network().eval()], model=_described(trial), device=torch.device("cpu"), precision="float32"
     )
     pixels, mask = small_image(0, num_labels=trial.num_labels)
-    for turned in (False, True):
-        image, marked = (pixels.T, mask.T) if turned else (pixels, mask)
+    for transposed in (False, True):
+        image, marked = (pixels.T, mask.T) if transposed else (pixels, mask)
         points = points_in(marked) if predictor.takes_points else None
         prediction = predictor.predict(np.ascontiguousarray(image), points=points)
         found = set(np.unique(prediction.mask).tolist())
@@ -193,13 +210,13 @@ def predicts_any_image(trial: Trial) -> None:
             what = (
                 f"an image of {image.shape} px gets a mask of {prediction.mask.shape} with the values {found}"
             )
-            break_promise(trial.name, what, "Logits must have one plane per label.")
+            break_promise(trial.name, what, "logits must have one plane per label")
         if not np.isfinite(prediction.probabilities).all():
-            break_promise(trial.name, "probabilities are not finite", MEND_FINITE)
+            break_promise(trial.name, "probabilities are not finite", HINT_FINITE)
 
 
 def learns_two_images(trial: Trial) -> None:
-    """Overfit two images: Dice 0.9 within 200 steps."""
+    """Check that the trainer overfits two images: Dice 0.9 within 200 steps."""
     network, hyper = trial.network(), trial.trainer.configured(trial.plan).hyperparameters
     loss, optimizer = trial.trainer.loss(trial.plan), trial.trainer.optimizer(network, trial.plan)
     started, dice, step = time.process_time(), 0.0, 0
@@ -219,7 +236,7 @@ def learns_two_images(trial: Trial) -> None:
                 dice = _dice(trial, network)
     if dice < DICE:
         what = f"cannot overfit two images: Dice {dice:.2f} after {step} steps"
-        break_promise(trial.name, what, "Check step() and the loss, or try another learning rate.")
+        break_promise(trial.name, what, "check step() and the loss, or try another learning rate")
 
 
 PROMISES: Mapping[str, Callable[[Trial], None]] = MappingProxyType(
@@ -238,7 +255,7 @@ PROMISES: Mapping[str, Callable[[Trial], None]] = MappingProxyType(
 
 
 def _dice(trial: Trial, network: nn.Module) -> float:
-    """Over both images and all labels at once."""
+    """Compute the Dice over both images and all labels together."""
     network.eval()
     with torch.no_grad():
         found = trial.trainer.logits(network, trial.batch) > 0
@@ -247,13 +264,14 @@ def _dice(trial: Trial, network: nn.Module) -> float:
 
 
 def _images(batch: Batch, num: int) -> Batch:
-    """The first images of a batch."""
+    """Select the first images of a batch."""
     return Batch(
         image_BCHW=batch.image_BCHW[:num], target_BLHW=batch.target_BLHW[:num], cases=batch.cases[:num]
     )
 
 
 def _described(trial: Trial) -> ModelDescription:
+    """Describe the model of a trial, as a run does."""
     return ModelDescription(
         trainer=trial.name,
         network=trial.trainer.network_spec(trial.plan),

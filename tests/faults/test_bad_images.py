@@ -1,4 +1,4 @@
-"""Bad images among good ones, and killed runs."""
+"""Invalid images among valid ones, and killed runs."""
 
 import json
 import os
@@ -28,7 +28,7 @@ SIZES = [
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dataset of discs with a U-Net that was trained for two epochs."""
+    """A dataset of discs and a U-Net trained for two epochs."""
     root = tmp_path_factory.mktemp("faults")
     write_blob_dataset(root, num=10)
     assert plan_and_preprocess.main(["-d", "1", "--root", str(root)]) == 0
@@ -53,10 +53,10 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_six_bad_images_among_four_good_ones(
+def test_six_invalid_images_among_four_valid_ones(
     workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Four masks, six names with reasons, exit code 1, no traceback."""
+    """Four masks are written; six names are in the error output; exit code 1, no traceback."""
     images = tmp_path / "images"
     images.mkdir()
     for index in range(4):
@@ -88,7 +88,7 @@ def start(*arguments: str) -> subprocess.Popen[bytes]:
 
 
 def kill_when(process: subprocess.Popen[bytes], reached: object, number: int = signal.SIGKILL) -> int:
-    """Wait until ``reached()`` holds, then send the signal; returns the exit code."""
+    """Wait until ``reached()`` is true, then send the signal; return the exit code."""
     deadline = time.monotonic() + 120
     while not reached() and process.poll() is None and time.monotonic() < deadline:  # type: ignore[operator]
         time.sleep(0.02)
@@ -115,14 +115,14 @@ def fold_1_arguments(root: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def undisturbed(workspace: Path) -> dict[str, object]:
-    """The last weights of an undisturbed run."""
+    """The final weights of an uninterrupted run."""
     assert train.main([*fold_1_arguments(workspace), "--restart"]) == 0
     return weights_of(fold_1(workspace))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_stopped_training_ends_equal(workspace: Path, undisturbed: dict[str, object], number: int) -> None:
-    """Stopped in the middle and called again: the weights are bit-equal to an undisturbed run's."""
+    """A run that is stopped and resumed has weights bit-identical to those of an uninterrupted run."""
     arguments, fold = fold_1_arguments(workspace), fold_1(workspace)
     log = fold / "log.jsonl"
     process = start("train", *arguments, "--restart")
@@ -140,7 +140,7 @@ def test_stopped_training_ends_equal(workspace: Path, undisturbed: dict[str, obj
 
 
 def test_killed_preprocessing_resumes(tmp_path: Path) -> None:
-    """A partial cache is refused by training and finished by the same command; the result is the same."""
+    """The same command completes a partial cache; finished cases are kept."""
     write_blob_dataset(tmp_path, num=60, size=(900, 700))
     where = ["--root", str(tmp_path)]
     cache = tmp_path / "preprocessed" / "Dataset001_Blobs" / "original"
@@ -156,7 +156,7 @@ def test_killed_preprocessing_resumes(tmp_path: Path) -> None:
 
 
 def test_killed_prediction_resumes(workspace: Path, tmp_path: Path) -> None:
-    """Existing masks are kept, missing ones are predicted; all equal those of an undisturbed run."""
+    """Existing masks are kept, missing ones are predicted; all equal those of an uninterrupted run."""
     images = tmp_path / "images"
     images.mkdir()
     for index in range(40):
@@ -176,7 +176,7 @@ def test_killed_prediction_resumes(workspace: Path, tmp_path: Path) -> None:
 
 
 def test_workers_die_with_their_parent(tmp_path: Path) -> None:
-    """Killing the command leaves no process behind."""
+    """No worker process survives after the command is killed."""
     write_blob_dataset(tmp_path, num=80, size=(900, 700))
     cache = tmp_path / "preprocessed" / "Dataset001_Blobs" / "original"
     process = start("plan_and_preprocess", "-d", "1", "--workers", "2", "--root", str(tmp_path))
@@ -188,7 +188,7 @@ def test_workers_die_with_their_parent(tmp_path: Path) -> None:
 
 
 def _processes_below(root: Path) -> list[int]:
-    """Processes whose command line names the folder."""
+    """List the processes whose command line contains the folder."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():

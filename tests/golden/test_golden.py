@@ -1,4 +1,4 @@
-"""The complete pipeline on tiny phantoms, through the commands of the command line."""
+"""The complete pipeline on small phantoms, from the command line."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ def digest(folder: Path, pattern: str) -> str:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight phantoms to train on and three held out, planned and preprocessed."""
+    """Eight training phantoms and three test phantoms, planned and preprocessed."""
     root = tmp_path_factory.mktemp("golden")
     where = ["--root", str(root)]
     assert (
@@ -53,7 +53,7 @@ def train_it(root: Path, trainer: str, sizes: list[str]) -> Path:
 
 @pytest.mark.parametrize(("trainer", "sizes"), [("CervSpineNetTrainer", TINY_VIT), ("UNetTrainer", TINY_CNN)])
 def test_the_complete_pipeline(workspace: Path, tmp_path: Path, trainer: str, sizes: list[str]) -> None:
-    """Train, predict held-out phantoms, score them: all files exist, are valid and have the right size."""
+    """Train, predict the test phantoms, evaluate: all files exist, are valid and have the right size."""
     model = train_it(workspace, trainer, sizes)
     fold = model / "fold_0"
     for name in ("checkpoint_best.pt", "checkpoint_latest.pt", "log.jsonl", "progress.png", "summary.json"):
@@ -84,7 +84,7 @@ def test_the_complete_pipeline(workspace: Path, tmp_path: Path, trainer: str, si
 
 
 def test_the_same_run_gives_the_same_bytes(workspace: Path, tmp_path: Path) -> None:
-    """Training twice from the same seed gives bit-equal weights and masks."""
+    """Training twice with the same seed gives bit-identical weights and masks."""
     fold = train_it(workspace, "UNetTrainer", TINY_CNN) / "fold_0"
     before = digest(fold / "validation", "*.png")
     weights = Predictor.from_folder(fold.parent, device="cpu").networks[0].state_dict()
@@ -97,7 +97,7 @@ def test_the_same_run_gives_the_same_bytes(workspace: Path, tmp_path: Path) -> N
 
 
 def test_predictor_needs_no_files_after_loading(workspace: Path) -> None:
-    """From Python: an array in, a mask of its size and probabilities out, spacing carried through."""
+    """In Python, an array gives a mask and probabilities of its size; the spacing is kept."""
     model = train_it(workspace, "UNetTrainer", TINY_CNN)
     predictor = Predictor.from_folder(model, device="cpu")
     image = (np.random.default_rng(0).random((333, 251)) * 255).astype(np.uint8)

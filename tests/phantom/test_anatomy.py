@@ -23,7 +23,7 @@ def _canal_to_tip_mm(anatomy: Anatomy, level: str) -> float:
 
 @pytest.mark.parametrize(("level", "expected_mm"), [("C3", 16.0), ("C5", 16.5), ("C6", 21.6), ("C7", 28.6)])
 def test_mean_process_lengths(level: str, expected_mm: float) -> None:
-    """Canal-to-tip lengths have the means that are published."""
+    """Mean lengths from canal to tip equal published means."""
     actual_mm = np.mean([_canal_to_tip_mm(anatomy, level) for anatomy in _neutral(60)])
     assert actual_mm == pytest.approx(expected_mm, rel=0.05)
 
@@ -33,13 +33,13 @@ def test_mean_process_lengths(level: str, expected_mm: float) -> None:
     [("C3", "C4", 13.0), ("C4", "C5", 13.5), ("C5", "C6", 15.0), ("C6", "C7", 18.0)],
 )
 def test_mean_distances_between_tips(above: str, below: str, expected_mm: float) -> None:
-    """Neighbouring tips lie as far apart in neutral posture as is published."""
+    """Mean distances between neighbouring tips in neutral posture equal published means."""
     tips = [(np.array(a[above].tip_mm()), np.array(a[below].tip_mm())) for a in _neutral(60)]
     assert np.mean([np.linalg.norm(q - p) for p, q in tips]) == pytest.approx(expected_mm, rel=0.06)
 
 
 def test_posture_spreads_and_closes_the_tips() -> None:
-    """Flexion moves tips apart, extension together; the bodies stay in order from top to bottom."""
+    """Flexion increases the distance of the tips, extension decreases it; the order of the bodies stays."""
     spans = {}
     for posture in ("extension", "neutral", "flexion"):
         anatomy = draw_anatomy(np.random.default_rng(3), posture=posture, fracture=False, overlap=False)
@@ -50,7 +50,7 @@ def test_posture_spreads_and_closes_the_tips() -> None:
 
 
 def test_men_are_larger_and_age_thins_bone() -> None:
-    """Sex scales the bodies, age lowers density."""
+    """Bodies of men are wider; bone density decreases with age."""
     drawn = [draw_anatomy(np.random.default_rng([7, i])) for i in range(120)]
     width_mm = {
         sex: np.mean([a["C5"].body_width_mm for a in drawn if a.sex == sex]) for sex in ("female", "male")
@@ -61,7 +61,7 @@ def test_men_are_larger_and_age_thins_bone() -> None:
 
 
 def test_bodies_have_published_sizes() -> None:
-    """C3..C7 are 14-21 mm wide and 11-18 mm high."""
+    """Bodies of C3 to C7 are 14 to 21 mm wide and 11 to 18 mm high."""
     for anatomy in _neutral(30):
         for level in LEVELS[1:]:
             assert 14 < anatomy[level].body_width_mm < 21
@@ -69,7 +69,7 @@ def test_bodies_have_published_sizes() -> None:
 
 
 def test_a_fracture_makes_two_pieces() -> None:
-    """One level is broken; its pieces hold as much area as the whole process."""
+    """One level is fractured; both pieces together have the area of the intact process."""
     anatomy = draw_anatomy(np.random.default_rng(1), fracture=True)
     broken = [v for v in anatomy.vertebrae if v.fracture_mm]
     assert [v.level in ("C6", "C7") for v in broken] == [True]

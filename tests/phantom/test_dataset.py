@@ -25,7 +25,7 @@ def _write(folder: Path, *, workers: int) -> None:
 
 
 def test_raw_format_and_truth(tmp_path: Path) -> None:
-    """Images, masks and dataset.json as nnU-Net has them; the side folder holds the exact truth."""
+    """Images, masks and dataset.json are in nnU-Net's format; the folder phantoms has the exact truth."""
     folder = tmp_path / "Dataset001_Phantom"
     _write(folder, workers=1)
     names = {p.relative_to(folder).as_posix() for p in folder.rglob("*.*")}
@@ -49,8 +49,8 @@ def test_raw_format_and_truth(tmp_path: Path) -> None:
     assert described["spacing_mm"]["phantom_0004"] == [image.mm_per_pixel] * 2
 
 
-def test_number_of_processes_changes_nothing(tmp_path: Path) -> None:
-    """Two processes write the same bytes as one."""
+def test_number_of_workers_has_no_effect(tmp_path: Path) -> None:
+    """Two workers write the same bytes as one."""
     _write(tmp_path / "one" / "Dataset001_Phantom", workers=1)
     _write(tmp_path / "two" / "Dataset001_Phantom", workers=2)
     files = sorted(p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*.*") if p.is_file())
@@ -60,7 +60,7 @@ def test_number_of_processes_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_level_bits_keep_overlaps() -> None:
-    """A pixel of C3 and C4 has both bits."""
+    """A pixel of C3 and C4 has both bits set."""
     masks = {level: np.zeros((2, 2), dtype=np.uint8) for level in LEVELS}
     masks["C3"][0, 0] = masks["C4"][0, 0] = masks["C7"][1, 1] = 1
     np.testing.assert_array_equal(level_bits(masks), [[0b110, 0], [0, 0b100000]])

@@ -15,7 +15,7 @@ def images() -> list[PhantomImage]:
 
 
 def test_same_seed_and_index_same_bits() -> None:
-    """An image depends on nothing but its numbers."""
+    """Seed and index determine an image completely."""
     one, two, other = (make_phantom(seed=4, index=i, long_side_px=240) for i in (2, 2, 3))
     np.testing.assert_array_equal(one.pixels, two.pixels)
     np.testing.assert_array_equal(one.mask, two.mask)
@@ -24,7 +24,7 @@ def test_same_seed_and_index_same_bits() -> None:
 
 
 def test_arrays_are_what_the_docstring_says(images: list[PhantomImage]) -> None:
-    """uint8 throughout, masks of 0 and 1 in the image's shape, the mask is the union of the levels."""
+    """Arrays are uint8 of one shape; masks have values 0 and 1; the mask is the union of the levels."""
     for image in images:
         assert image.pixels.dtype == image.mask.dtype == np.uint8
         assert image.pixels.shape == image.mask.shape
@@ -34,7 +34,7 @@ def test_arrays_are_what_the_docstring_says(images: list[PhantomImage]) -> None:
 
 
 def test_landmarks_are_csxa_names_and_tips(images: list[PhantomImage]) -> None:
-    """23 points of the bodies by CSXA's labels and two of each spinous process."""
+    """There are 23 points of the bodies with CSXA's labels, and two points per spinous process."""
     expected = {"C2 centroid", "C2 bottom left", "C2 bottom right"}
     expected |= {f"{n} {v} {h}" for n in LEVELS[1:] for v in ("top", "bottom") for h in ("left", "right")}
     assert len(expected) == 23
@@ -50,7 +50,7 @@ def test_landmarks_are_csxa_names_and_tips(images: list[PhantomImage]) -> None:
 
 
 def test_most_of_the_spine_is_on_the_image(images: list[PhantomImage]) -> None:
-    """Bodies C3..C6 lie inside of every image."""
+    """Bodies C3 to C6 are inside every image."""
     for image in images:
         height, width = image.pixels.shape
         for level in LEVELS[1:5]:
@@ -59,8 +59,8 @@ def test_most_of_the_spine_is_on_the_image(images: list[PhantomImage]) -> None:
             assert 0 < y < height
 
 
-def test_tips_and_canal_sides_lie_on_the_masks_border(images: list[PhantomImage]) -> None:
-    """Within 1.5 px of the border of the level's mask, where they are on the image."""
+def test_tips_and_spinolaminar_points_are_on_the_border_of_the_mask(images: list[PhantomImage]) -> None:
+    """They are within 1.5 px of the border of the level's mask, if they are inside the image."""
     for image in images:
         for level, mask in image.level_masks.items():
             contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -71,8 +71,8 @@ def test_tips_and_canal_sides_lie_on_the_masks_border(images: list[PhantomImage]
                     assert np.linalg.norm(border - point, axis=1).min() < 1.5, name
 
 
-def test_mask_area_is_the_outlines_area() -> None:
-    """Thresholding coverage at half neither grows nor shrinks a process."""
+def test_mask_area_equals_outline_area() -> None:
+    """Rasterization does not change the area of a process."""
     anatomy = draw_anatomy(np.random.default_rng(0), posture="neutral", fracture=False)
     image = make_phantom(seed=2, index=0, long_side_px=900, fracture=False, posture="neutral")
     tip, base = (np.array(image.landmarks[f"C5 {n}"]) for n in ("spinous tip", "spinolaminar"))
@@ -84,8 +84,8 @@ def test_mask_area_is_the_outlines_area() -> None:
     assert area_mm2 / length_mm == pytest.approx(mean_height_mm, rel=0.15)
 
 
-def test_facing_mirrors_landmarks_and_masks() -> None:
-    """The same patient facing right is the mirror image; the noise and the marker are not."""
+def test_facing_flips_landmarks_and_masks() -> None:
+    """Landmarks and mask of a patient facing right are those of facing left, flipped."""
     left, right = (make_phantom(seed=9, index=1, long_side_px=256, facing=way) for way in ("left", "right"))
     width = left.pixels.shape[1]
     for name, (x, y) in left.landmarks.items():
@@ -94,7 +94,7 @@ def test_facing_mirrors_landmarks_and_masks() -> None:
 
 
 def test_attenuation_adds_over_solids() -> None:
-    """Without texture and clipping, the map of all solids is the sum of the maps of each (Beer-Lambert)."""
+    """The map of several solids is the sum of their maps (Beer-Lambert)."""
     anatomy = draw_anatomy(np.random.default_rng(0))
     view = draw_view(np.random.default_rng(0), long_side_px=200, facing="left")
     bones = anatomy["C4"].solids()[:3]
@@ -103,15 +103,15 @@ def test_attenuation_adds_over_solids() -> None:
     np.testing.assert_allclose(total, parts, atol=2e-5)
 
 
-def test_view_keeps_the_place_of_a_point_under_scaling() -> None:
-    """Image and resized copy agree: (x + 0.5) scales, as image resizing has it."""
+def test_view_keeps_the_position_of_a_point_under_scaling() -> None:
+    """In a resized copy, (x + 0.5) is scaled, as in image resizing."""
     view = View(size_px=(400, 300), mm_per_pixel=0.5, centre=(0.5, 0.5), rotation_deg=10, faces_right=True)
     point = np.array([12.0, -7.0, 1.0])
     np.testing.assert_allclose(view.mm_to_px(scale=2.0) @ point + 0.5, 2.0 * (view.mm_to_px() @ point + 0.5))
 
 
 def test_drawn_sizes_and_scales() -> None:
-    """Images are 480 to 2500 px high, portrait, 0.08 to 0.55 mm a pixel."""
+    """Images are 480 to 2500 px high, in portrait format, with 0.08 to 0.55 mm per pixel."""
     views = [draw_view(np.random.default_rng(i), long_side_px=None, facing=None) for i in range(200)]
     for view in views:
         height, width = view.size_px
@@ -122,8 +122,8 @@ def test_drawn_sizes_and_scales() -> None:
     assert {view.faces_right for view in views} == {True, False}
 
 
-def test_special_cases_can_be_asked_for() -> None:
-    """Hardware is bright metal, a fracture is told by its level, overlapping processes by their pair."""
+def test_special_cases_on_request() -> None:
+    """Attributes have the hardware, the level of a fracture and the pair of overlapping processes."""
     image = make_phantom(seed=1, index=0, long_side_px=256, hardware=True, fracture=True, posture="neutral")
     plain = make_phantom(seed=1, index=0, long_side_px=256, hardware=False, fracture=False, posture="neutral")
     assert image.attributes["hardware"] is True
@@ -135,14 +135,14 @@ def test_special_cases_can_be_asked_for() -> None:
     assert any(image.attributes["overlap"] for image in close)
 
 
-def test_too_small_a_image_is_refused() -> None:
-    """The error tells the mend."""
+def test_too_small_size_raises() -> None:
+    """The hint has the smallest size."""
     with pytest.raises(DatasetError, match="64 px"):
         make_phantom(seed=0, index=0, long_side_px=10)
 
 
-def test_grey_values_look_like_a_image() -> None:
-    """Air is dark, shoulders are bright, and a process is brighter than the flesh behind its tip."""
+def test_grey_values_are_plausible() -> None:
+    """Air is dark, shoulders are bright, and a process is brighter than the soft tissue behind its tip."""
     images = [make_phantom(seed=11, index=i, long_side_px=320, posture="neutral") for i in range(8)]
     steps = []
     for image in images:
