@@ -20,7 +20,7 @@ from benchmarks.commands import Command, measured
 from benchmarks.harness import Row
 from benchmarks.images import WORK, even_dataset, nnunet_environment
 from cervseg.imageio import read_mask
-from cervseg.networks.weights import network_from_checkpoint, read_checkpoint
+from cervseg.networks.checkpoint import network_from_checkpoint, read_checkpoint
 
 SIZE = (1200, 1000)
 FRAME_PX = 512
