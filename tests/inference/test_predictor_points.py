@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from cervseg.core.geometry import place
-from cervseg.core.jsonio import to_json
-from cervseg.core.types import Augmentation, Configuration, DatasetDescription, Hyperparameters
+from cervseg.core.types import Augmentation, Configuration, DatasetDescription, Hyperparameters, NetworkSpec
 from cervseg.inference.predictor import Predictor
+from tests.checkpoints import described
 from tests.shapes import disc_image
 
 FRAME = (96, 128)
@@ -59,9 +59,9 @@ def predictor_of(
         hyperparameters=Hyperparameters(epochs=1, batch_size=1, learning_rate=1e-3),
         augmentation=Augmentation(flip_horizontal=flips),
     )
-    content = {"dataset": to_json(description), "configuration": to_json(configuration)}
-    content |= {"variant": "original", "cache_long_side_px": 1024}
-    return Predictor(networks, content=content, device=torch.device("cpu"), precision="float32")
+    spec = NetworkSpec(name="stub", arguments={})
+    model = described(spec, dataset=description, configuration=configuration)
+    return Predictor(networks, model=model, device=torch.device("cpu"), precision="float32")
 
 
 def centre(mask: np.ndarray) -> list[float]:
