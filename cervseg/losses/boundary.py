@@ -1,4 +1,4 @@
-"""Boundary terms: distance maps, Eq. 12 as printed, and the surrogate that can be trained with."""
+"""Boundary terms: distance maps, Eq. 12 as published, and a differentiable surrogate."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ import numpy as np
 import torch
 from torch import nn
 
-UNIT = 0.005  # of the image side: what counts as one unit of distance
-REACH = 0.02  # of the image side: further away than this, all errors count alike
+UNIT = 0.005  # unit of distance, as a share of the image side
+REACH = 0.02  # upper limit of distances, as a share of the image side
 
 
 class HausdorffSurrogate(nn.Module):
-    """mean((p - y)^2 (D_p + D_y)), D the distance to the boundary (Karimi & Salcudean 2019, alpha = 1).
+    """Hausdorff surrogate mean((p - y)^2 (D_p + D_y)) (Karimi & Salcudean 2019, alpha = 1).
 
-    D_p belongs to p > 0.5 and is a constant to the gradient, as D_y is. Both are measured in shares of the
-    image side sqrt(H W), so that a shape scores the same at every resolution, cut at ``reach`` and divided
-    by ``unit``. Why these two: an error's slope here is |p - y| D / (unit N), beside Dice's 1 / A for a
-    target of A of N pixels. With raw pixels, or uncut distances, the term holds 90 % of the gradient as long
-    as the whole image is uncertain (an image is 97 % far background) and slows the fit; with the diagonal as
-    unit it holds nothing. Cut at the thickness of a spinous process, it leads while the mask is being found,
-    and hands over to Dice and Tversky once the errors are a pixel wide. A mask without any boundary is out of
-    reach everywhere, so an empty target pulls evenly.
+    D_p and D_y are the distances to the boundaries of p > 0.5 and of y. Both are constants for the gradient.
+    They are measured as shares of the image side sqrt(H W), so that a shape has the same loss at every
+    resolution, clipped at ``reach`` and divided by ``unit``.
+
+    Reason for ``unit`` and ``reach``: the gradient of an error is |p - y| D / (unit N), compared with 1 / A
+    for Dice and a target of A of N pixels. With distances in pixels, or without clipping, this term has 90 %
+    of the gradient while the whole image is uncertain (97 % of an image is far background), which slows
+    training. With the diagonal as unit it has almost no gradient. Clipped at the thickness of a spinous
+    process, it dominates while the mask is still far off, and Dice and Tversky dominate once the errors are
+    one pixel wide. For a mask without a boundary, all distances equal ``reach``, so an empty target has
+    uniform weights.
 
     Args:
-        unit: share of the image side that is one unit of distance.
-        reach: share of the image side where distances are cut.
+        unit: unit of distance, as a share of the image side.
+        reach: upper limit of distances, as a share of the image side.
     """
 
     takes_logits = False
@@ -37,7 +40,15 @@ class HausdorffSurrogate(nn.Module):
         self.unit, self.reach = unit, reach
 
     def forward(self, probability_BLHW: torch.Tensor, target_BLHW: torch.Tensor) -> torch.Tensor:
-        """The term of probabilities in [0, 1] and targets in {0, 1}; in [0, 2 reach / unit]."""
+        """Compute the surrogate.
+
+        Args:
+            probability_BLHW: float in [0, 1].
+            target_BLHW: float {0, 1}, the same shape.
+
+        Returns:
+            A scalar in [0, 2 reach / unit].
+        """
         side_px = math.sqrt(probability_BLHW.shape[2] * probability_BLHW.shape[3])
         both = torch.stack([probability_BLHW.detach() > 0.5, target_BLHW > 0.5])
         field_px = distance_maps(both, limit_px=self.reach * side_px).sum(0)
@@ -48,17 +59,28 @@ class HausdorffSurrogate(nn.Module):
 
 @torch.no_grad()
 def hausdorff_dt(probability_BLHW: torch.Tensor, target_BLHW: torch.Tensor) -> torch.Tensor:
-    """Eq. 12 as printed: the mean of |D_p - D_y| over pixels and planes, in px; it has no gradient."""
+    """Compute Eq. 12 as published: the mean of |D_p - D_y| over pixels and planes, without a gradient.
+
+    Args:
+        probability_BLHW: float in [0, 1]; the prediction is p > 0.5.
+        target_BLHW: float {0, 1}, the same shape.
+
+    Returns:
+        A scalar in px.
+    """
     difference = distance_maps(probability_BLHW > 0.5) - distance_maps(target_BLHW > 0.5)
     return difference.abs().mean()
 
 
 def distance_maps(mask: torch.Tensor, *, limit_px: float | None = None) -> torch.Tensor:
-    """:func:`boundary_distance` of every plane of a bool tensor ... x H x W: float32, on its device.
+    """Compute :func:`boundary_distance` of every plane of a tensor.
 
     Args:
-        mask: bool, any number of leading axes.
-        limit_px: larger distances are cut to this.
+        mask: bool, ... x H x W with at least one leading axis.
+        limit_px: upper limit of the distances in px; by default none.
+
+    Returns:
+        Distances in px, float32, with the shape and on the device of ``mask``.
     """
     planes = mask.detach().flatten(0, -3).to("cpu", torch.uint8).numpy()
     maps = np.stack([boundary_distance(plane) for plane in planes])
@@ -68,18 +90,18 @@ def distance_maps(mask: torch.Tensor, *, limit_px: float | None = None) -> torch
 
 
 def boundary_distance(mask: np.ndarray) -> np.ndarray:
-    """Euclidean distance in px of every pixel's centre to the boundary of a mask.
+    """Compute the Euclidean distance of every pixel centre to the boundary of a mask.
 
-    The boundary runs between pixels that differ. Its pixels, on either side, are half a pixel from it; every
-    other pixel is half a pixel further from it than from the nearest of them (exact Euclidean transform).
-    The edge of the image is no boundary. A mask without boundary (empty or full) is one diagonal away from
-    every pixel.
+    The boundary is between adjacent pixels of different value. These boundary pixels, on both sides, are half
+    a pixel away from it. The distance of any other pixel is its exact Euclidean distance to the nearest
+    boundary pixel plus half a pixel. The edge of the image is not a boundary. For a mask without a boundary
+    (empty or full), all distances equal the diagonal of the image.
 
     Args:
         mask: H x W uint8 of {0, 1}.
 
     Returns:
-        H x W float32, at least 0.5.
+        Distances in px, H x W float32, at least 0.5.
     """
     inner = np.ones_like(mask)
     for axis in (0, 1):

@@ -1,4 +1,4 @@
-"""Weighted sums of loss terms; the paper's is Eq. 14."""
+"""Weighted sums of loss terms, such as Eq. 14 of the paper."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ TERMS: Mapping[str, Callable[[], nn.Module]] = {
 
 
 class CompoundLoss(nn.Module):
-    """Terms by name, each times its weight; their sum is what training minimizes.
+    """Weighted loss terms; training minimizes their sum.
 
     Args:
         weights: term name (a key of ``TERMS``) -> weight.
 
     Raises:
-        PlanError: there is no term of that name, or none at all.
+        PlanError: a term is unknown, or there are no terms.
     """
 
     def __init__(self, weights: Mapping[str, float]) -> None:
@@ -37,25 +37,28 @@ class CompoundLoss(nn.Module):
         unknown = sorted(set(weights) - set(TERMS))
         if unknown or not weights:
             raise PlanError(
-                f"no loss term {', '.join(map(repr, unknown))}" if unknown else "a loss without terms",
-                hint=f"The terms are {', '.join(TERMS)}.",
+                f"unknown loss term {', '.join(map(repr, unknown))}" if unknown else "a loss without terms",
+                hint=f"The terms are {', '.join(TERMS)}",
             )
         self.weights = dict(weights)
         self.terms = nn.ModuleDict({name: TERMS[name]() for name in weights})
 
     def forward(self, logits_BLHW: torch.Tensor, target_BLHW: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Weighted terms, scalars, in float32 even under autocast (float64 where the logits are).
+        """Compute the weighted terms.
 
         Args:
             logits_BLHW: float, any range.
             target_BLHW: float {0, 1}, the same shape.
+
+        Returns:
+            Term name -> scalar, float32 even under autocast; float64 if the logits are float64.
 
         Raises:
             ValueError: the shapes differ.
         """
         if logits_BLHW.shape != target_BLHW.shape:
             raise ValueError(
-                f"logits {tuple(logits_BLHW.shape)} and target {tuple(target_BLHW.shape)} differ."
+                f"shapes of logits {tuple(logits_BLHW.shape)} and target {tuple(target_BLHW.shape)} differ"
             )
         with torch.autocast(logits_BLHW.device.type, enabled=False):
             logits = logits_BLHW if logits_BLHW.dtype == torch.float64 else logits_BLHW.float()
@@ -67,11 +70,14 @@ class CompoundLoss(nn.Module):
 
 
 def build_loss(name: str) -> CompoundLoss:
-    """The loss that a plan calls ``name``: a key of :data:`cervseg.losses.recipes.LOSSES`.
+    """Build the loss of a plan.
+
+    Args:
+        name: a key of :data:`cervseg.losses.recipes.LOSSES`.
 
     Raises:
-        PlanError: there is no loss of that name.
+        PlanError: the name is unknown.
     """
     if name not in LOSSES:
-        raise PlanError(f"no loss {name!r}", hint=f"The losses are {', '.join(LOSSES)}.")
+        raise PlanError(f"unknown loss {name!r}", hint=f"The losses are {', '.join(LOSSES)}")
     return CompoundLoss(LOSSES[name])

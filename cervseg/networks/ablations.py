@@ -1,4 +1,4 @@
-"""CervSpineNet with a part replaced (Sawant et al. 2026, 2.7.1): a plain CNN encoder, a simple decoder."""
+"""Architectural ablations of CervSpineNet (Sawant et al. 2026, 2.7.1): CNN encoder, simple decoder."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from cervseg.networks.sizes import VIT_B
 
 
 class PureCNNBasic(EncoderDecoder):
-    """B x in_channels x H x W, normalized, to logits B x num_labels x H x W: both parts simple.
+    """CNN encoder and simple decoder.
 
-    The defaults are the published network as this project reads it: 780,833 parameters.
+    Maps normalized images B x in_channels x H x W to logits B x num_labels x H x W. The defaults follow the
+    paper's description: 780,833 parameters.
 
     Args:
-        in_channels: 1 (grey, repeated to the encoder's three channels) or 3.
-        num_labels: foreground labels, one logit plane each.
+        in_channels: 1 (grey, repeated to three channels) or 3 (RGB).
+        num_labels: number of foreground labels, one logit plane each.
         input_size: (height, width) in px, multiples of ``patch_size``.
-        patch_size: how much smaller the encoder's features are, a power of two.
-        out_chans: their channels, a multiple of half of ``patch_size``.
-        decoder_widths: channels of the decoder's stages; the first log2(patch_size) of them are used.
+        patch_size: downsampling factor of the encoder, a power of two.
+        out_chans: channels of the encoder's features, a multiple of ``patch_size`` / 2.
+        decoder_widths: channels of the decoder stages; the first log2(patch_size) are used.
 
     Raises:
-        ValueError: the sizes do not fit each other.
+        ValueError: the sizes are incompatible.
     """
 
     def __init__(
@@ -53,12 +54,12 @@ class PureCNNBasic(EncoderDecoder):
 
 
 class PureCNNFull(EncoderDecoder):
-    """The encoder of :class:`PureCNNBasic` and CervSpineNet's decoder: 1,175,968 parameters.
+    """CNN encoder of :class:`PureCNNBasic` and decoder of CervSpineNet: 1,175,968 parameters.
+
+    The other arguments and the exceptions are those of :class:`PureCNNBasic`.
 
     Args:
-        se_reduction: channels a hidden unit of the squeeze-and-excitation blocks.
-
-    The others, and what it raises, are :class:`PureCNNBasic`'s.
+        se_reduction: channels per hidden unit of the squeeze-and-excitation blocks.
     """
 
     def __init__(
@@ -86,10 +87,10 @@ class PureCNNFull(EncoderDecoder):
 class ViTBasic(EncoderDecoder):
     """SAM's image encoder and the decoder of :class:`PureCNNBasic`: 90,062,849 parameters.
 
-    Args:
-        encoder: the encoder's other sizes, see :func:`cervseg.networks.sam.image_encoder`.
+    The other arguments and the exceptions are those of :class:`PureCNNBasic`.
 
-    The others, and what it raises, are :class:`PureCNNBasic`'s.
+    Args:
+        encoder: other arguments of :func:`cervseg.networks.sam.image_encoder`.
     """
 
     def __init__(
@@ -115,9 +116,13 @@ class ViTBasic(EncoderDecoder):
 
 
 class SimpleStage(nn.Module):
-    """A decoder's stage without residual and SE block: 3 x 3 convolution and ReLU (Eq. 2).
+    """Decoder stage without residual and SE blocks: 3 x 3 convolution and ReLU (Eq. 2).
 
-    Named as in :class:`~cervseg.networks.blocks.DecoderStage`.
+    The parameter names are those of :class:`~cervseg.networks.blocks.DecoderStage`.
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output.
     """
 
     def __init__(self, *, in_channels: int, out_channels: int) -> None:
@@ -125,24 +130,36 @@ class SimpleStage(nn.Module):
         self.convolution = nn.Sequential(conv3x3(in_channels, out_channels), nn.ReLU())
 
     def forward(self, feature_BCHW: torch.Tensor) -> torch.Tensor:
-        """B x in_channels x H x W to B x out_channels x H x W."""
+        """Compute ReLU(K * F + b).
+
+        Args:
+            feature_BCHW: features F, B x in_channels x H x W.
+
+        Returns:
+            B x out_channels x H x W.
+        """
         result: torch.Tensor = self.convolution(feature_BCHW)
         return result
 
 
 def cnn_encoder(*, num_blocks: int, out_chans: int) -> nn.Sequential:
-    """Blocks of 3 x 3 convolution, batch norm, ReLU and 2 x 2 max pooling: B x 3 x H x W to 1/2**num_blocks.
+    """Build blocks of 3 x 3 convolution, batch norm, ReLU and 2 x 2 max pooling.
 
-    The paper names the first and the last channels, 3 and 256; here they double from block to block, up to
-    ``out_chans``: 32, 64, 128, 256. Convolutions have no bias, which the norm would take away.
+    The encoder maps B x 3 x H x W to B x out_chans x H / 2**num_blocks x W / 2**num_blocks. The paper gives
+    only the first and last number of channels, 3 and 256. Here they double from block to block up to
+    ``out_chans``: 32, 64, 128, 256. Convolutions have no bias, because batch norm cancels it.
+
+    Args:
+        num_blocks: number of blocks.
+        out_chans: channels of the last block.
 
     Raises:
-        ValueError: ``out_chans`` cannot be halved often enough.
+        ValueError: ``out_chans`` is not a multiple of 2**(num_blocks - 1).
     """
     if out_chans % 2 ** (num_blocks - 1):
         raise ValueError(
             f"out_chans {out_chans} must be a multiple of {2 ** (num_blocks - 1)}: "
-            f"the channels of {num_blocks} blocks double up to it."
+            f"channels double from block to block in {num_blocks} blocks"
         )
     widths = [out_chans // 2**left for left in reversed(range(num_blocks))]
     return nn.Sequential(

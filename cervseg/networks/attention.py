@@ -74,7 +74,7 @@ def attend(
 def position_scores(
     q_BNTD: torch.Tensor, position_h: torch.Tensor, position_w: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Compute q . R_h, B x N x T x height, and q . R_w, B x N x T x width.
+    """Compute the position scores of rows, q . R_h, and of columns, q . R_w.
 
     The bias of a key is the sum of the entries of its row and its column.
 
@@ -82,6 +82,9 @@ def position_scores(
         q_BNTD: queries.
         position_h: :func:`relative_positions` of the rows.
         position_w: :func:`relative_positions` of the columns.
+
+    Returns:
+        B x N x T x height and B x N x T x width.
     """
     batch, num_heads, tokens, head_dim = q_BNTD.shape
     q = q_BNTD.reshape(batch, num_heads, position_h.shape[0], position_w.shape[0], head_dim)
@@ -91,7 +94,7 @@ def position_scores(
 
 
 class _InParts(torch.autograd.Function):
-    """Softmax(q k^T) v of queries and keys M x T x E and values M x T x D, on a CPU."""
+    """Compute softmax(q k^T) v in parts on a CPU: queries and keys M x T x E, values M x T x D."""
 
     @staticmethod
     def forward(ctx: Any, q_MTE: torch.Tensor, k_MTE: torch.Tensor, v_MTD: torch.Tensor) -> torch.Tensor:

@@ -1,6 +1,6 @@
-"""Building networks from data, and the contract that they keep.
+"""Build networks from a NetworkSpec; the interface of a network.
 
-A network is an ``nn.Module`` made by a factory in the entry-point group ``cervseg.networks``. The arguments
+A network is an ``nn.Module`` built by a factory in the entry-point group ``cervseg.networks``. The arguments
 of the factory are keyword-only and include ``in_channels``, ``num_labels`` and ``input_size``.
 ``forward(image_BCHW)`` takes float images of ``input_size`` and returns ``logits_BLHW`` of the same height
 and width: one plane per foreground label, each the input of an independent sigmoid.
@@ -56,7 +56,7 @@ def build_network(spec: NetworkSpec) -> nn.Module:
         spec: name and arguments of the network.
 
     Raises:
-        PluginError: the name or an argument is unknown, or the arguments do not fit each other.
+        PluginError: the name or an argument is unknown, or the arguments are incompatible.
     """
     factory = load(NETWORKS, spec.name)
     # JSON has no tuples: checkpoints and plans store them as lists.
@@ -67,12 +67,12 @@ def build_network(spec: NetworkSpec) -> nn.Module:
     except (TypeError, ValueError, RuntimeError) as problem:
         raise PluginError(
             f"network {spec.name!r} cannot be built ({problem})",
-            hint="Change its arguments in the plan or in the trainer's network_spec.",
+            hint="Change its arguments in the plan or in the trainer's network_spec",
         ) from problem
     if not isinstance(network, nn.Module):
         raise PluginError(
             f"network {spec.name!r} is a {type(network).__name__}",
-            hint="The registered factory must return a torch.nn.Module.",
+            hint="The registered factory must return a torch.nn.Module",
         )
     return network
 
@@ -96,7 +96,7 @@ def check_input(image_BCHW: torch.Tensor, *, in_channels: int, input_size: tuple
         input_size: (height, width) in px that the network takes.
 
     Raises:
-        ValueError: the shape is not B x ``in_channels`` x ``input_size``; the message says what to do.
+        ValueError: the shape is not B x ``in_channels`` x ``input_size``.
     """
     expected = (in_channels, *input_size)
     if image_BCHW.ndim != 4 or tuple(image_BCHW.shape[1:]) != expected:
@@ -104,7 +104,7 @@ def check_input(image_BCHW: torch.Tensor, *, in_channels: int, input_size: tuple
         raise ValueError(
             f"this network takes B x {' x '.join(map(str, expected))} (C, H, W), not {shape}. "
             f"Resize or pad the images to {input_size[0]} x {input_size[1]}, "
-            "or build the network with another in_channels or input_size."
+            "or build the network with another in_channels or input_size"
         )
 
 
@@ -116,11 +116,11 @@ def check_divisible(input_size: tuple[int, int], *, by: int) -> None:
         by: the number.
 
     Raises:
-        ValueError: a side is not; the message names the nearest valid size.
+        ValueError: a side is not a positive multiple; the message gives the nearest valid size.
     """
     if len(input_size) != 2 or any(side <= 0 or side % by for side in input_size):
         near = tuple(max(by, round(side / by) * by) for side in input_size)
-        raise ValueError(f"input_size {tuple(input_size)} must be multiples of {by}. Use {near}.")
+        raise ValueError(f"input_size {tuple(input_size)} must be multiples of {by}. Use {near}")
 
 
 def check_grey_or_rgb(in_channels: int) -> None:
@@ -130,17 +130,20 @@ def check_grey_or_rgb(in_channels: int) -> None:
         in_channels: number of channels of the image.
 
     Raises:
-        ValueError: it is neither 1 nor 3.
+        ValueError: the number is neither 1 nor 3.
     """
     if in_channels not in (1, 3):
-        raise ValueError(f"in_channels must be 1 or 3 (grey or RGB), not {in_channels}.")
+        raise ValueError(f"in_channels must be 1 or 3 (grey or RGB), not {in_channels}")
 
 
 def as_rgb(image_BCHW: torch.Tensor) -> torch.Tensor:
-    """Repeat the channel of grey images three times; B x 1 or 3 x H x W to B x 3 x H x W.
+    """Repeat the channel of grey images three times.
 
     Args:
-        image_BCHW: float images; RGB stays as it is.
+        image_BCHW: float images, B x 1 x H x W or B x 3 x H x W; RGB is returned unchanged.
+
+    Returns:
+        B x 3 x H x W.
     """
     return image_BCHW.expand(-1, 3, -1, -1) if image_BCHW.shape[1] == 1 else image_BCHW
 
@@ -154,8 +157,8 @@ def _check_arguments(factory: Any, arguments: dict[str, Any], *, name: str) -> N
             raise TypeError(f"got an unexpected keyword argument {unknown[0]!r}")
     except TypeError as problem:
         raise PluginError(
-            f"network {name!r} does not take these arguments ({problem})",
-            hint=f"It takes {', '.join(known or signature.parameters)}",
+            f"network {name!r} has invalid arguments ({problem})",
+            hint=f"Valid arguments are {', '.join(known or signature.parameters)}",
         ) from problem
 
 

@@ -1,4 +1,4 @@
-"""CervSpineNet (Sawant et al. 2026, 2.4): SAM's image encoder and an expanding decoder without skips."""
+"""CervSpineNet (Sawant et al. 2026, 2.4): SAM's image encoder and a decoder without skip connections."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from cervseg.networks.sizes import VIT_B
 
 
 class EncoderDecoder(nn.Module):
-    """B x in_channels x H x W, normalized, to logits B x num_labels x H x W, without skip connections.
+    """Network of an encoder and a decoder without skip connections.
+
+    It maps normalized images B x in_channels x H x W to logits B x num_labels x H x W.
 
     Args:
-        in_channels: 1 (grey, repeated to the encoder's three channels) or 3.
+        in_channels: 1 (grey, repeated to three channels) or 3 (RGB).
         input_size: (height, width) in px.
-        encoder: B x 3 x H x W to features B x C x h x w.
-        decoder: such features to logits.
+        encoder: maps B x 3 x H x W to features B x C x h x w.
+        decoder: maps these features to logits.
 
     Raises:
         ValueError: ``in_channels`` is neither 1 nor 3.
@@ -39,42 +41,57 @@ class EncoderDecoder(nn.Module):
         self.encoder, self.decoder = encoder, decoder
 
     def forward(self, image_BCHW: torch.Tensor) -> torch.Tensor:
-        """Logits B x num_labels x H x W of a float image B x in_channels x H x W.
+        """Compute logits B x num_labels x H x W.
+
+        Args:
+            image_BCHW: float, B x in_channels x H x W.
 
         Raises:
-            ValueError: the image is not of the size that the network was built for.
+            ValueError: the image does not have the shape that the network was built for.
         """
         return self.decode(self.encode(image_BCHW))
 
     def encode(self, image_BCHW: torch.Tensor) -> torch.Tensor:
-        """The encoder's features, B x C x h x w; errors are forward's."""
+        """Compute the encoder's features B x C x h x w.
+
+        Args:
+            image_BCHW: float, B x in_channels x H x W.
+
+        Raises:
+            ValueError: the image does not have the shape that the network was built for.
+        """
         check_input(image_BCHW, in_channels=self.in_channels, input_size=self.input_size)
         feature_BCHW: torch.Tensor = self.encoder(as_rgb(image_BCHW))
         return feature_BCHW
 
     def decode(self, feature_BCHW: torch.Tensor) -> torch.Tensor:
-        """Logits B x num_labels x H x W of the encoder's features."""
+        """Compute logits B x num_labels x H x W of the encoder's features.
+
+        Args:
+            feature_BCHW: the result of :meth:`encode`.
+        """
         logits_BLHW: torch.Tensor = self.decoder(feature_BCHW)
         return logits_BLHW
 
 
 class CervSpineNet(EncoderDecoder):
-    """B x in_channels x H x W, normalized, to logits B x num_labels x H x W.
+    """CervSpineNet: SAM's image encoder and a decoder of residual and SE blocks.
 
-    The defaults are the published network: 90,457,984 parameters, 345.07 MiB in float32.
+    It maps normalized images B x in_channels x H x W to logits B x num_labels x H x W. The defaults are the
+    published network: 90,457,984 parameters, 345.07 MiB in float32.
 
     Args:
-        in_channels: 1 (grey, repeated to the encoder's three channels) or 3.
-        num_labels: foreground labels, one logit plane each.
+        in_channels: 1 (grey, repeated to three channels) or 3 (RGB).
+        num_labels: number of foreground labels, one logit plane each.
         input_size: (height, width) in px, multiples of ``patch_size``.
         patch_size: side of a patch in px, a power of two.
         out_chans: channels of the encoder's features.
-        decoder_widths: channels of the decoder's stages; the first log2(patch_size) of them are used.
+        decoder_widths: channels of the decoder stages; the first log2(patch_size) are used.
         se_reduction: channels per hidden unit of the squeeze-and-excitation blocks.
         encoder: other arguments of :func:`cervseg.networks.sam.image_encoder`.
 
     Raises:
-        ValueError: the sizes do not fit each other.
+        ValueError: the sizes are incompatible.
     """
 
     def __init__(
@@ -102,13 +119,13 @@ class CervSpineNet(EncoderDecoder):
 
 
 class Decoder(nn.Module):
-    """Stages (Eq. 2-7), each doubling the size, then a 1 x 1 convolution: B x C x H x W to logits.
+    """Decoder: stages that each double height and width (Eq. 2-7), then a 1 x 1 convolution.
 
     Args:
-        in_channels: of the encoder's features.
-        num_labels: logit planes.
-        widths: channels of the stages; their number is log2 of the enlargement.
-        stage: makes one that keeps the size, of ``in_channels`` and ``out_channels``.
+        in_channels: channels of the encoder's features.
+        num_labels: number of logit planes.
+        widths: channels of the stages; n stages upsample by 2**n.
+        stage: builds a stage that keeps the size; takes ``in_channels`` and ``out_channels``.
     """
 
     def __init__(
@@ -127,13 +144,17 @@ class Decoder(nn.Module):
         self.head = nn.Conv2d(widths[-1], num_labels, kernel_size=1)
 
     def forward(self, feature_BCHW: torch.Tensor) -> torch.Tensor:
-        """Logits at 2**len(widths) times the features' size."""
+        """Compute logits at 2**len(widths) times the size of the features.
+
+        Args:
+            feature_BCHW: features of the encoder, B x C x h x w.
+        """
         *inner, last = self.stages
         for stage in inner:
             feature_BCHW = _double(stage(feature_BCHW))
-        # A 1 x 1 convolution and bilinear interpolation commute exactly (both are linear, and the
-        # interpolation's weights add up to one): the last x2 on the logits is the published x2 on
-        # sixteen channels, at a sixteenth of the memory and time.
+        # A 1 x 1 convolution and bilinear interpolation commute exactly: both are linear, and the weights of
+        # the interpolation sum to 1. Upsampling the logits therefore equals the published upsampling of 16
+        # channels, at a sixteenth of the memory and time.
         return _double(self.head(last(feature_BCHW)))
 
 
@@ -142,16 +163,20 @@ def _double(feature_BCHW: torch.Tensor) -> torch.Tensor:
 
 
 def stage_widths(widths: tuple[int, ...], *, patch_size: int) -> tuple[int, ...]:
-    """The first log2(``patch_size``) of ``widths``: each stage doubles, from patches back to pixels.
+    """Return the first log2(patch_size) widths; each stage doubles the size, from patches to pixels.
+
+    Args:
+        widths: channels of the decoder stages.
+        patch_size: side of a patch in px, a power of two.
 
     Raises:
-        ValueError: ``patch_size`` is no power of two, or there are too few widths.
+        ValueError: ``patch_size`` is not a power of two, or there are too few widths.
     """
     num_stages = round(math.log2(patch_size))
     if 2**num_stages != patch_size or num_stages < 1:
-        raise ValueError(f"patch_size must be a power of two and at least 2, not {patch_size}.")
+        raise ValueError(f"patch_size must be a power of two and at least 2, not {patch_size}")
     if len(widths) < num_stages:
         raise ValueError(
-            f"a patch of {patch_size} px needs {num_stages} decoder stages, decoder_widths has {len(widths)}."
+            f"patch_size {patch_size} needs {num_stages} decoder stages, but decoder_widths has {len(widths)}"
         )
     return tuple(widths[:num_stages])

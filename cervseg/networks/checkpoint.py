@@ -1,6 +1,6 @@
-"""Checkpoint files: a trained network as data, and the state that an interrupted training resumes from.
+"""Checkpoint files: a trained network, and the state from which an interrupted training resumes.
 
-A file holds plain types and tensors only, so that ``torch.load(weights_only=True)`` reads it: opening a
+A file contains only plain types and tensors, so ``torch.load(weights_only=True)`` can read it. Opening a
 checkpoint never executes code.
 """
 
@@ -22,14 +22,24 @@ from cervseg.core.jsonio import from_json, to_json
 from cervseg.core.types import Configuration, DatasetDescription, NetworkSpec, RunInfo
 from cervseg.networks.base import build_network
 
-FORMAT = 2  # of the files; 1 is cervseg 0.1's, which has no random state and keeps the scaler in the progress
+# Version of the file format. cervseg 0.1 wrote version 1: no random state, the scaler within the progress.
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelDescription:
-    """What rebuilds a network and its input; it stays the same while the network trains.
+    """Description from which a network and its input are rebuilt; constant during training.
 
-    ``teacher`` names the model that is distilled from; empty if there is none.
+    Args:
+        trainer: name of the trainer.
+        network: name and arguments of the network.
+        configuration: the configuration of the plan.
+        dataset: the dataset's description.
+        cache_long_side_px: long side of the cached images in px.
+        variant: name of the preprocessed variant.
+        fold: name of the fold.
+        run: provenance of the training run.
+        teacher: the model that is distilled; empty if there is none.
     """
 
     trainer: str
@@ -45,15 +55,15 @@ class ModelDescription:
 
 @dataclass(kw_only=True)
 class Progress:
-    """How far the training of a fold is.
+    """Progress of the training of a fold.
 
     Args:
-        epoch: the number of completed epochs.
-        batch: batches done in the current epoch.
-        elapsed_s: seconds trained, all calls together.
-        dice: the best validation Dice so far; None where no validation image has a label.
+        epoch: number of completed epochs.
+        batch: number of completed batches in the current epoch.
+        elapsed_s: training time in seconds, summed over all runs.
+        dice: the best validation Dice so far; None if no validation image has a label.
         best_epoch: the epoch of the best checkpoint, from 0; -1 before the first validation.
-        sums: each loss term, summed over the batches of the current epoch.
+        sums: loss term -> its sum over the batches of the current epoch.
     """
 
     epoch: int = 0
@@ -66,7 +76,13 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class RandomState:
-    """States of torch's random generators, uint8: the CPU's, and that of a device of ``device_type``."""
+    """States of torch's random number generators, uint8.
+
+    Args:
+        cpu: state of the CPU's generator.
+        device: state of the device's generator; None on a CPU.
+        device_type: type of the device.
+    """
 
     cpu: torch.Tensor
     device: torch.Tensor | None = None
@@ -75,10 +91,14 @@ class RandomState:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingState:
-    """What a training resumes from, beside the weights.
+    """State from which a training resumes, besides the weights.
 
-    ``scaler`` is empty where losses are not scaled, ``average`` None where no average of the weights is kept,
-    ``random`` None in files of format 1.
+    Args:
+        progress: epoch, batch and best Dice.
+        optimizer: state of the optimizer.
+        scaler: state of the loss scaler; empty if losses are not scaled.
+        average: average of the weights; None if none is kept.
+        random: states of the random number generators; None in files of format 1.
     """
 
     progress: Progress
@@ -90,15 +110,15 @@ class TrainingState:
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """The content of a checkpoint file.
+    """Content of a checkpoint file.
 
     Args:
-        model: what the network is.
-        state_dict: its weights, on the CPU.
+        model: description of the network.
+        state_dict: weights, on the CPU.
         epoch: the epoch of the weights, from 0; in the latest checkpoint the number of completed epochs.
         dice: the best validation Dice; None if there is none.
-        training: what training resumes from; None in a checkpoint for prediction.
-        format: of the file that it was read from.
+        training: state from which training resumes; None in a checkpoint for prediction.
+        format: format of the file that was read.
     """
 
     model: ModelDescription
@@ -110,10 +130,13 @@ class Checkpoint:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read one of our checkpoints, of this format or an older one.
+    """Read a cervseg checkpoint of the current or an older format.
+
+    Args:
+        path: a checkpoint file.
 
     Raises:
-        CheckpointError: the file is missing, truncated, not a checkpoint, of a newer format or holds code.
+        CheckpointError: the file is missing, truncated, not a checkpoint, of a newer format or contains code.
     """
     content = load_tensors(path)
     if "format" not in content or "state_dict" not in content:
@@ -142,7 +165,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint under a temporary name first."""
+    """Write a checkpoint atomically: to a temporary file that is then renamed.
+
+    Args:
+        path: the file to write.
+        checkpoint: its content.
+    """
     content: dict[str, Any] = {
         "format": FORMAT,
         "model": to_json(checkpoint.model),
@@ -160,12 +188,19 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def without_weights(checkpoint: Checkpoint) -> Checkpoint:
-    """Drop the tensors of a checkpoint, to free their memory."""
+    """Return a checkpoint without its tensors, to free their memory.
+
+    Args:
+        checkpoint: the checkpoint; it is not changed.
+    """
     return replace(checkpoint, state_dict={}, training=None)
 
 
 def network_from_checkpoint(checkpoint: Checkpoint) -> nn.Module:
     """Build the network of a checkpoint with its trained weights, in evaluation mode, on the CPU.
+
+    Args:
+        checkpoint: the content of a checkpoint file.
 
     Raises:
         CheckpointError: the weights do not fit the network that the checkpoint describes.
@@ -185,26 +220,32 @@ def network_from_checkpoint(checkpoint: Checkpoint) -> nn.Module:
 
 
 def load_tensors(path: Path) -> dict[str, Any]:
-    """Read a file of tensors and plain types by name, on the CPU, without executing anything in it.
+    """Read a file of named tensors and plain values to the CPU, without executing code.
+
+    Args:
+        path: a checkpoint file.
+
+    Returns:
+        Name -> tensor or plain value.
 
     Raises:
-        CheckpointError: the file is missing, truncated, not a checkpoint, or holds code.
+        CheckpointError: the file is missing, truncated, not a checkpoint or contains code.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as problem:
-        raise CheckpointError("there is no such file", where=path) from problem
+        raise CheckpointError("no such file", where=path) from problem
     except pickle.UnpicklingError as problem:
         if "global" in str(problem).lower() or "unsupported" in str(problem).lower():
             raise CheckpointError(
-                "holds more than tensors and plain values, and was not opened",
+                "contains more than tensors and plain values and was not opened",
                 where=path,
-                hint="It could run code: only use checkpoints that cervseg or SAM's authors wrote",
+                hint="It could run code: use only checkpoints written by cervseg or SAM's authors",
             ) from None
         raise CheckpointError(*_BROKEN, where=path, hint=_REPLACE) from problem
     except OSError as problem:
         raise CheckpointError(f"cannot be read ({problem.strerror or problem})", where=path) from problem
-    except Exception as problem:  # torch passes on whatever its unpickler raises
+    except Exception as problem:  # torch passes on every exception of its unpickler
         raise CheckpointError(*_BROKEN, where=path, hint=_REPLACE) from problem
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise CheckpointError("is not a checkpoint", where=path, hint="Name a checkpoint_best.pt")
@@ -216,17 +257,17 @@ _REPLACE = "Copy or download it again"
 
 
 class _NoRandomWeights(TorchFunctionMode):
-    """Initialize parameters with 0 instead of random values: a checkpoint fills them next.
+    """Initialize parameters with 0 instead of random values, because a checkpoint is loaded next.
 
-    Drawing 46 million weights takes longer than predicting an image with them. Only parameters are skipped;
-    initializers that redraw until a condition holds (truncated normal) draw into other tensors.
+    Drawing 46 million random weights takes longer than predicting an image with them. Only parameters are
+    skipped. Initializers that redraw until a condition holds (truncated normal) draw into other tensors.
     """
 
     _DRAWS = frozenset(
         (
             torch.Tensor.normal_,
             torch.Tensor.uniform_,
-            # torch passes these to the mode as a whole, not the functions that they call.
+            # torch passes these functions to the mode, not the functions that they call.
             nn.init.kaiming_normal_,
             nn.init.kaiming_uniform_,
             nn.init.normal_,
@@ -256,7 +297,7 @@ def _training_state(content: Mapping[str, Any]) -> TrainingState:
 
 
 def _from_format_1(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of a file of cervseg 0.1 in the layout of format 2."""
+    """Convert the content of a file of cervseg 0.1 to format 2."""
     names = ("trainer", "network", "configuration", "dataset", "cache_long_side_px", "variant", "fold", "run")
     model = {name: content[name] for name in (*names, "teacher") if name in content}
     run = dict(model.get("run", {}))

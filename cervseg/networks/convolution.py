@@ -1,6 +1,6 @@
-"""Parts of U-Nets: convolution, norm, activation, and the pass through the encoder.
+"""Parts of U-Nets: convolution, norm, activation, and the forward pass of the encoder.
 
-These are layers of torch. MONAI's are equal (a test compares them), but importing MONAI takes longer than
+The layers are torch's. MONAI's are equal (a test compares them), but importing MONAI takes longer than
 predicting an image.
 """
 
@@ -20,11 +20,11 @@ NEGATIVE_SLOPE = 0.01
 
 
 class InstanceNorm(nn.InstanceNorm2d):
-    """Instance norm, faster than torch's on a CPU; B x C x H x W.
+    """Instance norm that is faster than torch's on a CPU; B x C x H x W.
 
-    torch's instance norm changes the memory layout of channels-last images before and after. Batch norm does
-    not, and for a single image both are equal. U-Nets with this layer train 1.5 times and predict 1.6
-    times as fast.
+    torch's instance norm converts the memory layout of channels-last images before and after. Batch norm does
+    not, and for a single image both are equal. U-Nets with this layer train 1.5 times and predict 1.6 times
+    as fast.
     """
 
     def forward(self, feature_BCHW: torch.Tensor) -> torch.Tensor:
@@ -63,9 +63,9 @@ def convolution(
         before: channels of the input.
         after: channels of the output.
         norm: a key of :data:`NORMS`.
-        stride: of the convolution.
-        kernel_size: of the convolution, in px.
-        activated: whether the leaky ReLU follows.
+        stride: stride of the convolution.
+        kernel_size: side of the kernel, in px.
+        activated: whether a leaky ReLU follows.
     """
     layers: dict[str, nn.Module] = {
         "conv": nn.Conv2d(before, after, kernel_size, stride=stride, padding=kernel_size // 2, bias=False),
@@ -83,7 +83,7 @@ def two_convolutions(before: int, after: int, *, norm: str, stride: int = 1) -> 
         before: channels of the input.
         after: channels of the output.
         norm: a key of :data:`NORMS`.
-        stride: of the first convolution.
+        stride: stride of the first convolution.
     """
     return nn.Sequential(
         convolution(before, after, norm=norm, stride=stride), convolution(after, after, norm=norm)
@@ -103,12 +103,12 @@ def level_widths(
         norm: a key of :data:`NORMS`.
 
     Raises:
-        ValueError: the sizes do not fit each other, or the norm is unknown.
+        ValueError: the sizes are incompatible, or the norm is unknown.
     """
     if norm not in NORMS:
-        raise ValueError(f"norm must be one of {', '.join(NORMS)}, not {norm!r}.")
+        raise ValueError(f"norm must be one of {', '.join(NORMS)}, not {norm!r}")
     if num_levels < 1:
-        raise ValueError(f"num_levels must be at least 1, not {num_levels}.")
+        raise ValueError(f"num_levels must be at least 1, not {num_levels}")
     check_divisible(input_size, by=2**num_levels)
     return [min(features * 2**level, max_features) for level in range(num_levels + 1)]
 
@@ -116,11 +116,14 @@ def level_widths(
 def run_down(
     stages: Iterable[nn.Module], image_BCHW: torch.Tensor
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """Run the encoder of a U-Net; return the features of the lowest level, and those of the others.
+    """Run the encoder of a U-Net.
 
     Args:
         stages: one module per level, from full resolution down.
         image_BCHW: float images.
+
+    Returns:
+        The features of the lowest level, and those of the other levels from full resolution down.
     """
     feature_BCHW, skips = image_BCHW, list[torch.Tensor]()
     for stage in stages:
@@ -133,7 +136,7 @@ def initialize(modules: Iterable[nn.Module]) -> None:
     """Initialize convolutions with He's method and zero biases, in the given order.
 
     Args:
-        modules: modules of a network; others than convolutions are left as they are.
+        modules: modules of a network; only convolutions are changed.
     """
     for module in modules:
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):

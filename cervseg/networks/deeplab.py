@@ -1,4 +1,4 @@
-"""DeepLabV3+ (Chen et al. 2018; paper, 2.5.1) on a ResNet, out of segmentation_models_pytorch."""
+"""DeepLabV3+ (Chen et al. 2018; paper, 2.5.1) with a ResNet encoder, from segmentation_models_pytorch."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from cervseg.networks.base import as_rgb, check_divisible, check_grey_or_rgb, ch
 from cervseg.networks.sizes import RESNET_ENCODERS
 
 OUTPUT_STRIDE = 16
-ATROUS_RATES = (6, 12, 18)  # those of Chen et al. for this stride; the library's default is for stride 8
-MULTIPLE_PX = 32  # the last features have 2 x 2 positions at least: enough to normalize over in one image
+ATROUS_RATES = (6, 12, 18)  # Chen et al. use these for stride 16; the library's default is for stride 8
+MULTIPLE_PX = 32  # the last features have at least 2 x 2 positions, enough to normalize over in one image
 
 
 class DeepLabV3Plus(nn.Module):
-    """B x in_channels x H x W, normalized, to logits B x num_labels x H x W.
+    """DeepLabV3+ with a ResNet encoder.
 
-    The defaults are the published network. Grey is repeated to the encoder's three channels.
+    It maps normalized images B x in_channels x H x W to logits B x num_labels x H x W. The defaults are the
+    published network.
 
     Args:
-        in_channels: 1 (grey) or 3.
-        num_labels: foreground labels, one logit plane each.
+        in_channels: 1 (grey, repeated to three channels) or 3 (RGB).
+        num_labels: number of foreground labels, one logit plane each.
         input_size: (height, width) in px, multiples of 32.
-        encoder: a ResNet, by the library's name.
-        decoder_channels: of the pyramid of atrous convolutions, and of the decoder.
+        encoder: the library's name of a ResNet.
+        decoder_channels: channels of the atrous pyramid and of the decoder.
 
     Raises:
-        ValueError: the sizes do not fit, or there is no such encoder.
+        ValueError: a size is invalid, or the encoder is unknown.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class DeepLabV3Plus(nn.Module):
         super().__init__()
         check_grey_or_rgb(in_channels)
         if encoder not in RESNET_ENCODERS:
-            raise ValueError(f"encoder must be one of {', '.join(RESNET_ENCODERS)}, not {encoder!r}.")
+            raise ValueError(f"encoder must be one of {', '.join(RESNET_ENCODERS)}, not {encoder!r}")
         check_divisible(input_size, by=MULTIPLE_PX)
         self.in_channels, self.input_size = in_channels, (input_size[0], input_size[1])
         body = smp.DeepLabV3Plus(
@@ -58,10 +59,13 @@ class DeepLabV3Plus(nn.Module):
         _normalize_pooled_over_channels(self.decoder)
 
     def forward(self, image_BCHW: torch.Tensor) -> torch.Tensor:
-        """Logits B x num_labels x H x W of a float image B x in_channels x H x W.
+        """Compute logits B x num_labels x H x W.
+
+        Args:
+            image_BCHW: float, B x in_channels x H x W.
 
         Raises:
-            ValueError: the image is not of the size that the network was built for.
+            ValueError: the image does not have the shape that the network was built for.
         """
         check_input(image_BCHW, in_channels=self.in_channels, input_size=self.input_size)
         logits_BLHW: torch.Tensor = self.head(self.decoder(self.encoder(as_rgb(image_BCHW))))
@@ -69,13 +73,13 @@ class DeepLabV3Plus(nn.Module):
 
 
 def _normalize_pooled_over_channels(decoder: nn.Module) -> None:
-    """Replace the batch normalization behind the pyramid's global pooling by one over channels.
+    """Replace the batch norm after the pyramid's global pooling by a norm over channels.
 
-    Pooling leaves one value an image and channel. Of a single image (the paper's batch) no variance can be
-    taken, and torch refuses; of two images only the sign of their difference would be left. Its running
-    statistics would be no way out: at batch 1 they never see an image. Normalized over its own channels, an
-    image's pooled vector means the same in any batch, and in training as in prediction. The number of
-    parameters stays. The other normalizations have many positions to average over.
+    Pooling leaves one value per image and channel. With one image per batch, as in the paper, the variance is
+    undefined and torch raises an error. With two images, only the sign of their difference is left. Running
+    statistics do not help, because at batch size 1 they are never computed. A norm over the channels of each
+    image does not depend on the batch and is the same in training and prediction. The number of parameters
+    does not change. The other batch norms average over many positions and stay.
     """
     pooling = decoder.aspp[0].convs[-1]  # type: ignore[index, union-attr]
     _, convolution, norm, _ = pooling

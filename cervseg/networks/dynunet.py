@@ -1,4 +1,4 @@
-"""nnU-Net's networks, plain (Isensee et al. 2021) and with a residual encoder (2024)."""
+"""nnU-Net's networks: plain (Isensee et al. 2021) and with a residual encoder (Isensee et al. 2024)."""
 
 from __future__ import annotations
 
@@ -18,28 +18,29 @@ from cervseg.networks.sizes import RESIDUAL_BLOCKS
 
 
 class DynUNet(nn.Module):
-    """B x in_channels x H x W, normalized, to logits B x num_labels x H x W.
+    """U-Net of nnU-Net 2 with a plain or a residual encoder.
 
-    The plain encoder has two 3 x 3 convolutions a stage, the residual one a 3 x 3 convolution and then 1, 3,
-    4, 6, 6, ... residual blocks a stage; strides halve. The decoder goes back by transposed convolutions,
-    skip connections and two convolutions a stage (beside the residual encoder one).
+    It maps normalized images B x in_channels x H x W to logits B x num_labels x H x W. The plain encoder has
+    two 3 x 3 convolutions per stage. The residual encoder has a 3 x 3 convolution and then 1, 3, 4, 6, 6, ...
+    residual blocks per stage. Strided convolutions halve the resolution. The decoder has a transposed
+    convolution, a skip connection and two convolutions per stage (one with the residual encoder).
 
-    Both are those of nnU-Net 2, but for the biases of convolutions that a norm takes away again at once, and
-    for a supervised output at the lowest resolution, which has no weight there. The default is nnU-Net's at
-    512 x 512 px: 46,312,934 parameters, with the residual encoder 139,983,334.
+    Two things differ from nnU-Net 2: convolutions before a norm have no bias, because the norm cancels it,
+    and there is no output at the lowest resolution, which has weight 0 in nnU-Net's loss. The defaults are
+    nnU-Net's network for 512 x 512 px: 46,312,934 parameters, with the residual encoder 139,983,334.
 
     Args:
-        in_channels: of the image.
-        num_labels: foreground labels, one logit plane each.
+        in_channels: number of channels of the image.
+        num_labels: number of foreground labels, one logit plane each.
         input_size: (height, width) in px, multiples of 2**num_levels.
         features: filters at full resolution.
-        num_levels: how often the resolution is halved.
-        max_features: filters do not double beyond this.
-        norm: "instance" (nnU-Net's), "batch" or "group" (of eight).
-        residual_encoder: with residual blocks in its encoder?
+        num_levels: number of times the resolution is halved.
+        max_features: upper limit of the filters, which double from level to level.
+        norm: "instance" (nnU-Net's), "batch" or "group" (8 groups).
+        residual_encoder: use residual blocks in the encoder.
 
     Raises:
-        ValueError: the sizes do not fit each other, or there is no such norm.
+        ValueError: the sizes are incompatible, or the norm is unknown.
     """
 
     def __init__(
@@ -81,23 +82,34 @@ class DynUNet(nn.Module):
         self._initialize()
 
     def forward(self, image_BCHW: torch.Tensor) -> torch.Tensor:
-        """Logits B x num_labels x H x W of a float image B x in_channels x H x W.
+        """Compute logits B x num_labels x H x W.
+
+        Args:
+            image_BCHW: float, B x in_channels x H x W.
 
         Raises:
-            ValueError: the image is not of the size that the network was built for.
+            ValueError: the image does not have the shape that the network was built for.
         """
         logits_BLHW: torch.Tensor = self.heads[0](self._decoded(image_BCHW)[0])
         return logits_BLHW
 
     def deep_logits(self, image_BCHW: torch.Tensor) -> list[torch.Tensor]:
-        """Logits for deep supervision: ``forward``'s, then at 1/2, 1/4, ... of the size; errors are its.
+        """Compute the logits for deep supervision.
 
-        All of the decoder's resolutions but the lowest, which is left out unless it is the only one.
+        Args:
+            image_BCHW: float, B x in_channels x H x W.
+
+        Returns:
+            Logits of :meth:`forward`, then logits at 1/2, 1/4, ... of the size. The lowest resolution of the
+            decoder is left out unless it is the only one.
+
+        Raises:
+            ValueError: the image does not have the shape that the network was built for.
         """
         return [head(feature_BCHW) for head, feature_BCHW in zip(self.heads, self._decoded(image_BCHW))]
 
     def _decoded(self, image_BCHW: torch.Tensor) -> list[torch.Tensor]:
-        """The decoder's features B x C x h x w, from full resolution down."""
+        """Compute the decoder's features B x C x h x w, from full resolution down."""
         check_input(image_BCHW, in_channels=self.in_channels, input_size=self.input_size)
         feature_BCHW, skips = run_down(self.encoder, image_BCHW)
         decoded = list[torch.Tensor]()
@@ -107,7 +119,7 @@ class DynUNet(nn.Module):
         return decoded[::-1]
 
     def _initialize(self) -> None:
-        """As nnU-Net: He's initialization, and every residual block starts as its shortcut."""
+        """Initialize as nnU-Net does: He's method, and zero for the last norm of each residual block."""
         initialize(self.modules())
         for module in self.modules():
             if isinstance(module, ResidualBlock):
@@ -115,11 +127,17 @@ class DynUNet(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """phi(shortcut(F) + body(F)): B x C_in x H x W to B x C_out x H / stride x W / stride.
+    """Residual block phi(shortcut(F) + body(F)) of ResNet-D (He et al. 2019); phi is a leaky ReLU.
 
-    The block of ResNet-D (He et al. 2019): the body is two 3 x 3 convolutions with norms, the shortcut
-    averages where the body strides, and goes through a 1 x 1 convolution with norm where the channels differ;
-    phi is a leaky ReLU.
+    It maps B x C_in x H x W to B x C_out x H / stride x W / stride. The body is two 3 x 3 convolutions with
+    norms. The shortcut has an average pooling if the stride is not 1, and a 1 x 1 convolution with a norm if
+    the numbers of channels differ.
+
+    Args:
+        before: channels C_in of the input.
+        after: channels C_out of the output.
+        stride: stride of the first convolution.
+        norm: a key of :data:`~cervseg.networks.convolution.NORMS`.
     """
 
     def __init__(self, before: int, after: int, *, stride: int, norm: str) -> None:
@@ -135,7 +153,11 @@ class ResidualBlock(nn.Module):
         self.activation = nn.LeakyReLU(NEGATIVE_SLOPE, inplace=True)
 
     def forward(self, feature_BCHW: torch.Tensor) -> torch.Tensor:
-        """See the class."""
+        """Compute phi(shortcut(F) + body(F)).
+
+        Args:
+            feature_BCHW: features F, B x C_in x H x W.
+        """
         result: torch.Tensor = self.activation(self.shortcut(feature_BCHW) + self.body(feature_BCHW))
         return result
 

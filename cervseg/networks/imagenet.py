@@ -1,4 +1,4 @@
-"""ImageNet weights for an encoder, through segmentation_models_pytorch's own loader."""
+"""ImageNet weights of encoders, loaded by segmentation_models_pytorch."""
 
 from __future__ import annotations
 
@@ -12,40 +12,43 @@ WEIGHTS_FILE = "model.safetensors"
 
 
 def load_imagenet(encoder: nn.Module, *, name: str) -> str:
-    """Fill a three-channel ``encoder`` with its ImageNet weights; returns which these are.
+    """Load ImageNet weights into an encoder of three channels.
 
-    The library fetches them once and keeps them in its own cache.
+    The library downloads the weights once and keeps them in its own cache.
 
     Args:
-        encoder: built by the library, full depth; any output stride.
-        name: the library's name of it, such as "resnet50" or "mit_b2".
+        encoder: encoder built by the library with full depth, any output stride; changed in place.
+        name: the library's name of the encoder, such as "resnet50" or "mit_b2".
+
+    Returns:
+        Name and revision of the weights.
 
     Raises:
-        CheckpointError: they are not in the cache, and their server cannot be reached.
+        CheckpointError: the weights are not in the cache and cannot be downloaded, or are broken.
     """
     published = encoders[name]["pretrained_settings"]["imagenet"]
     repository, revision = published["repo_id"], published["revision"]
     try:
         _ask_once(repository, revision=revision)
         state = get_encoder(name, weights="imagenet").state_dict()
-    except Exception as problem:  # of the system, the HTTP client, the server's or the file's format
+    except Exception as problem:  # raised by the system, the HTTP client or the file's parser
         raise CheckpointError(
-            f"the ImageNet weights of {name} cannot be fetched ({one_line(_cause(problem))})",
+            f"the ImageNet weights of {name} cannot be downloaded ({one_line(_cause(problem))})",
             where=repository,
-            hint="Train once online, they are kept; or start from random weights with --from-scratch.",
+            hint="Train once online to cache them, or train from scratch with --from-scratch",
         ) from problem
     encoder.load_state_dict(state)
     return f"ImageNet weights ({repository}, revision {revision[:8]})"
 
 
 def _ask_once(repository: str, *, revision: str) -> None:
-    """Fail at once where there is no server: the library would ask again for half a minute."""
+    """Fail at once if the server cannot be reached; the library would retry for half a minute."""
     if try_to_load_from_cache(repository, WEIGHTS_FILE, revision=revision) is None:
         get_hf_file_metadata(hf_hub_url(repository, WEIGHTS_FILE, revision=revision))
 
 
 def _cause(problem: BaseException) -> BaseException:
-    """The exception that came first."""
+    """Return the first exception of a chain."""
     while problem.__cause__ is not None:
         problem = problem.__cause__
     return problem

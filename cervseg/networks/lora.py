@@ -1,7 +1,7 @@
 """Low-rank updates of linear layers (LoRA, Hu et al. 2022): W x + b + (alpha / rank) B A x, W and b frozen.
 
-A library would bring a network of its own around ours. This is one layer: it keeps the names of the layer
-that it replaces, so checkpoints load key by key, and adding B A to W leaves no trace of it.
+A LoRA library would wrap the whole network. Here one layer is enough: it keeps the parameter names of the
+layer that it replaces, so checkpoints load key by key, and B A can be added to W.
 """
 
 from __future__ import annotations
@@ -10,16 +10,19 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-ALPHA = 8.0  # under Adam a constant like the learning rate (Hu et al., 4.1), which is what to tune
-LAYERS = ("qkv", "q", "kv")  # the linear layers of an attention, as SAM's encoder and MiT call them
+ALPHA = 8.0  # with Adam it acts like the learning rate (Hu et al., 4.1); tune that instead
+LAYERS = ("qkv", "q", "kv")  # names of the linear layers of attention in SAM's encoder and in MiT
 
 
 class LoraLinear(nn.Module):
-    """A linear layer with a low-rank update, ... x in to ... x out; at first it computes what the layer did.
+    """Linear layer with a low-rank update, ... x in to ... x out.
+
+    A is rank x in and starts with normal values, such that A x is about as large as x. B is out x rank and
+    starts with zeros, so at first the result is that of the linear layer.
 
     Args:
-        linear: gives its weight and bias away.
-        rank: of the update; A is rank x in (normal, so that A x is about as large as x), B out x rank (zero).
+        linear: the linear layer; its weight and bias are shared.
+        rank: rank of the update.
     """
 
     def __init__(self, linear: nn.Linear, *, rank: int) -> None:
@@ -32,20 +35,29 @@ class LoraLinear(nn.Module):
         self.lora_b = nn.Parameter(weight.new_zeros(linear.out_features, rank))
 
     def forward(self, token: torch.Tensor) -> torch.Tensor:
-        """W x + b + scale B A x."""
+        """Compute W x + b + scale B A x.
+
+        Args:
+            token: x, float, ... x in.
+        """
         update = functional.linear(functional.linear(token, self.lora_a), self.lora_b)
         return functional.linear(token, self.weight, self.bias) + self.scale * update
 
     @torch.no_grad()
     def merged_weight(self) -> torch.Tensor:
-        """W + scale B A: the weight of a plain layer that computes the same."""
+        """Compute W + scale B A, the weight of a linear layer with the same result."""
         return self.weight + self.scale * (self.lora_b @ self.lora_a)
 
 
 def add_lora(module: nn.Module, *, rank: int) -> int:
-    """Give every attention below ``module`` a low-rank update; returns how many layers got one.
+    """Add low-rank updates to all attention layers of a module and freeze its other parameters.
 
-    Only A and B of these layers train from now on, nothing else of ``module``.
+    Args:
+        module: the module; changed in place.
+        rank: rank of the updates.
+
+    Returns:
+        The number of layers with an update.
     """
     module.requires_grad_(False)
     found = [
@@ -60,7 +72,14 @@ def add_lora(module: nn.Module, *, rank: int) -> int:
 
 
 def merged_state(network: nn.Module) -> dict[str, torch.Tensor]:
-    """The network's state under its own names, low-rank updates added to the weights that they update."""
+    """Return the state of a network with its low-rank updates merged into the weights.
+
+    Args:
+        network: the network; it is not changed.
+
+    Returns:
+        Parameter name -> tensor, with the names of the network without updates.
+    """
     state = network.state_dict()
     for name, module in network.named_modules():
         if isinstance(module, LoraLinear):

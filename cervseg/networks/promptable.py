@@ -1,4 +1,4 @@
-"""The whole of SAM (Kirillov et al. 2023; paper, 2.5.3): a mask for every point, many images at once."""
+"""Complete SAM (Kirillov et al. 2023; paper, 2.5.3): one mask per point, for a batch of images."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from cervseg.networks.base import as_rgb, check_grey_or_rgb, check_input
 from cervseg.networks.sam import EncoderArguments, image_encoder
 from cervseg.networks.sizes import VIT_B
 
-NO_PROMPT = -20.0  # the logit of a label that no point marks: a probability of 2e-9
-POSITIVE = 1.0  # what the prompt encoder calls a point inside of a structure
-# What one positive point and one mask never use: negative points, boxes, mask prompts, SAM's three further
-# masks and its guess of their quality. Frozen, so that they stay as a SAM checkpoint had them.
+NO_PROMPT = -20.0  # logit of a label without a point: a probability of 2e-9
+POSITIVE = 1.0  # the prompt encoder's label of a point inside a structure
+# Parameters that one positive point and one mask do not use: negative points, boxes, mask prompts, the three
+# other masks of SAM and its estimate of their quality. They are frozen, so they stay as in a SAM checkpoint.
 UNUSED = (
     "prompt_encoder.point_embeddings.0.",
     "prompt_encoder.point_embeddings.2.",
@@ -31,23 +31,24 @@ UNUSED = (
 
 
 class PromptableSAM(nn.Module):
-    """B x in_channels x H x W, normalized, and points in each image to logits B x num_labels x H x W.
+    """SAM with one positive point per structure.
 
-    The layers of the prompt encoder and the mask decoder are segment-anything's, and every parameter has its
-    name and shape: a SAM or MedSAM checkpoint loads key by key. What is ours is the fast image encoder and a
-    decoder pass in which each point meets its own image. The defaults are the published network: 93,735,472
-    parameters. ``takes_points`` tells a network of this kind.
+    It maps normalized images B x in_channels x H x W and points in each image to logits
+    B x num_labels x H x W. The layers of the prompt encoder and the mask decoder are segment-anything's, with
+    the same parameter names and shapes, so SAM and MedSAM checkpoints load key by key. The fast image encoder
+    and the decoder pass, which pairs each point with its own image, are our own. The defaults are the
+    published network: 93,735,472 parameters. ``takes_points`` marks a network that takes points.
 
     Args:
-        in_channels: 1 (grey, repeated to the encoder's three channels) or 3.
-        num_labels: foreground labels, one logit plane each.
+        in_channels: 1 (grey, repeated to three channels) or 3 (RGB).
+        num_labels: number of foreground labels, one logit plane each.
         input_size: (height, width) in px, multiples of ``patch_size``.
         patch_size: side of a token in px.
         out_chans: channels of the encoder's features and width of the decoder, a multiple of 16.
         encoder: other arguments of :func:`cervseg.networks.sam.image_encoder`.
 
     Raises:
-        ValueError: the sizes do not fit each other.
+        ValueError: the sizes are incompatible.
     """
 
     takes_points = True
@@ -65,7 +66,7 @@ class PromptableSAM(nn.Module):
         super().__init__()
         check_grey_or_rgb(in_channels)
         if out_chans % 16:
-            raise ValueError(f"out_chans must be a multiple of 16, not {out_chans}: the decoder has 8 heads.")
+            raise ValueError(f"out_chans must be a multiple of 16, not {out_chans}: the decoder has 8 heads")
         self.in_channels, self.num_labels = in_channels, num_labels
         self.input_size = (input_size[0], input_size[1])
         self.image_encoder = image_encoder(
@@ -92,48 +93,63 @@ class PromptableSAM(nn.Module):
 
     @property
     def encoder(self) -> nn.Module:
-        """The image encoder, under the name that encoders have in other networks."""
+        """The image encoder, under the name that other networks use."""
         return self.image_encoder
 
     def forward(self, image_BCHW: torch.Tensor, points: Sequence[torch.Tensor] | None = None) -> torch.Tensor:
-        """Logits B x num_labels x H x W: a label's plane is the maximum over the masks of its points.
+        """Compute logits B x num_labels x H x W, the maximum over the masks of each label's points.
 
         A plane without points is :data:`NO_PROMPT` everywhere.
 
         Args:
             image_BCHW: float, B x in_channels x ``input_size``.
-            points: one N_i x 3 tensor an image, rows (x, y, label plane): x and y in px of the network frame,
-                pixel centres at whole numbers; the plane counts from 0. N_i may be 0.
+            points: one N_i x 3 tensor per image with rows (x, y, label plane); x and y in px of the network
+                frame, pixel centres at integers; planes are counted from 0. N_i may be 0.
 
         Raises:
-            ValueError: there are no points, or points or image are not of these shapes.
+            ValueError: points are missing, or the points or the image have a wrong shape.
         """
         if points is None:
             raise ValueError(
-                "this network segments what points mark: give points=, one N x 3 tensor "
-                "(x, y, label plane) an image."
+                "this network needs points: pass points=, one N x 3 tensor (x, y, label plane) per image"
             )
         return self.merge(self.prompt_logits(image_BCHW, points), points)
 
     def prompt_logits(self, image_BCHW: torch.Tensor, points: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Logits N x H x W: a mask for each point of all images, in the images' order; N may be 0.
+        """Compute logits N x H x W: one mask per point, in the order of the images; N may be 0.
 
-        Arguments and errors are those of :meth:`forward`.
+        Args:
+            image_BCHW: as for :meth:`forward`.
+            points: as for :meth:`forward`.
+
+        Raises:
+            ValueError: as for :meth:`forward`.
         """
         return self.decode(self.features(image_BCHW), points)
 
     def features(self, image_BCHW: torch.Tensor) -> torch.Tensor:
-        """The image encoder's features B x out_chans x h x w.
+        """Compute the image encoder's features B x out_chans x h x w.
+
+        Args:
+            image_BCHW: float, B x in_channels x H x W.
 
         Raises:
-            ValueError: the image is not of the size that the network was built for.
+            ValueError: the image does not have the shape that the network was built for.
         """
         check_input(image_BCHW, in_channels=self.in_channels, input_size=self.input_size)
         feature_BCHW: torch.Tensor = self.image_encoder(as_rgb(image_BCHW))
         return feature_BCHW
 
     def decode(self, feature_BCHW: torch.Tensor, points: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Logits N x H x W of images that the image encoder has seen already; see :meth:`prompt_logits`."""
+        """Compute the logits of :meth:`prompt_logits`, N x H x W, from features.
+
+        Args:
+            feature_BCHW: the result of :meth:`features`.
+            points: as for :meth:`forward`.
+
+        Raises:
+            ValueError: the points have a wrong shape, number or label plane.
+        """
         _check_points(points, num_images=len(feature_BCHW), num_labels=self.num_labels)
         device = feature_BCHW.device
         image_N = torch.repeat_interleave(
@@ -144,9 +160,14 @@ class PromptableSAM(nn.Module):
         return self.masks(feature_BCHW.index_select(0, image_N), point_N2)
 
     def masks(self, feature_NCHW: torch.Tensor, point_N2: torch.Tensor) -> torch.Tensor:
-        """Logits N x H x W: a mask for each point (x, y), in px of the frame, in its own image's features."""
+        """Compute logits N x H x W: one mask per point.
+
+        Args:
+            feature_NCHW: for each point, the features of its image.
+            point_N2: points (x, y) in px of the network frame.
+        """
         point_N12 = point_N2.float()[:, None]
-        # In float32 under autocast too: a position in bfloat16 is off by several px.
+        # Always in float32: in bfloat16, positions are wrong by several px.
         with torch.autocast(feature_NCHW.device.type, enabled=False):
             sparse_NTC, dense_NCHW = self.prompt_encoder(
                 points=(point_N12, torch.full_like(point_N12[..., 0], POSITIVE)), boxes=None, masks=None
@@ -158,7 +179,12 @@ class PromptableSAM(nn.Module):
         )[:, 0]
 
     def merge(self, logits_NHW: torch.Tensor, points: Sequence[torch.Tensor]) -> torch.Tensor:
-        """The masks of :meth:`prompt_logits` as B x num_labels x H x W, see :meth:`forward`."""
+        """Merge the masks of :meth:`prompt_logits` to B x num_labels x H x W, as :meth:`forward` does.
+
+        Args:
+            logits_NHW: one mask per point.
+            points: as for :meth:`forward`.
+        """
         plane_N = torch.cat(
             [index * self.num_labels + image[:, 2].long() for index, image in enumerate(points)]
         ).to(logits_NHW.device)
@@ -172,27 +198,28 @@ class PromptableSAM(nn.Module):
     def _small_masks(
         self, feature_NCHW: torch.Tensor, position_1CHW: torch.Tensor, *, sparse_NTC: torch.Tensor
     ) -> torch.Tensor:
-        """Logits N x h x w at four times the features' size, the first of SAM's four masks.
+        """Compute logits N x h x w at four times the size of the features: the first of SAM's four masks.
 
-        segment-anything's decoder repeats every image for every prompt, B x N masks where N are wanted; here
-        each row of the batch is a prompt with its own image.
+        segment-anything's decoder repeats every image for every prompt and computes B x N masks. Here each
+        row of the batch is a prompt with its own image, so only N masks are computed.
         """
         decoder = self.mask_decoder
         own_TC = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
         token_NTC = torch.cat([own_TC.expand(sparse_NTC.shape[0], -1, -1), sparse_NTC], dim=1)
         token_NTC, feature_NTC = decoder.transformer(feature_NCHW, position_1CHW, token_NTC)
         fine_NCHW = decoder.output_upscaling(feature_NTC.transpose(1, 2).reshape(feature_NCHW.shape))
-        weight_NC = decoder.output_hypernetworks_mlps[0](token_NTC[:, 1])  # the token after the quality's
+        weight_NC = decoder.output_hypernetworks_mlps[0](token_NTC[:, 1])  # token 0 is for the quality
         return torch.einsum("nc,nchw->nhw", weight_NC, fine_NCHW)
 
 
 def _check_points(points: Sequence[torch.Tensor], *, num_images: int, num_labels: int) -> None:
     if len(points) != num_images:
-        raise ValueError(f"there are points for {len(points)} image(s), but {num_images} image(s).")
+        raise ValueError(f"there are points for {len(points)} image(s), but {num_images} image(s)")
     for image in points:
         if image.ndim != 2 or image.shape[1] != 3:
             raise ValueError(
-                f"points are N x 3 an image (x, y, label plane), not {' x '.join(map(str, image.shape))}."
+                "points must be one N x 3 tensor (x, y, label plane) per image, "
+                f"not {' x '.join(map(str, image.shape))}"
             )
         if not ((image[:, 2] >= 0) & (image[:, 2] < num_labels)).all():
-            raise ValueError(f"a point's label plane must lie in 0 to {num_labels - 1}.")
+            raise ValueError(f"the label plane of a point must be in 0 to {num_labels - 1}")

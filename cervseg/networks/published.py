@@ -84,7 +84,7 @@ def download(weights: PublishedWeights, target_folder: Path, *, progress: bool =
             raise CheckpointError(
                 f"cannot be downloaded ({reason})",
                 where=weights.url,
-                hint=f"Download it on a machine that is online and copy it to {target}.",
+                hint=f"Download it on a computer with internet access and copy it to {target}",
             ) from problem
         verify_sha256(temporary, weights)
     return target
@@ -105,7 +105,7 @@ def verify_sha256(path: Path, weights: PublishedWeights) -> None:
         raise CheckpointError(
             f"{weights.filename} is not the published file: {problem}",
             where=path,
-            hint=f"Download it again from {weights.url}.",
+            hint=f"Download it again from {weights.url}",
         )
 
 

@@ -63,11 +63,11 @@ def image_encoder(
         checkpoint_blocks: recompute each block in the backward pass: much less memory, a third more time.
 
     Raises:
-        ValueError: the sizes do not fit each other.
+        ValueError: the sizes are incompatible.
     """
     check_divisible(input_size, by=patch_size)
     if embed_dim % num_heads:
-        raise ValueError(f"embed_dim {embed_dim} must be a multiple of num_heads {num_heads}.")
+        raise ValueError(f"embed_dim {embed_dim} must be a multiple of num_heads {num_heads}")
     sizes: dict[str, Any] = {
         "embed_dim": embed_dim,
         "depth": depth,
@@ -92,7 +92,7 @@ def image_encoder(
 
 
 class ImageEncoder(nn.Module):
-    """B x 3 x H x W, normalized, to B x out_chans x H/patch x W/patch.
+    """SAM's image encoder: normalized images B x 3 x H x W to features B x out_chans x H/patch x W/patch.
 
     Args:
         layers: segment-anything's encoder, whose layers are used.
@@ -149,7 +149,12 @@ class ImageEncoder(nn.Module):
 
 
 class Block(nn.Module):
-    """Transformer block, B x H x W x C, with attention over the image or within windows."""
+    """Transformer block, B x H x W x C, with attention over the image or within windows.
+
+    Args:
+        layers: segment-anything's block.
+        grid: (height, width) of the image in tokens.
+    """
 
     def __init__(self, layers: Any, *, grid: tuple[int, int]) -> None:
         super().__init__()
@@ -240,7 +245,7 @@ def split_windows(token_BHWC: torch.Tensor, *, side: int) -> torch.Tensor:
 
     Args:
         token_BHWC: tokens, both sides multiples of ``side``.
-        side: of a window, in tokens.
+        side: side of a window, in tokens.
     """
     batch, height, width, channels = token_BHWC.shape
     parts = token_BHWC.view(batch, height // side, side, width // side, side, channels)

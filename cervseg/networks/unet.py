@@ -10,23 +10,23 @@ from cervseg.networks.convolution import initialize, level_widths, run_down, two
 
 
 class UNet(nn.Module):
-    """B x in_channels x H x W, normalized, to logits B x num_labels x H x W.
+    """U-Net with two 3 x 3 convolutions per resolution.
 
-    Two 3 x 3 convolutions at each resolution, halved ``num_levels`` times by strides with the filters
-    doubling each time, and back by transposed convolutions with skip connections. Published: 64 filters, 4
-    levels.
+    It maps normalized images B x in_channels x H x W to logits B x num_labels x H x W. Strided convolutions
+    of the encoder halve the resolution ``num_levels`` times, and the filters double each time. The decoder
+    has transposed convolutions and skip connections. The published network has 64 filters and 4 levels.
 
     Args:
-        in_channels: of the image.
-        num_labels: foreground labels, one logit plane each.
+        in_channels: number of channels of the image.
+        num_labels: number of foreground labels, one logit plane each.
         input_size: (height, width) in px, multiples of 2**num_levels.
         features: filters at full resolution.
-        num_levels: how often the resolution is halved.
-        max_features: filters do not double beyond this.
-        norm: "batch" (fastest), "instance" (for batches of one image) or "group" (of eight).
+        num_levels: number of times the resolution is halved.
+        max_features: upper limit of the filters, which double from level to level.
+        norm: "batch" (fastest), "instance" (for batches of one image) or "group" (8 groups).
 
     Raises:
-        ValueError: the sizes do not fit each other, or there is no such norm.
+        ValueError: the sizes are incompatible, or the norm is unknown.
     """
 
     def __init__(
@@ -60,10 +60,13 @@ class UNet(nn.Module):
         initialize(self.modules())
 
     def forward(self, image_BCHW: torch.Tensor) -> torch.Tensor:
-        """Logits B x num_labels x H x W of a float image B x in_channels x H x W.
+        """Compute logits B x num_labels x H x W.
+
+        Args:
+            image_BCHW: float, B x in_channels x H x W.
 
         Raises:
-            ValueError: the image is not of the size that the network was built for.
+            ValueError: the image does not have the shape that the network was built for.
         """
         check_input(image_BCHW, in_channels=self.in_channels, input_size=self.input_size)
         feature_BCHW, skips = run_down(self.down, image_BCHW)
@@ -74,7 +77,7 @@ class UNet(nn.Module):
 
 
 class _Up(nn.Module):
-    """B x below x H x W and a skip connection B x here x 2H x 2W to B x here x 2H x 2W."""
+    """Decoder stage: features B x below x H x W and a skip B x here x 2H x 2W to B x here x 2H x 2W."""
 
     def __init__(self, below: int, here: int, *, norm: str) -> None:
         super().__init__()
@@ -82,6 +85,6 @@ class _Up(nn.Module):
         self.merge = two_convolutions(2 * here, here, norm=norm)
 
     def forward(self, feature_BCHW: torch.Tensor, skip_BCHW: torch.Tensor) -> torch.Tensor:
-        """See the class."""
+        """Upsample the features, concatenate the skip connection and merge both."""
         merged: torch.Tensor = self.merge(torch.cat((self.enlarge(feature_BCHW), skip_BCHW), dim=1))
         return merged

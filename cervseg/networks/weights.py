@@ -1,4 +1,4 @@
-"""Initial weights from files: our checkpoints and SAM's published one."""
+"""Initial weights from files: cervseg checkpoints and SAM's published checkpoint."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from cervseg.core.errors import CheckpointError
 from cervseg.networks.checkpoint import load_tensors, read_checkpoint
 
 SAM_PREFIX = "image_encoder."
-LEAST_SHARE = 0.9  # of a network's tensors that a checkpoint must fill
+LEAST_SHARE = 0.9  # minimum share of a network's tensors that a checkpoint must fill
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadReport:
-    """The result of loading weights: the tensors loaded, interpolated and left as initialized."""
+    """Result of loading weights: the tensors that were loaded, interpolated and left as initialized."""
 
     source: str
     num_loaded: int
@@ -34,10 +34,10 @@ class LoadReport:
 
 
 def load_pretrained(network: nn.Module, path: Path) -> LoadReport:
-    """Load initial weights into ``network`` from SAM's published checkpoint or from one of ours.
+    """Load initial weights into a network from SAM's published checkpoint or from a cervseg checkpoint.
 
-    From one of ours, tensors of another shape stay as initialized (another number of labels), position
-    embeddings are interpolated (another input size).
+    From a cervseg checkpoint, tensors of another shape are left as initialized (another number of labels).
+    Position embeddings of another input size are interpolated.
 
     Args:
         network: on the CPU; changed in place.
@@ -47,7 +47,7 @@ def load_pretrained(network: nn.Module, path: Path) -> LoadReport:
         The names of the tensors that were loaded, interpolated and left as initialized.
 
     Raises:
-        CheckpointError: the file is broken, or fewer than nine tenths of the network's tensors fit.
+        CheckpointError: the file is broken, or less than 90 % of the network's tensors can be loaded.
     """
     content = load_tensors(path)
     if any(key.startswith(SAM_PREFIX) for key in content):
@@ -56,7 +56,7 @@ def load_pretrained(network: nn.Module, path: Path) -> LoadReport:
     report = _fill(network, state, source=path.name)
     if report.num_loaded < LEAST_SHARE * len(network.state_dict()):
         raise CheckpointError(
-            f"holds only {report.num_loaded} of the network's {len(network.state_dict())} tensors",
+            f"contains only {report.num_loaded} of the network's {len(network.state_dict())} tensors",
             where=path,
             hint="Use a checkpoint of the same network and width",
         )
@@ -66,9 +66,9 @@ def load_pretrained(network: nn.Module, path: Path) -> LoadReport:
 def load_sam_encoder(network: nn.Module, path: Path) -> LoadReport:
     """Load the image encoder of a SAM checkpoint (keys ``image_encoder.*``) into ``network.encoder``.
 
-    A network with all of SAM's parts (``image_encoder`` and the others) is filled completely. Where the image
-    or the window has another size than in the checkpoint, absolute position embeddings are interpolated
-    bicubically, relative ones linearly.
+    A network with all parts of SAM (``image_encoder`` and the others) is filled completely. If the image or
+    the window has another size than in the checkpoint, absolute position embeddings are interpolated
+    bicubically and relative ones linearly.
 
     Args:
         network: on the CPU; changed in place.
@@ -86,7 +86,7 @@ def load_sam_encoder(network: nn.Module, path: Path) -> LoadReport:
     state = {key.removeprefix(prefix): value for key, value in content.items() if key.startswith(prefix)}
     if not any(key.startswith(SAM_PREFIX) for key in content):
         raise CheckpointError(
-            "is not a SAM checkpoint", where=path, hint="cervseg_download_weights fetches the right file"
+            "is not a SAM checkpoint", where=path, hint="Download it with cervseg_download_weights"
         )
     encoder = network if is_whole else getattr(network, "encoder", None)
     if not isinstance(encoder, nn.Module) or not (is_whole or hasattr(encoder, "pos_embed")):
@@ -95,7 +95,7 @@ def load_sam_encoder(network: nn.Module, path: Path) -> LoadReport:
             where=path,
             hint="Train without these weights",
         )
-    # Every tensor of the encoder must come from the file; check that before anything is changed.
+    # Every tensor of the encoder must come from the file. Check this before changing the encoder.
     misfit = [
         name for name, own in encoder.state_dict().items() if _fitted(state.get(name), own, name) is None
     ]
@@ -124,7 +124,7 @@ def _fill(module: nn.Module, state: Mapping[str, torch.Tensor], *, source: str) 
 
 
 def _fitted(given: Any, own: torch.Tensor, name: str) -> torch.Tensor | None:
-    """Return ``given`` in the shape of ``own``, positions interpolated; None where that is impossible."""
+    """Return ``given`` in the shape of ``own``, with interpolated positions; None if that is impossible."""
     if not isinstance(given, torch.Tensor):
         return None
     if given.shape == own.shape:

@@ -1,4 +1,4 @@
-"""The trainers that are installed."""
+"""List of the installed trainers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from cervseg.trainers.catalogue import TrainerCard, describe_trainers, published
 def list_trainers(
     name: str | None = None, *, workspace: Workspace | None = None, dataset: str | int | None = None
 ) -> list[TrainerCard]:
-    """Describe one trainer or all: network, parameters, input, loss, initial weights.
+    """Describe one trainer or all: network, number of parameters, input size, loss and initial weights.
 
     Args:
-        name: of one trainer; by default all.
-        workspace: by default ``$CERVSEG_ROOT``, else the current folder.
-        dataset: describe them as the plan of this dataset has them; by default at the published sizes.
+        name: name of a trainer; by default all are described.
+        workspace: the workspace; by default ``$CERVSEG_ROOT``, else the current folder.
+        dataset: number or name of a dataset whose plan sets the sizes; by default the published sizes.
 
     Raises:
-        PluginError: there is no trainer of that name.
+        PluginError: the trainer is unknown.
         PlanError: the dataset has no plan.
     """
     names = [find(TRAINERS, name).name] if name is not None else list(available(TRAINERS))

@@ -1,4 +1,4 @@
-"""Histograms that merge, and five numbers out of a sample."""
+"""Histograms of intensities, and summary statistics of a sample."""
 
 from __future__ import annotations
 
@@ -11,11 +11,18 @@ import numpy as np
 from cervseg.core.types import Distribution
 
 FLOAT_BINS = 65536
-_CALC_HIST_PX = 1 << 24  # cv2.calcHist counts in float32, which is exact up to here
+_CALC_HIST_PX = 1 << 24  # cv2.calcHist counts in float32, which is exact up to this number
 
 
 def distribution(sample: Sequence[float] | np.ndarray) -> Distribution:
-    """The five numbers of a sample (the deviation is the population's); all zero where it is empty."""
+    """Compute minimum, median, mean, maximum and standard deviation of a sample.
+
+    Args:
+        sample: numbers, any dtype.
+
+    Returns:
+        The statistics, with the population's standard deviation; all zero if the sample is empty.
+    """
     values = np.asarray(sample, dtype=np.float64)
     if values.size == 0:
         return Distribution(minimum=0.0, median=0.0, mean=0.0, maximum=0.0, standard_deviation=0.0)
@@ -30,10 +37,15 @@ def distribution(sample: Sequence[float] | np.ndarray) -> Distribution:
 
 @dataclass(frozen=True, kw_only=True)
 class Histogram:
-    """Counts of intensities; bin i stands for the value ``low + i * step``.
+    """Histogram of intensities; bin i is the intensity ``low + i * step``.
 
     8- and 16-bit images are counted exactly (low 0, step 1). Floating-point images are binned to 16 bit over
-    their range, so that their numbers are exact to half a bin.
+    their range, so intensities are exact to half a bin. Histograms can be added.
+
+    Args:
+        low: intensity of the first bin.
+        step: difference of intensity between two bins, positive.
+        counts: int64, number of pixels per bin.
     """
 
     low: float
@@ -42,15 +54,18 @@ class Histogram:
 
     @classmethod
     def of(cls, pixels: np.ndarray) -> Histogram:
-        """Count C x H x W pixels, uint8, uint16 or floating point.
+        """Count the pixels of an image.
+
+        Args:
+            pixels: C x H x W, uint8, uint16 or floating point; values that are not finite are ignored.
 
         Raises:
-            ValueError: no pixel is finite, or the dtype is none of these.
+            ValueError: no pixel is finite, or the dtype is unsupported.
         """
         if pixels.dtype in (np.uint8, np.uint16):
             return cls(low=0.0, step=1.0, counts=_count_integers(pixels))
         if not np.issubdtype(pixels.dtype, np.floating):
-            raise ValueError(f"pixels must be uint8, uint16 or floating point, are {pixels.dtype}")
+            raise ValueError(f"pixels must be uint8, uint16 or floating point, not {pixels.dtype}")
         values = pixels[np.isfinite(pixels)].astype(np.float64)
         if values.size == 0:
             raise ValueError("no pixel has a finite value")
@@ -82,14 +97,21 @@ class Histogram:
         return self.low + self.step * (len(self.counts) - 1)
 
     def percentile(self, percent: float) -> float:
-        """The smallest intensity that at least ``percent`` % of the pixels do not exceed."""
+        """Return the smallest intensity that at least ``percent`` % of the pixels do not exceed.
+
+        Args:
+            percent: in [0, 100].
+        """
         cumulative = np.cumsum(self.counts)
-        # Rounded, so that a half of an even number is a half and not a hair more.
+        # Rounding removes floating-point errors, so that half of an even number is exact.
         wanted = max(1, int(np.ceil(round(percent / 100 * int(cumulative[-1]), 6))))
         return float(self.low + self.step * int(np.searchsorted(cumulative, wanted)))
 
     def distribution(self) -> Distribution:
-        """The five numbers of all pixels; the median is the lower one where their number is even."""
+        """Compute minimum, median, mean, maximum and standard deviation of all pixels.
+
+        For an even number of pixels, the median is the lower of the two middle values.
+        """
         filled = np.flatnonzero(self.counts)
         values, total = self.values, int(self.counts.sum())
         mean = float((values * self.counts).sum() / total)
@@ -110,5 +132,5 @@ def _count_integers(pixels: np.ndarray) -> np.ndarray:
     else:
         flat = np.ascontiguousarray(pixels).reshape(1, -1)
         counts = cv2.calcHist([flat], [0], None, [size], [0, size]).ravel().astype(np.int64)
-    # Empty bins at the top are not worth carrying: a 12-bit image needs 4096 of 65536.
+    # Drop empty bins at the top: a 12-bit image needs 4096 of 65536.
     return counts[: int(np.flatnonzero(counts)[-1]) + 1]

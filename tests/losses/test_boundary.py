@@ -1,4 +1,4 @@
-"""Distance maps against SciPy, Eq. 12, and the surrogate's scale, gradient and edge cases."""
+"""Distance maps against SciPy, Eq. 12, and scale, gradient and edge cases of the surrogate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cervseg.losses.boundary import HausdorffSurrogate, boundary_distance, dista
 
 
 def ellipses(side, *, shift=0.0):
-    """Six processes down an image of ``side`` px, 1 x 1 x side x side; ``shift`` in shares of the side."""
+    """Draw six ellipses in an image of ``side`` px, 1 x 1 x side x side; ``shift`` is a share of the side."""
     mask, scale = np.zeros((side, side), np.uint8), 16 * side
     for level in range(6):
         centre = (round((0.6 + shift) * scale), round((0.15 + 0.13 * level) * scale))
@@ -24,7 +24,7 @@ def ellipses(side, *, shift=0.0):
 
 
 def brute_force(mask):
-    """Distance to the nearest pixel beside the boundary, with half a pixel to the boundary itself."""
+    """Compute the distance to the nearest boundary pixel plus half a pixel."""
     padded = np.pad(mask, 1, mode="edge")
     middle = padded[1:-1, 1:-1]
     beside = np.zeros(mask.shape, bool)
@@ -35,7 +35,7 @@ def brute_force(mask):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_distance_equals_scipy(seed):
-    """Exact Euclidean distances on random and on smooth masks."""
+    """Distances equal SciPy's exact Euclidean distances on random and on smooth masks."""
     rng = np.random.default_rng(seed)
     noisy = (rng.random((37, 53)) > 0.9).astype(np.uint8)
     smooth = (cv2.GaussianBlur(rng.random((120, 90)), (0, 0), 6) > 0.5).astype(np.uint8)
@@ -44,19 +44,19 @@ def test_distance_equals_scipy(seed):
 
 
 def test_distance_by_hand():
-    """A step between columns 1 and 2 of four."""
+    """Distances to a step between columns 1 and 2 of four equal those by hand."""
     mask = np.array([[0, 0, 1, 1]] * 3, np.uint8)
     np.testing.assert_allclose(boundary_distance(mask), [[1.5, 0.5, 0.5, 1.5]] * 3)
 
 
 def test_distance_without_boundary_is_the_diagonal():
-    """Empty and full masks."""
+    """For empty and full masks, all distances equal the diagonal."""
     for mask in (np.zeros((3, 4), np.uint8), np.ones((3, 4), np.uint8)):
         np.testing.assert_allclose(boundary_distance(mask), 5.0)
 
 
 def test_equation_12_by_hand():
-    """Steps two columns apart: |D_p - D_y| is 2, 2, 0 (between), 2 ... averaged; nothing for equal masks."""
+    """For steps two columns apart, |D_p - D_y| averages as by hand; for equal masks it is 0."""
     y = torch.tensor([[0.0, 0, 0, 1, 1, 1]]).repeat(4, 1)[None, None]
     p = torch.tensor([[0.2, 0.7, 0.9, 0.9, 0.6, 0.8]]).repeat(4, 1)[None, None]
     d_y = np.array([2.5, 1.5, 0.5, 0.5, 1.5, 2.5])
@@ -67,7 +67,7 @@ def test_equation_12_by_hand():
 
 
 def test_surrogate_by_hand():
-    """mean((p - y)^2 (D_p + D_y)) in units of the side, on one row of errors."""
+    """mean((p - y)^2 (D_p + D_y)) in units of the side equals the value by hand."""
     y = torch.tensor([[0.0, 0, 1, 1]]).repeat(4, 1)[None, None]
     p = torch.tensor([[0.0, 0.8, 1, 1]]).repeat(4, 1)[None, None]
     field = np.array([1.5, 0.5, 0.5, 1.5]) + np.array([0.5, 0.5, 1.5, 2.5])
@@ -77,7 +77,7 @@ def test_surrogate_by_hand():
 
 @pytest.mark.parametrize("error", [0.01, 0.1])
 def test_the_same_shape_scores_the_same_at_512_and_1024(error):
-    """A shift by 1 % and by 10 % of the side, within 5 %."""
+    """Shifts by 1 % and 10 % of the side cost the same at both sizes, within 5 %."""
     values = []
     for side in (512, 1024):
         y = ellipses(side)
@@ -88,7 +88,7 @@ def test_the_same_shape_scores_the_same_at_512_and_1024(error):
 
 
 def test_far_errors_cost_more_than_near_ones():
-    """The same number of wrong pixels, away from the target and beside it."""
+    """Equally many wrong pixels cost more far from the target than next to it."""
     y = torch.zeros(1, 1, 200, 200)
     y[..., 90:100, 80:120] = 1
     near, far = y.clone(), y.clone()
@@ -98,7 +98,7 @@ def test_far_errors_cost_more_than_near_ones():
 
 
 def test_gradient_by_finite_differences():
-    """Distances are constants: differences that cross no threshold agree with autograd."""
+    """Autograd agrees with finite differences that do not cross the threshold."""
     torch.manual_seed(0)
     y = (torch.rand(1, 2, 6, 7) > 0.5).double()
     p = torch.where(torch.rand(1, 2, 6, 7) > 0.5, 0.8, 0.2).double().requires_grad_()
@@ -107,7 +107,7 @@ def test_gradient_by_finite_differences():
 
 @pytest.mark.parametrize("filled", [0.0, 1.0])
 def test_empty_and_full_masks(filled):
-    """Finite, zero where the prediction agrees, and pulling the right way where it does not."""
+    """The loss is finite, 0 for a correct prediction, and its gradient reduces the error."""
     y = torch.full((1, 1, 16, 16), filled)
     assert float(HausdorffSurrogate()(y, y)) == 0
     p = torch.full_like(y, 0.5)
@@ -121,7 +121,7 @@ def test_empty_and_full_masks(filled):
 
 
 def test_maps_keep_the_shape_of_planes():
-    """Each plane has its own field."""
+    """Each plane has its own distance map."""
     planes = torch.zeros(2, 3, 8, 8, dtype=torch.bool)
     planes[1, 2, 2:5, 2:5] = True
     maps = distance_maps(planes)

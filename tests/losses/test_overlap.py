@@ -11,26 +11,26 @@ from cervseg.losses.overlap import EPSILON, BinaryCrossEntropy, FocalTversky, So
 
 
 def four_pixels():
-    """p = (.9, .2, .6, .1), y = (1, 0, 0, 1): TP = 1.0, FP = 0.8, FN = 1.0."""
+    """Create p = (.9, .2, .6, .1) and y = (1, 0, 0, 1): TP = 1.0, FP = 0.8, FN = 1.0."""
     p = torch.tensor([[[[0.9, 0.2], [0.6, 0.1]]]], dtype=torch.float64)
     y = torch.tensor([[[[1.0, 0.0], [0.0, 1.0]]]], dtype=torch.float64)
     return p, y
 
 
 def test_dice_by_hand():
-    """Eq. 8: 1 - (2 * 1.0 + 1) / (1.8 + 2 + 1)."""
+    """Eq. 8 is 1 - (2 * 1.0 + 1) / (1.8 + 2 + 1)."""
     p, y = four_pixels()
     assert float(SoftDice()(p, y)) == pytest.approx(1 - 3.0 / 4.8)
 
 
 def test_focal_tversky_by_hand():
-    """Eq. 9-11: T = (1.0 + 1) / (1.0 + 0.75 * 1.0 + 0.3 * 0.8 + 1)."""
+    """Eq. 9-11 with T = (1.0 + 1) / (1.0 + 0.75 * 1.0 + 0.3 * 0.8 + 1)."""
     p, y = four_pixels()
     assert float(FocalTversky()(p, y)) == pytest.approx((1 - 2.0 / 2.99) ** 0.75)
 
 
 def test_missing_costs_more_than_adding():
-    """alpha > beta: the same share missed costs more than added."""
+    """With alpha > beta, false negatives cost more than equally many false positives."""
     y = torch.zeros(1, 1, 20, 20)
     y[..., 5:15, 5:15] = 1
     missed, added = y.clone(), y.clone()
@@ -40,7 +40,7 @@ def test_missing_costs_more_than_adding():
 
 
 def test_dice_equals_monai():
-    """MONAI's DiceLoss with the same epsilon, mean over planes."""
+    """The loss equals MONAI's DiceLoss with the same epsilon."""
     torch.manual_seed(0)
     p, y = torch.rand(3, 2, 16, 12), (torch.rand(3, 2, 16, 12) > 0.7).float()
     expected = DiceLoss(smooth_nr=EPSILON, smooth_dr=EPSILON)(p, y)
@@ -48,7 +48,7 @@ def test_dice_equals_monai():
 
 
 def test_focal_tversky_is_a_power_of_monais_tversky():
-    """MONAI weighs false positives by alpha and false negatives by beta, and knows no exponent."""
+    """MONAI weights false positives by alpha and false negatives by beta, without an exponent."""
     torch.manual_seed(0)
     p, y = torch.rand(3, 2, 16, 12), (torch.rand(3, 2, 16, 12) > 0.7).float()
     tversky = TverskyLoss(
@@ -58,14 +58,14 @@ def test_focal_tversky_is_a_power_of_monais_tversky():
 
 
 def test_bce_by_hand():
-    """-log(0.9) where y = 1 and p = 0.9."""
+    """For y = 1 and p = 0.9 the loss is -log(0.9)."""
     logit = torch.logit(torch.tensor([[[[0.9]]]]))
     assert float(BinaryCrossEntropy()(logit, torch.ones(1, 1, 1, 1))) == pytest.approx(0.1053605, abs=1e-6)
 
 
 @pytest.mark.parametrize("term", [SoftDice(), FocalTversky(), BinaryCrossEntropy()])
 def test_gradient_by_finite_differences(term):
-    """Autograd against differences, in float64."""
+    """Autograd agrees with finite differences in float64."""
     torch.manual_seed(0)
     p = (0.1 + 0.8 * torch.rand(2, 2, 4, 5, dtype=torch.float64)).requires_grad_()
     y = (torch.rand(2, 2, 4, 5) > 0.5).double()
@@ -73,7 +73,7 @@ def test_gradient_by_finite_differences(term):
 
 
 def test_perfect_prediction_has_a_finite_gradient():
-    """(1 - T)^0.75 has infinite slope at T = 1; ours does not."""
+    """(1 - T)^0.75 has an infinite slope at T = 1; the clamped loss does not."""
     y = torch.zeros(1, 1, 8, 8)
     y[..., 2:5, 2:5] = 1
     p = y.clone().requires_grad_()
@@ -85,7 +85,7 @@ def test_perfect_prediction_has_a_finite_gradient():
 
 @pytest.mark.parametrize("term", [SoftDice(), FocalTversky()])
 def test_empty_target(term):
-    """No process on the image: 0 for nothing predicted, and a pull towards nothing."""
+    """For an empty target, an empty prediction costs 0 and the gradient reduces other predictions."""
     y = torch.zeros(1, 1, 8, 8)
     assert float(term(y, y)) == pytest.approx(0, abs=1e-4)
     p = torch.full_like(y, 0.5).requires_grad_()

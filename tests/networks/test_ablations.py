@@ -1,4 +1,4 @@
-"""CervSpineNet's architectural ablations: their sizes, and that only the named part differs."""
+"""Architectural ablations of CervSpineNet: their sizes and their parts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ABLATIONS = [(PureCNNBasic, {}), (PureCNNFull, {}), (ViTBasic, VIT)]
 
 
 def shapes(part: torch.nn.Module) -> dict[str, torch.Size]:
-    """Shapes of a part's tensors by name."""
+    """Return the shapes of a module's tensors by name."""
     return {name: tensor.shape for name, tensor in part.state_dict().items()}
 
 
@@ -30,7 +30,7 @@ def shapes(part: torch.nn.Module) -> dict[str, torch.Size]:
     ],
 )
 def test_published_sizes(network, encoder, decoder):
-    """1024 x 1024 px to 256 x 64 x 64 and back; the docstrings name the sums."""
+    """Numbers of parameters at 1024 x 1024 px equal those in the docstrings."""
     with torch.device("meta"):
         built = network()
         feature = built.encode(torch.empty(1, 1, 1024, 1024))
@@ -43,7 +43,7 @@ def test_published_sizes(network, encoder, decoder):
 @pytest.mark.parametrize(("network", "more"), ABLATIONS)
 @pytest.mark.parametrize("patch_size", [16, 8])
 def test_only_the_named_part_differs(network, more, patch_size):
-    """The other is CervSpineNet's tensor by tensor; a simple decoder has part of the full one's tensors."""
+    """The other part equals CervSpineNet's; a simple decoder has a subset of the full one's tensors."""
     with torch.device("meta"):
         whole = CervSpineNet(input_size=(64, 96), patch_size=patch_size, **VIT, **SIZES)
         built = network(input_size=(64, 96), patch_size=patch_size, **more, **SIZES)
@@ -58,7 +58,7 @@ def test_only_the_named_part_differs(network, more, patch_size):
     [(16, 1, 1, (96, 64)), (8, 3, 3, (40, 48)), (4, 1, 2, (16, 24))],
 )
 def test_shapes_and_gradients(network, more, patch_size, in_channels, num_labels, input_size):
-    """Logits have the input's size, one plane a label; every parameter gets a gradient, at batch 1 too."""
+    """Logits have the input's size, and every parameter gets a gradient, also at batch size 1."""
     torch.manual_seed(0)
     built = network(
         in_channels=in_channels,
@@ -76,7 +76,7 @@ def test_shapes_and_gradients(network, more, patch_size, in_channels, num_labels
 
 @pytest.mark.parametrize(("network", "more"), ABLATIONS)
 def test_forward_is_decode_of_encode(network, more):
-    """As training with kept features needs it; grey gives what the same image gives as RGB."""
+    """forward equals decode(encode(x)); grey and the same image as RGB give equal logits."""
     built = network(input_size=(64, 96), **more, **SIZES).eval()
     assert isinstance(built, Splittable)
     image = torch.randn(2, 1, 64, 96)
@@ -88,7 +88,7 @@ def test_forward_is_decode_of_encode(network, more):
 
 
 def test_cnn_encoder_by_hand():
-    """Convolution, batch norm, ReLU, 2 x 2 max pooling, block by block; channels double from 3 on."""
+    """Each block is convolution, batch norm, ReLU and 2 x 2 max pooling; channels double."""
     encoder = PureCNNBasic(input_size=(32, 48), patch_size=4, **SIZES).encoder.train()
     image = torch.randn(2, 3, 32, 48)
     expected = image
@@ -103,7 +103,7 @@ def test_cnn_encoder_by_hand():
 
 
 def test_simple_stage_is_equation_2():
-    """ReLU(K * F + b)."""
+    """The stage computes ReLU(K * F + b)."""
     stage, feature = SimpleStage(in_channels=4, out_channels=6), torch.randn(2, 4, 5, 6)
     convolution = stage.convolution[0]
     expected = functional.relu(functional.conv2d(feature, convolution.weight, convolution.bias, padding=1))
@@ -112,7 +112,7 @@ def test_simple_stage_is_equation_2():
 
 @pytest.mark.parametrize(("network", "more"), ABLATIONS)
 def test_runs_in_bfloat16_and_channels_last(network, more):
-    """As the CPU trains it."""
+    """The networks train in bfloat16 with channels last."""
     built = network(input_size=(64, 96), **more, **SIZES).to(memory_format=torch.channels_last).train()
     image = torch.randn(2, 1, 64, 96).to(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
@@ -121,8 +121,8 @@ def test_runs_in_bfloat16_and_channels_last(network, more):
     assert all(p.grad.isfinite().all() for p in built.parameters())
 
 
-def test_wrong_sizes_tell_the_mend():
-    """Wrong channels, image, input size, patch and widths are ValueErrors."""
+def test_invalid_sizes_are_errors_with_a_hint():
+    """Invalid channels, image size, patch size and widths are ValueErrors."""
     with pytest.raises(ValueError, match="in_channels must be 1 or 3"):
         PureCNNBasic(in_channels=2, input_size=(64, 96), **SIZES)
     with pytest.raises(ValueError, match="Resize or pad the images to 64 x 96"):

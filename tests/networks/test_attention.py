@@ -7,7 +7,7 @@ HEIGHT, WIDTH, HEAD_DIM = 3, 5, 8
 
 
 def given(dtype: torch.dtype = torch.float32) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
-    """q, k, v of 2 x 2 heads, and the two axes' positions."""
+    """Create q, k, v of 2 x 2 heads and the positions of both axes."""
     torch.manual_seed(1)
     heads = [torch.randn(2, 2, HEIGHT * WIDTH, HEAD_DIM, dtype=dtype) for _ in range(3)]
     axes = (("position_h", HEIGHT), ("position_w", WIDTH))
@@ -18,7 +18,7 @@ def given(dtype: torch.dtype = torch.float32) -> tuple[list[torch.Tensor], dict[
 
 
 def written_out(heads: list[torch.Tensor], positions: dict[str, torch.Tensor]) -> torch.Tensor:
-    """The formula, query by query and key by key."""
+    """Evaluate the formula query by query and key by key."""
     q, k, v = heads
     row, column = positions.values()
     score = q @ k.transpose(-1, -2) / HEAD_DIM**0.5
@@ -35,7 +35,7 @@ def written_out(heads: list[torch.Tensor], positions: dict[str, torch.Tensor]) -
 
 @pytest.fixture(params=["whole", "parts", "one by one"])
 def parts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All heads and queries at once, seven queries of three heads, one query of one head."""
+    """Compute all heads and queries at once, seven queries of three heads, or one query of one head."""
     rows, size = {"whole": (256, 2**22), "parts": (7, 3 * 7 * 15 * 8), "one by one": (1, 1)}[request.param]
     monkeypatch.setattr("cervseg.networks.attention.QUERIES_AT_ONCE", rows)
     monkeypatch.setattr("cervseg.networks.attention.SCORE_BYTES", size)
@@ -43,7 +43,7 @@ def parts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.usefixtures("parts")
 def test_attention_is_the_formula() -> None:
-    """On a rectangular field, with and without gradients, whatever is computed at once."""
+    """Attention equals the formula for any part size, with and without gradients."""
     heads, positions = given()
     expected = written_out(heads, positions)
     torch.testing.assert_close(attend(*heads, **positions), expected)
@@ -53,7 +53,7 @@ def test_attention_is_the_formula() -> None:
 
 @pytest.mark.usefixtures("parts")
 def test_gradients_are_the_formulas() -> None:
-    """Of queries, keys, values and positions, against autograd through the formula."""
+    """Gradients of queries, keys, values and positions equal autograd through the formula."""
     slope = torch.randn(2, 2, HEIGHT * WIDTH, HEAD_DIM, dtype=torch.float64)
     found = []
     for way in (lambda heads, positions: attend(*heads, **positions), written_out):
@@ -65,7 +65,7 @@ def test_gradients_are_the_formulas() -> None:
 
 
 def test_scores_are_not_kept() -> None:
-    """What waits for the backward pass is linear in the number of tokens."""
+    """The memory saved for the backward pass is linear in the number of tokens."""
     side, kept = 24, []
     heads = [torch.randn(1, 1, side * side, HEAD_DIM, requires_grad=True) for _ in range(3)]
     position = relative_positions(torch.randn(2 * side - 1, HEAD_DIM), side)

@@ -1,4 +1,4 @@
-"""Networks from data."""
+"""Networks built from a NetworkSpec."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ TINY = {
 }
 
 
-def test_builds_what_the_spec_names():
-    """JSON's lists serve as tuples."""
+def test_builds_the_network_of_a_spec():
+    """Lists from JSON are converted to tuples."""
     network = build_network(NetworkSpec(name="cervspinenet", arguments=TINY))
     assert type(network).__name__ == "CervSpineNet"
     assert network(torch.zeros(1, 1, 32, 48)).shape == (1, 1, 32, 48)
 
 
 def test_bad_names_and_arguments_are_plugin_errors():
-    """Each says what is wrong and what there is."""
+    """Each error tells what is wrong and lists the valid names."""
     with pytest.raises(PluginError, match=r"(?s)no plug-in 'cervspinnet'.*cervspinenet"):
         build_network(NetworkSpec(name="cervspinnet", arguments={}))
     with pytest.raises(PluginError, match=r"(?s)'widht'.*embed_dim"):
@@ -42,21 +42,21 @@ def test_bad_names_and_arguments_are_plugin_errors():
 
 
 def test_a_factory_must_return_a_module(monkeypatch):
-    """A plug-in that returns something else is named."""
+    """A factory that returns another type is an error."""
     monkeypatch.setattr("cervseg.networks.base.load", lambda _group, _name: lambda **_arguments: 3)
     with pytest.raises(PluginError, match=r"(?s)is a int.*torch\.nn\.Module"):
         build_network(NetworkSpec(name="odd", arguments={}))
 
 
 def test_size():
-    """Parameters and MiB by hand: 3 * 4 + 4 numbers."""
+    """Number of parameters and MiB equal those by hand: 3 * 4 + 4 numbers."""
     layer = nn.Linear(3, 4)
     assert num_parameters(layer) == 16
     assert size_mib(layer) == pytest.approx(64 / 2**20)
 
 
 def test_input_checks():
-    """They name the size that is wanted."""
+    """Errors give the expected size."""
     check_input(torch.zeros(2, 1, 8, 16), in_channels=1, input_size=(8, 16))
     with pytest.raises(ValueError, match="takes B x 1 x 8 x 16"):
         check_input(torch.zeros(2, 3, 8, 16), in_channels=1, input_size=(8, 16))

@@ -1,4 +1,4 @@
-"""CervSpineNet: its published size, its shapes, its gradients."""
+"""CervSpineNet: published size, shapes, gradients."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TINY = {
 
 
 def test_published_size():
-    """Sawant et al. 2026: about 345 MB."""
+    """The size is that of Sawant et al. 2026, about 345 MB."""
     with torch.device("meta"):
         network = CervSpineNet()
     assert num_parameters(network.encoder) == 89_670_912
@@ -35,7 +35,7 @@ def test_published_size():
     [(16, 1, 1, (96, 64)), (8, 3, 2, (40, 48)), (4, 1, 3, (16, 24))],
 )
 def test_shapes(patch_size, in_channels, num_labels, input_size):
-    """Logits have the input's size, one plane a label, at every patch size."""
+    """Logits have the input's size, one plane per label, for every patch size."""
     network = CervSpineNet(
         in_channels=in_channels, num_labels=num_labels, input_size=input_size, patch_size=patch_size, **TINY
     )
@@ -45,7 +45,7 @@ def test_shapes(patch_size, in_channels, num_labels, input_size):
 
 
 def test_every_parameter_gets_a_gradient():
-    """Nothing in the network is dead weight."""
+    """Every parameter gets a gradient that is not zero."""
     torch.manual_seed(0)
     network = CervSpineNet(input_size=(64, 96), **TINY)
     network(torch.randn(2, 1, 64, 96)).square().mean().backward()
@@ -54,7 +54,7 @@ def test_every_parameter_gets_a_gradient():
 
 
 def test_head_before_the_last_doubling_is_the_published_order():
-    """The 1 x 1 convolution on the doubled map gives the same logits."""
+    """The 1 x 1 convolution after the last upsampling gives the same logits."""
     network = CervSpineNet(input_size=(64, 64), **TINY)
     feature = torch.randn(1, 32, 4, 4)
     *inner, last = network.decoder.stages
@@ -68,8 +68,8 @@ def test_head_before_the_last_doubling_is_the_published_order():
     )
 
 
-def test_wrong_inputs_tell_the_mend():
-    """Wrong image size, channels and sizes that do not fit are ValueErrors."""
+def test_invalid_inputs_are_errors_with_a_hint():
+    """Invalid image sizes, channels and patch sizes are ValueErrors."""
     network = CervSpineNet(input_size=(64, 96), **TINY)
     with pytest.raises(ValueError, match="Resize or pad the images to 64 x 96"):
         network(torch.randn(1, 1, 96, 64))
@@ -82,7 +82,7 @@ def test_wrong_inputs_tell_the_mend():
 
 
 def test_it_can_learn_one_image():
-    """A few steps on one image halve the error: forward, backward and initialization work together."""
+    """A few training steps on one image halve the error."""
     torch.manual_seed(0)
     network = CervSpineNet(input_size=(32, 32), patch_size=8, **TINY)
     target = torch.zeros(1, 1, 32, 32)

@@ -1,4 +1,4 @@
-"""Checkpoints: round trips, older files, and files that are not what they should be."""
+"""Checkpoints: round trips, older files, and invalid files."""
 
 import os
 from dataclasses import replace
@@ -55,7 +55,7 @@ def checkpoint_of(network: nn.Module, **changes: Any) -> Checkpoint:
 
 
 def content_of(network: nn.Module) -> dict[str, Any]:
-    """A file's content, written by hand."""
+    """Build the content of a checkpoint file by hand."""
     model = {**to_json(described(SPEC))}
     return {"format": 2, "model": model, "state_dict": network.state_dict(), "epoch": 3, "dice": 0.5}
 
@@ -66,7 +66,7 @@ def same(one: nn.Module, other: nn.Module) -> bool:
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    """Written, read and rebuilt: the same description and bit-equal logits, without the trainer."""
+    """A checkpoint that is written and read gives the same description and bit-identical logits."""
     network, path = small_network().eval(), tmp_path / "checkpoint_best.pt"
     write_checkpoint(path, checkpoint_of(network))
     read = read_checkpoint(path)
@@ -77,7 +77,7 @@ def test_round_trip(tmp_path: Path) -> None:
 
 
 def test_round_trip_of_a_training(tmp_path: Path) -> None:
-    """Progress, optimizer, average and random state come back."""
+    """Progress, optimizer, average and random state are restored."""
     progress = Progress(epoch=2, batch=1, elapsed_s=3.25, dice=0.5, best_epoch=1, sums={"dice": 0.1 + 0.2})
     state = TrainingState(
         progress=progress,
@@ -97,7 +97,7 @@ def test_round_trip_of_a_training(tmp_path: Path) -> None:
 
 
 def format_1(network: nn.Module, **more: Any) -> dict[str, Any]:
-    """The content that cervseg 0.1.0 wrote."""
+    """Build the content of a file of cervseg 0.1.0."""
     return {
         "format": 1,
         "trainer": "CervSpineNetTrainer",
@@ -124,7 +124,7 @@ def format_1(network: nn.Module, **more: Any) -> dict[str, Any]:
 
 
 def test_files_of_version_0_1_load(tmp_path: Path) -> None:
-    """The best checkpoint of cervseg 0.1.0 predicts, the latest has all that its format kept."""
+    """A best checkpoint of cervseg 0.1.0 predicts, and a latest one restores the state of its format."""
     network, path = small_network().eval(), tmp_path / "c.pt"
     torch.save(format_1(network), path)
     read = read_checkpoint(path)
@@ -146,7 +146,7 @@ def test_files_of_version_0_1_load(tmp_path: Path) -> None:
 
 
 def test_truncated_files(tmp_path: Path) -> None:
-    """Any half of a checkpoint is an error that names the file."""
+    """A truncated checkpoint is an error that names the file."""
     path = tmp_path / "checkpoint_best.pt"
     write_checkpoint(path, checkpoint_of(small_network()))
     whole = path.read_bytes()
@@ -157,7 +157,7 @@ def test_truncated_files(tmp_path: Path) -> None:
 
 
 def test_files_that_are_not_checkpoints(tmp_path: Path) -> None:
-    """Missing, a folder, text, a bare tensor, a bare state dict, a newer format, missing parts."""
+    """Missing files, folders, text, other tensors, newer formats and missing parts are errors."""
     path = tmp_path / "x.pt"
     with pytest.raises(CheckpointError, match="no such file"):
         read_checkpoint(path)
@@ -190,7 +190,7 @@ class _Evil:
 
 
 def test_code_in_a_checkpoint_is_never_run(tmp_path: Path) -> None:
-    """A pickle that would run a command is refused unopened."""
+    """A pickle that would run a command is not opened."""
     path, witness = tmp_path / "evil.pt", tmp_path / "ran"
     torch.save({**content_of(small_network()), "evil": _Evil(witness)}, path)
     with pytest.raises(CheckpointError, match="could run code"):
@@ -201,7 +201,7 @@ def test_code_in_a_checkpoint_is_never_run(tmp_path: Path) -> None:
 
 
 def test_weights_that_do_not_fit_their_network() -> None:
-    """A checkpoint that contradicts itself is a CheckpointError."""
+    """A checkpoint whose weights do not match its network is a CheckpointError."""
     network = small_network()
     state = {name: value for name, value in network.state_dict().items() if name != "decoder.head.bias"}
     with pytest.raises(CheckpointError, match=r"decoder\.head\.bias"):
@@ -212,7 +212,7 @@ def test_weights_that_do_not_fit_their_network() -> None:
 
 
 def test_weights_of_a_checkpoint_are_not_drawn_first() -> None:
-    """Building the network of a checkpoint does not change torch's random state, and loads its weights."""
+    """Building the network of a checkpoint loads its weights and keeps torch's random state."""
     network = small_network()
     before = torch.get_rng_state()
     again = network_from_checkpoint(checkpoint_of(network))
@@ -222,7 +222,7 @@ def test_weights_of_a_checkpoint_are_not_drawn_first() -> None:
 
 @pytest.mark.parametrize(("low", "high"), [(0.1, 2.0), (0.1, 0.2)])
 def test_a_network_that_redraws(low: float, high: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Zeros are outside of the bounds of this truncated normal: torch draws random values, and ends."""
+    """An initializer that rejects zeros still draws random values and terminates."""
     network = small_network()
     first = CervSpineNet.__init__
 

@@ -12,13 +12,13 @@ from cervseg.networks.deeplab import DeepLabV3Plus
 
 
 def tiny(**changes):
-    """ResNet-18 and a narrow decoder, for 64 x 96 px."""
+    """Build the network with ResNet-18 and a narrow decoder for 64 x 96 px."""
     torch.manual_seed(0)
     return DeepLabV3Plus(**{"input_size": (64, 96), "encoder": "resnet18", "decoder_channels": 32, **changes})
 
 
 def test_published_size():
-    """ResNet-50: as many parameters as the library's own network, whatever normalizes the pooled branch."""
+    """With ResNet-50, the number of parameters equals that of the library's network."""
     with torch.device("meta"):
         found = num_parameters(DeepLabV3Plus())
         expected = num_parameters(smp.DeepLabV3Plus("resnet50", encoder_weights=None))
@@ -28,7 +28,7 @@ def test_published_size():
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize(("in_channels", "num_labels"), [(1, 1), (3, 2)])
 def test_shapes_and_gradients_in_training(batch, in_channels, num_labels):
-    """Logits have the input's size, at batch 1 too; every parameter gets a gradient that is not zero."""
+    """Logits have the input's size, and every parameter gets a gradient, also at batch size 1."""
     network = tiny(in_channels=in_channels, num_labels=num_labels).train()
     logits = network(torch.randn(batch, in_channels, 64, 96))
     assert logits.shape == (batch, num_labels, 64, 96)
@@ -37,13 +37,13 @@ def test_shapes_and_gradients_in_training(batch, in_channels, num_labels):
 
 
 def test_smallest_frame_at_batch_1():
-    """32 x 32 px: the last features still have more than one position a channel."""
+    """At 32 x 32 px, the last features still have more than one position per channel."""
     logits = tiny(input_size=(32, 32)).train()(torch.randn(1, 1, 32, 32))
     assert logits.isfinite().all()
 
 
 def test_pooled_branch_sees_each_image_alone():
-    """Its output for an image does not depend on the other images, nor on training or prediction."""
+    """The output for an image is independent of the other images and of the training mode."""
     pooling = tiny().decoder.aspp[0].convs[-1]
     feature = torch.randn(3, 512, 4, 6)
     together, alone = pooling.train()(feature), pooling(feature[1:2])
@@ -52,7 +52,7 @@ def test_pooled_branch_sees_each_image_alone():
 
 
 def test_grey_is_repeated():
-    """A grey image gives what the same image gives as RGB."""
+    """A grey image and the same image as RGB give equal logits."""
     grey, colour = tiny().eval(), tiny(in_channels=3).eval()
     colour.load_state_dict(grey.state_dict())
     image = torch.randn(2, 1, 64, 96)
@@ -61,7 +61,7 @@ def test_grey_is_repeated():
 
 
 def test_runs_in_bfloat16_and_channels_last():
-    """As the CPU trains it."""
+    """The network trains in bfloat16 with channels last."""
     network = tiny().to(memory_format=torch.channels_last).train()
     image = torch.randn(2, 1, 64, 96).to(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
@@ -70,8 +70,8 @@ def test_runs_in_bfloat16_and_channels_last():
     assert all(p.grad.isfinite().all() for p in network.parameters())
 
 
-def test_wrong_arguments_tell_the_mend():
-    """A size that cannot be halved often enough, an unknown encoder, two channels, a wrong image."""
+def test_invalid_arguments_are_errors_with_a_hint():
+    """Invalid sizes, encoders, channels and images are ValueErrors."""
     with pytest.raises(ValueError, match=r"multiples of 32. Use \(96, 64\)"):
         tiny(input_size=(100, 64))
     with pytest.raises(ValueError, match=r"resnet18, resnet34, resnet50.*not 'vgg'"):
@@ -83,7 +83,7 @@ def test_wrong_arguments_tell_the_mend():
 
 
 def test_the_library_alone_refuses_batch_1():
-    """What the replaced normalization is for; if this passes one day, it may go."""
+    """The library's network fails at batch size 1; if this changes, the replaced norm can be removed."""
     library = smp.DeepLabV3Plus("resnet18", encoder_weights=None, in_channels=1).train()
     assert isinstance(library.decoder.aspp[0].convs[-1][2], nn.BatchNorm2d)
     with pytest.raises(ValueError, match="more than 1 value per channel"):

@@ -14,17 +14,17 @@ RESIDUAL = pytest.mark.parametrize("residual", [False, True], ids=["plain", "res
 
 
 def tiny(**changes):
-    """Eight filters and three levels for 32 x 48 px."""
+    """Build a network with eight filters and three levels for 32 x 48 px."""
     torch.manual_seed(0)
     return DynUNet(**{"input_size": (32, 48), "features": 8, "num_levels": 3, **changes})
 
 
 @pytest.mark.parametrize(("residual", "expected"), [(False, 46_312_934), (True, 139_983_334)])
 def test_published_size(residual, expected):
-    """nnU-Net's own at 512 x 512 px, for one label; the docstring names the numbers.
+    """Numbers of parameters for 512 x 512 px and one label equal those in the docstring.
 
-    nnU-Net's, 46,322,535 and 140,015,015, less the biases of convolutions before norms (9,088 and 31,168) and
-    less the output at the lowest resolution (513).
+    nnU-Net has 46,322,535 and 140,015,015. We omit the biases of convolutions before norms (9,088 and 31,168)
+    and the output at the lowest resolution (513).
     """
     with torch.device("meta"):
         network = DynUNet(residual_encoder=residual)
@@ -34,7 +34,7 @@ def test_published_size(residual, expected):
 
 @pytest.mark.parametrize("num_levels", [2, 3, 5])
 def test_plain_is_monais(num_levels):
-    """The same tensors as MONAI's DynUNet, and the same logits from the same weights."""
+    """Tensors and, with the same weights, logits equal those of MONAI's DynUNet."""
     widths = [min(8 * 2**level, 24) for level in range(num_levels + 1)]
     supervised = {"deep_supervision": True, "deep_supr_num": num_levels - 2} if num_levels > 2 else {}
     theirs = MonaiDynUNet(
@@ -69,12 +69,12 @@ def test_plain_is_monais(num_levels):
 @RESIDUAL
 @pytest.mark.parametrize("norm", ["instance", "batch", "group"])
 def test_shapes_and_gradients(residual, norm):
-    """Logits have the input's size, deep ones half of the last; in the second step all have gradients."""
+    """Deep logits halve in size; in the second step all parameters have gradients."""
     network = tiny(
         in_channels=2, num_labels=3, input_size=(64, 96), num_levels=4, norm=norm, residual_encoder=residual
     )
     image, optimizer = torch.randn(2, 2, 64, 96), torch.optim.SGD(network.parameters(), lr=0.1)
-    for _ in range(2):  # residual blocks start as their shortcuts: at first their bodies learn nothing
+    for _ in range(2):  # bodies of residual blocks start at zero and get gradients from the second step
         optimizer.zero_grad()
         deep = network.deep_logits(image)
         sum(logits.square().mean() for logits in deep).backward()
@@ -87,7 +87,7 @@ def test_shapes_and_gradients(residual, norm):
 @RESIDUAL
 @pytest.mark.parametrize(("num_levels", "num_outputs"), [(1, 1), (2, 1), (3, 2)])
 def test_the_lowest_resolution_is_left_out(residual, num_levels, num_outputs):
-    """Unless it is the only one; ``forward`` gives the first of them in training and in prediction."""
+    """It is kept only if it is the only one; ``forward`` returns the first of the deep logits."""
     network, image = tiny(num_levels=num_levels, residual_encoder=residual), torch.randn(1, 1, 32, 48)
     with torch.no_grad():
         deep = network.train().deep_logits(image)
@@ -97,7 +97,7 @@ def test_the_lowest_resolution_is_left_out(residual, num_levels, num_outputs):
 
 
 def test_residual_encoder_has_nnunets_blocks():
-    """1, 3, 4 and then 6 a stage after a stem, and one convolution a stage in the decoder."""
+    """Stages have 1, 3, 4 and then 6 blocks after a stem; decoder stages have one convolution."""
     with torch.device("meta"):
         network = DynUNet(residual_encoder=True)
     found = [sum(isinstance(block, ResidualBlock) for block in stage) for stage in network.encoder]
@@ -106,7 +106,7 @@ def test_residual_encoder_has_nnunets_blocks():
 
 
 def test_residual_block_by_hand():
-    """Body and shortcut where a block halves and widens; where it does neither, the shortcut is nothing."""
+    """Body and shortcut equal those by hand; without stride and widening the shortcut is the identity."""
     block, feature = ResidualBlock(4, 6, stride=2, norm="instance"), torch.randn(2, 4, 8, 6)
     first, second = block.body[0].conv.weight, block.body[1].conv.weight
     inner = functional.instance_norm(functional.conv2d(feature, first, stride=2, padding=1))
@@ -119,7 +119,7 @@ def test_residual_block_by_hand():
 
 
 def test_residual_blocks_start_as_their_shortcuts():
-    """Their bodies give nothing at first, as nnU-Net's."""
+    """The bodies return zero at first, as in nnU-Net."""
     network = tiny(residual_encoder=True)
     blocks = [module for module in network.modules() if isinstance(module, ResidualBlock)]
     assert len(blocks) == 1 + 3 + 4 + 6
@@ -131,7 +131,7 @@ def test_residual_blocks_start_as_their_shortcuts():
 
 @RESIDUAL
 def test_runs_in_bfloat16_and_channels_last(residual):
-    """As the CPU trains it."""
+    """The networks train in bfloat16 with channels last."""
     network = tiny(residual_encoder=residual).to(memory_format=torch.channels_last)
     image = torch.randn(2, 1, 32, 48).to(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
@@ -140,8 +140,8 @@ def test_runs_in_bfloat16_and_channels_last(residual):
     assert all(p.grad.isfinite().all() for p in network.parameters())
 
 
-def test_wrong_sizes_tell_the_mend():
-    """An input size that cannot be halved, an unknown norm, no level, a wrong image."""
+def test_invalid_sizes_are_errors_with_a_hint():
+    """Invalid input sizes, norms, levels and images are ValueErrors."""
     with pytest.raises(ValueError, match=r"multiples of 8. Use \(96, 64\)"):
         tiny(input_size=(100, 64))
     with pytest.raises(ValueError, match="norm must be one of"):

@@ -1,4 +1,4 @@
-"""ImageNet weights: the library's loader fills the encoder, and helps where there is no network."""
+"""ImageNet weights: loading into an encoder, and errors without a connection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cervseg.networks.imagenet import load_imagenet
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch):
-    """Nothing is in the library's cache, and its server cannot be reached."""
+    """Empty the library's cache and make its server unreachable."""
 
     def unreachable(*_args, **_options):
         try:
@@ -30,7 +30,7 @@ def no_network(monkeypatch):
 
 @pytest.fixture
 def served(monkeypatch, tmp_path):
-    """A server that is a folder; ``served(name)`` puts random weights of an encoder there, returns them."""
+    """Use a folder as server; ``served(name)`` stores random weights of an encoder and returns them."""
 
     def serve(name):
         torch.manual_seed(1)
@@ -48,7 +48,7 @@ def served(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(("name", "stride"), [("resnet18", 16), ("mit_b0", 32)])
 def test_every_tensor_of_the_encoder_is_filled(served, name, stride):
-    """Also where the encoder is dilated; the source names the published weights."""
+    """All tensors are loaded, also with dilation; the source names the published weights."""
     torch.manual_seed(0)
     encoder = get_encoder(name, weights=None, output_stride=stride)
     state = served(name)
@@ -59,22 +59,22 @@ def test_every_tensor_of_the_encoder_is_filled(served, name, stride):
     assert source.startswith(f"ImageNet weights (smp-hub/{name}.imagenet, revision ")
 
 
-def test_offline_is_one_line_with_a_mend():
-    """It names the cause and --from-scratch, and leaves the encoder as it was."""
+def test_offline_is_an_error_with_a_hint():
+    """The error gives the cause and --from-scratch; the encoder is unchanged."""
     encoder = get_encoder("resnet18", weights=None)
     before = {key: value.clone() for key, value in encoder.state_dict().items()}
     with pytest.raises(CheckpointError) as caught:
         load_imagenet(encoder, name="resnet18")
     assert str(caught.value) == (
-        "the ImageNet weights of resnet18 cannot be fetched "
+        "the ImageNet weights of resnet18 cannot be downloaded "
         "(ConnectionError: Name or service not known.): smp-hub/resnet18.imagenet\n"
-        "hint: Train once online, they are kept; or start from random weights with --from-scratch."
+        "hint: Train once online to cache them, or train from scratch with --from-scratch"
     )
     assert all(torch.equal(before[key], value) for key, value in encoder.state_dict().items())
 
 
-def test_what_was_fetched_once_needs_no_server(monkeypatch, served):
-    """Weights in the library's cache are used without asking for them."""
+def test_cached_weights_need_no_server(monkeypatch, served):
+    """Weights in the library's cache are used without a request."""
     state = served("mit_b0")
     monkeypatch.setattr(imagenet, "try_to_load_from_cache", lambda *_args, **_options: "/cache/file")
     monkeypatch.setattr(imagenet, "get_hf_file_metadata", lambda _url: pytest.fail("asked the server"))
@@ -83,9 +83,9 @@ def test_what_was_fetched_once_needs_no_server(monkeypatch, served):
     assert all(torch.equal(encoder.state_dict()[key], value) for key, value in state.items())
 
 
-def test_a_broken_file_is_told(served, tmp_path):
-    """A truncated download does not end in a traceback."""
+def test_a_truncated_file_is_an_error(served, tmp_path):
+    """A truncated download is a CheckpointError."""
     served("mit_b0")
     (tmp_path / "model.safetensors").write_bytes(b"\x00" * 40)
-    with pytest.raises(CheckpointError, match="cannot be fetched"):
+    with pytest.raises(CheckpointError, match="cannot be downloaded"):
         load_imagenet(get_encoder("mit_b0", weights=None), name="mit_b0")

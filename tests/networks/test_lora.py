@@ -27,7 +27,7 @@ def network_with_updates() -> CervSpineNet:
 
 
 def test_an_untrained_update_changes_nothing() -> None:
-    """B is zero: the logits are bit-equal to those of before."""
+    """With B = 0 the logits are bit-identical to those without an update."""
     torch.manual_seed(0)
     network = CervSpineNet(input_size=(64, 64), **TINY)
     image = torch.randn(2, 1, 64, 64)
@@ -38,7 +38,7 @@ def test_an_untrained_update_changes_nothing() -> None:
 
 
 def test_the_formula() -> None:
-    """W x + b + (alpha / rank) B A x."""
+    """The layer computes W x + b + (alpha / rank) B A x."""
     torch.manual_seed(0)
     layer = LoraLinear(nn.Linear(5, 7), rank=RANK)
     nn.init.normal_(layer.lora_b)
@@ -49,7 +49,7 @@ def test_the_formula() -> None:
 
 
 def test_only_the_updates_train() -> None:
-    """Of the encoder; their number is rank (in + out) a block. Each of them is pulled at."""
+    """Only the updates get gradients; they have rank (in + out) parameters per block."""
     network = network_with_updates()
     trained = {name: p for name, p in network.encoder.named_parameters() if p.requires_grad}
     assert {name.rpartition(".")[2] for name in trained} == {"lora_a", "lora_b"}
@@ -63,7 +63,7 @@ def test_only_the_updates_train() -> None:
 
 
 def test_merged_weights_compute_the_same_under_the_networks_own_names() -> None:
-    """A plain network loads them key by key and gives the logits of the updated one."""
+    """A network without updates loads the merged weights and gives the same logits."""
     network, plain = network_with_updates(), CervSpineNet(input_size=(64, 64), **TINY)
     for module in network.modules():
         if isinstance(module, LoraLinear):
@@ -77,7 +77,7 @@ def test_merged_weights_compute_the_same_under_the_networks_own_names() -> None:
 
 
 def test_merging_leaves_other_networks_alone() -> None:
-    """Without updates it is the state itself."""
+    """Without updates, the merged state equals the state."""
     network = nn.Conv2d(1, 2, 3)
     merged = merged_state(network)
     assert merged.keys() == network.state_dict().keys()
@@ -85,7 +85,7 @@ def test_merging_leaves_other_networks_alone() -> None:
 
 
 def test_a_segformer_takes_updates_too() -> None:
-    """Its attention has queries apart from keys and values: two layers in each of eight blocks."""
+    """MiT separates queries from keys and values: two layers in each of eight blocks."""
     torch.manual_seed(0)
     network, image = TextSegFormer(input_size=(64, 64), encoder="mit_b0").eval(), torch.randn(1, 1, 64, 64)
     with torch.no_grad():
@@ -95,5 +95,5 @@ def test_a_segformer_takes_updates_too() -> None:
 
 
 def test_no_attention_no_updates() -> None:
-    """A convolutional encoder gets none, and its caller is told so by the number."""
+    """A convolutional encoder gets no updates, and the returned number is 0."""
     assert add_lora(nn.Sequential(nn.Conv2d(1, 1, 3), nn.Linear(2, 2)), rank=2) == 0

@@ -1,4 +1,4 @@
-"""All of SAM: equal to segment-anything's, many images and points at once, trainable."""
+"""Complete SAM: equal to segment-anything, batches of images and points, training."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SIZES = {**ENCODER, "patch_size": 16, "out_chans": 32}
 
 
 def small_sam(side: int = 96) -> Sam:
-    """segment-anything's own SAM with random weights, as small as SIZES."""
+    """Build segment-anything's SAM with random weights and the sizes SIZES."""
     grid = (side // 16, side // 16)
     sam = Sam(
         ImageEncoderViT(
@@ -56,12 +56,12 @@ def small_sam(side: int = 96) -> Sam:
 
 
 def points_of(*rows: tuple[float, float, int]) -> torch.Tensor:
-    """An image's points."""
+    """Build the points of an image."""
     return torch.tensor(rows, dtype=torch.float32).reshape(-1, 3)
 
 
 def relative_difference(actual: torch.Tensor, expected: torch.Tensor) -> float:
-    """Largest difference as a share of the largest value."""
+    """Compute the largest difference as a share of the largest value."""
     return float((actual - expected).abs().max() / expected.abs().max())
 
 
@@ -75,7 +75,7 @@ POINTS = [
 
 @pytest.fixture
 def pair() -> tuple[Sam, PromptableSAM]:
-    """segment-anything's SAM and ours with the same random weights, both of 96 x 96 px."""
+    """Build segment-anything's SAM and ours with the same random weights for 96 x 96 px."""
     torch.manual_seed(0)
     sam = small_sam()
     ours = PromptableSAM(in_channels=3, num_labels=2, input_size=(96, 96), **SIZES)
@@ -85,13 +85,13 @@ def pair() -> tuple[Sam, PromptableSAM]:
 
 @pytest.fixture(scope="module")
 def vit_b() -> Sam:
-    """The published network with random weights."""
+    """Build the published network with random weights."""
     torch.manual_seed(0)
     return sam_model_registry["vit_b"]()
 
 
 def test_published_size_and_layout(vit_b: Sam) -> None:
-    """93,735,472 parameters, as in SAM's ViT-B, under the same names and of the same shapes."""
+    """The 93,735,472 parameters have the names and shapes of SAM's ViT-B."""
     with torch.device("meta"):
         ours = PromptableSAM(in_channels=3)
     expected = {name: value.shape for name, value in vit_b.state_dict().items()}
@@ -101,7 +101,7 @@ def test_published_size_and_layout(vit_b: Sam) -> None:
 
 
 def test_all_images_and_points_at_once_are_sam_one_by_one(pair: tuple[Sam, PromptableSAM]) -> None:
-    """One pass over images with three, no and two points equals Sam.forward image by image."""
+    """One pass over images with three, no and two points equals Sam.forward per image."""
     sam, ours = pair
     image_BCHW = torch.rand(3, 3, 96, 96)
     expected = []
@@ -120,8 +120,8 @@ def test_all_images_and_points_at_once_are_sam_one_by_one(pair: tuple[Sam, Promp
     assert relative_difference(logits_NHW, expected_NHW) <= 1e-4
 
 
-def test_one_point_is_what_sam_predictor_says(pair: tuple[Sam, PromptableSAM]) -> None:
-    """SamPredictor, an image and a point at a time, gives each of the batch's masks."""
+def test_one_point_equals_sam_predictor(pair: tuple[Sam, PromptableSAM]) -> None:
+    """SamPredictor, for one image and point at a time, gives the same masks."""
     sam, ours = pair
     image_BCHW = torch.rand(2, 3, 96, 96)
     points = [POINTS[0], POINTS[2]]
@@ -141,7 +141,7 @@ def test_one_point_is_what_sam_predictor_says(pair: tuple[Sam, PromptableSAM]) -
 
 
 def test_published_decoder_is_sams(vit_b: Sam) -> None:
-    """At ViT-B's size the masks of three images' features are those of SAM's own decoder, point by point."""
+    """At ViT-B's size the masks of three images equal those of SAM's decoder, point by point."""
     with torch.device("meta"):
         ours = PromptableSAM(in_channels=3)
     ours.prompt_encoder, ours.mask_decoder = vit_b.prompt_encoder, vit_b.mask_decoder
@@ -168,7 +168,7 @@ def test_published_decoder_is_sams(vit_b: Sam) -> None:
 
 
 def test_a_plane_is_the_maximum_over_its_points(pair: tuple[Sam, PromptableSAM]) -> None:
-    """Two labels: each plane takes its own points' masks; a plane without points is constant and finite."""
+    """Each plane merges the masks of its points; a plane without points is constant and finite."""
     _, ours = pair
     image_BCHW = torch.rand(3, 3, 96, 96)
     with torch.no_grad():
@@ -185,7 +185,7 @@ def test_a_plane_is_the_maximum_over_its_points(pair: tuple[Sam, PromptableSAM])
 
 
 def test_rectangles_of_one_channel() -> None:
-    """Grey 96 x 64 images give masks of 96 x 64; where a point lies changes its mask."""
+    """Grey 96 x 64 images give 96 x 64 masks that depend on the position of the point."""
     torch.manual_seed(0)
     network = PromptableSAM(in_channels=1, num_labels=1, input_size=(96, 64), **SIZES).eval()
     image_BCHW = torch.rand(1, 1, 96, 64)
@@ -197,7 +197,7 @@ def test_rectangles_of_one_channel() -> None:
 
 
 def test_positions_keep_float32_under_autocast() -> None:
-    """In bfloat16 the decoder sees points and grid as exactly as in float32, and masks stay near."""
+    """In bfloat16 the positions are those of float32, and the masks stay close."""
     torch.manual_seed(0)
     network = PromptableSAM(in_channels=1, num_labels=1, input_size=(96, 96), **SIZES).eval()
     seen = []
@@ -214,7 +214,7 @@ def test_positions_keep_float32_under_autocast() -> None:
 
 @pytest.mark.parametrize("num_points", [(2, 1), (1, 0), (0, 0)])
 def test_every_trainable_parameter_gets_a_gradient(num_points: tuple[int, int]) -> None:
-    """What a point and its mask use is trained, the rest is frozen; without any point gradients are zero."""
+    """Parameters that points and masks use are trained, others frozen; without points gradients are 0."""
     torch.manual_seed(0)
     network = PromptableSAM(in_channels=1, num_labels=1, input_size=(64, 64), **SIZES)
     points = [points_of(*[(10 + 20 * k, 30, 0) for k in range(num)]) for num in num_points]
@@ -234,8 +234,8 @@ def test_every_trainable_parameter_gets_a_gradient(num_points: tuple[int, int]) 
     }
 
 
-def test_what_does_not_fit_is_refused_with_the_mend() -> None:
-    """No points, points of another shape or for another number of images, a label that is not there."""
+def test_invalid_arguments_are_errors_with_a_hint() -> None:
+    """Missing or misshaped points, wrong counts and unknown label planes are ValueErrors."""
     network = PromptableSAM(in_channels=1, num_labels=2, input_size=(64, 64), **SIZES)
     image_BCHW = torch.rand(1, 1, 64, 64)
     with pytest.raises(ValueError, match="points="):
@@ -255,7 +255,7 @@ def test_what_does_not_fit_is_refused_with_the_mend() -> None:
 
 
 def test_a_published_file_fills_every_part(vit_b: Sam, tmp_path) -> None:
-    """A file of SAM's ViT-B: all tensors come from it, positions interpolated for a smaller frame."""
+    """All tensors come from a SAM ViT-B file; positions are interpolated for a smaller frame."""
     path = tmp_path / "sam_vit_b.pth"
     torch.save(vit_b.state_dict(), path)
     ours = PromptableSAM(in_channels=1, input_size=(128, 96))
@@ -269,7 +269,7 @@ def test_a_published_file_fills_every_part(vit_b: Sam, tmp_path) -> None:
 
 
 def test_files_of_another_size_are_refused_and_change_nothing(tmp_path) -> None:
-    """A narrower SAM, and a file that lacks the mask decoder, are named; no tensor is changed before."""
+    """A narrower SAM and a file without mask decoder are errors; no tensor is changed."""
     path = tmp_path / "sam.pth"
     ours = PromptableSAM(in_channels=1, input_size=(96, 96), **SIZES)
     before = {name: value.clone() for name, value in ours.state_dict().items()}
@@ -284,7 +284,7 @@ def test_files_of_another_size_are_refused_and_change_nothing(tmp_path) -> None:
 
 
 def test_round_trip_is_bit_equal(tmp_path) -> None:
-    """Saved, read and rebuilt by name: the same logits to the last bit."""
+    """A network that is saved, read and rebuilt gives bit-identical logits."""
     arguments = {"in_channels": 1, "num_labels": 2, "input_size": (96, 64), **SIZES}
     spec = NetworkSpec(name="promptable_sam", arguments=arguments)
     network = build_network(spec).eval()

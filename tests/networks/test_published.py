@@ -1,4 +1,4 @@
-"""Downloads: verified before they appear, and helpful offline."""
+"""Downloads: verification, and errors without a connection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DATA = b"weights" * 1000
 
 @pytest.fixture
 def weights(tmp_path):
-    """A published file, on a server that is a folder."""
+    """Create a published file on a server that is a folder."""
     source = tmp_path / "server" / "w.pth"
     source.parent.mkdir()
     source.write_bytes(DATA)
@@ -25,7 +25,7 @@ def weights(tmp_path):
 
 
 def test_download_and_again(weights, tmp_path, monkeypatch):
-    """The file arrives; a second call fetches nothing."""
+    """The file is downloaded once; a second call downloads nothing."""
     path = download(weights, tmp_path / "cache", progress=False)
     assert path.read_bytes() == DATA
     monkeypatch.setattr("urllib.request.urlopen", lambda *_a, **_k: pytest.fail("fetched again"))
@@ -34,7 +34,7 @@ def test_download_and_again(weights, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("change", [{"sha256": "0" * 64}, {"bytes": 5}])
 def test_a_wrong_file_never_appears(weights, tmp_path, change):
-    """Neither under its name nor as a leftover."""
+    """A wrong file is left neither under its name nor under a temporary one."""
     wrong = PublishedWeights(**{**vars(weights), **change})
     with pytest.raises(CheckpointError, match="not the published file"):
         download(wrong, tmp_path / "cache", progress=False)
@@ -42,28 +42,30 @@ def test_a_wrong_file_never_appears(weights, tmp_path, change):
 
 
 def test_offline_says_where_to_put_the_file(weights, tmp_path):
-    """The message names the address and the target."""
+    """The error gives the address and the target."""
     gone = PublishedWeights(**{**vars(weights), "url": (tmp_path / "nowhere").as_uri()})
-    with pytest.raises(CheckpointError, match=r"(?s)cannot be downloaded.*: .*nowhere\n.*put it at .*w\.pth"):
+    with pytest.raises(
+        CheckpointError, match=r"(?s)cannot be downloaded.*: .*nowhere\n.*copy it to .*w\.pth"
+    ):
         download(gone, tmp_path / "cache", progress=False)
 
 
 def test_verify(weights, tmp_path):
-    """A missing file is told from a wrong one."""
+    """The published file passes, and a missing file is an error."""
     with pytest.raises(CheckpointError, match="missing"):
         verify_sha256(tmp_path / "no.pth", weights)
     verify_sha256(tmp_path / "server" / "w.pth", weights)
 
 
 def test_published_figures():
-    """SAM ViT-B as its authors publish it."""
+    """Size and SHA-256 of SAM ViT-B are those of the published file."""
     assert SAM_VIT_B.url.endswith(SAM_VIT_B.filename)
     assert (SAM_VIT_B.bytes, SAM_VIT_B.sha256[:8]) == (375_042_383, "ec2df627")
     assert default_folder().name == "cervseg"
 
 
 def test_command(weights, tmp_path, monkeypatch, capsys):
-    """Exit code 0 and the path; 2 and one line when the server is out of reach."""
+    """The command prints the path and returns 0; without a connection it returns 2 and prints an error."""
     monkeypatch.setattr("cervseg.networks.published.SAM_VIT_B", weights)
     assert main(["--to", str(tmp_path / "cache")]) == 0
     assert str(tmp_path / "cache" / "w.pth") in capsys.readouterr().out

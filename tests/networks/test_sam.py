@@ -1,4 +1,4 @@
-"""SAM's encoder: equal to segment-anything's, rectangular, trainable."""
+"""SAM's encoder: equal to segment-anything, rectangular inputs, training."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIZES = {
 
 @pytest.fixture
 def pair():
-    """segment-anything's encoder and ours with the same random weights, relative positions included."""
+    """Build segment-anything's encoder and ours with the same random weights."""
     torch.manual_seed(0)
     reference = ImageEncoderViT(
         img_size=96, use_rel_pos=True, norm_layer=partial(torch.nn.LayerNorm, eps=1e-6), **SIZES
@@ -37,7 +37,7 @@ def pair():
 
 
 def test_forward_and_gradients_equal_segment_anything(pair):
-    """Same weights, same image: the same features and the same gradients."""
+    """With the same weights and image, features and gradients are equal."""
     reference, ours = pair
     image = torch.randn(2, 3, 96, 96)
     expected, actual = reference(image), ours(image)
@@ -55,7 +55,7 @@ def test_forward_and_gradients_equal_segment_anything(pair):
 
 
 def test_without_gradients_the_fused_kernel_gives_the_same(pair):
-    """Prediction takes another path through attention than training."""
+    """Prediction uses another code path of attention and gives equal features."""
     reference, ours = pair
     image = torch.randn(1, 3, 96, 96)
     with torch.no_grad():
@@ -64,7 +64,7 @@ def test_without_gradients_the_fused_kernel_gives_the_same(pair):
 
 @pytest.mark.parametrize("with_gradient", [False, True])
 def test_bfloat16_is_as_near_as_segment_anything_itself(pair, with_gradient):
-    """Under autocast our error against float32 is segment-anything's, within a factor of two."""
+    """The error of bfloat16 is at most twice that of segment-anything."""
     reference, ours = pair
     image = torch.randn(1, 3, 96, 96)
     exact = reference(image).detach()
@@ -82,7 +82,7 @@ def test_published_state_dict_layout():
 
 
 def test_small_sizes_have_the_same_layout_as_rectangles():
-    """A rectangular encoder has one row of relative positions a distance and axis."""
+    """A rectangular encoder has one relative position per distance and axis."""
     encoder = image_encoder(input_size=(96, 64), **SIZES)
     state = encoder.state_dict()
     assert state["pos_embed"].shape == (1, 12, 8, 48)
@@ -92,7 +92,7 @@ def test_small_sizes_have_the_same_layout_as_rectangles():
 
 
 def test_checkpointed_blocks_give_the_same_gradients():
-    """Recomputing blocks saves memory and changes nothing."""
+    """Recomputing blocks does not change the gradients."""
     encoder = image_encoder(input_size=(64, 48), **SIZES)
     image = torch.randn(1, 3, 64, 48)
     encoder(image).square().mean().backward()
@@ -114,8 +114,8 @@ def test_windows_split_and_join():
     assert torch.equal(join_windows(windows, size=(3, 5)), token[:, :3, :5])
 
 
-def test_sizes_that_do_not_fit_are_refused():
-    """The message names the nearest size."""
+def test_invalid_sizes_are_errors():
+    """The error gives the nearest valid size."""
     with pytest.raises(ValueError, match=r"multiples of 8. Use \(96, 64\)"):
         image_encoder(input_size=(97, 64), **SIZES)
     with pytest.raises(ValueError, match="multiple of num_heads"):

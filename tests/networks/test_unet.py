@@ -12,14 +12,14 @@ from cervseg.networks.unet import UNet
 
 
 def test_published_size():
-    """Four levels from 64 filters: the 31 million parameters of Ronneberger's U-Net."""
+    """Four levels and 64 filters have the 31 million parameters of Ronneberger's U-Net."""
     with torch.device("meta"):
         assert num_parameters(UNet()) == pytest.approx(31.0e6, rel=0.01)
 
 
 @pytest.mark.parametrize("norm", ["batch", ("instance", {"affine": True}), ("group", {"num_groups": 8})])
 def test_is_monais(norm, monkeypatch):
-    """From the same seed the same weights as MONAI's DynUNet without biases, and the same logits."""
+    """With the same seed, weights and logits equal those of MONAI's DynUNet without biases."""
     monkeypatch.setattr(torch, "rand", torch.zeros)  # MONAI draws a number that it never uses
     torch.manual_seed(0)
     theirs = MonaiDynUNet(
@@ -53,7 +53,7 @@ def _parts(block):
 
 @pytest.mark.parametrize("norm", ["batch", "instance", "group"])
 def test_shapes_and_gradients(norm):
-    """Logits have the input's size; every parameter gets a gradient."""
+    """Logits have the input's size, and every parameter gets a gradient."""
     network = UNet(in_channels=2, num_labels=3, input_size=(32, 48), features=8, num_levels=3, norm=norm)
     logits = network(torch.randn(2, 2, 32, 48))
     assert logits.shape == (2, 3, 32, 48)
@@ -64,7 +64,7 @@ def test_shapes_and_gradients(norm):
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("num", [1, 3])
 def test_instance_norm_is_torchs(num, layout):
-    """Values and gradients of one image and of several, in the layout that came in."""
+    """Values, gradients and memory layout equal those of torch's instance norm."""
     given = [torch.randn(num, 5, 6, 7).to(memory_format=layout).requires_grad_() for _ in range(2)]
     given[1].data.copy_(given[0].data)
     norms = [InstanceNorm(5, affine=True), torch.nn.InstanceNorm2d(5, affine=True)]
@@ -78,7 +78,7 @@ def test_instance_norm_is_torchs(num, layout):
 
 
 def test_runs_in_bfloat16_and_channels_last():
-    """As the CPU trains it."""
+    """The network runs in bfloat16 with channels last."""
     network = UNet(input_size=(32, 32), features=8).to(memory_format=torch.channels_last).eval()
     image = torch.randn(1, 1, 32, 32).to(memory_format=torch.channels_last)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
@@ -88,8 +88,8 @@ def test_runs_in_bfloat16_and_channels_last():
     assert (reduced - exact).abs().max() < 0.05 * exact.abs().max() + 0.02
 
 
-def test_wrong_sizes_tell_the_mend():
-    """An input size that cannot be halved, an unknown norm, a wrong image."""
+def test_invalid_sizes_are_errors_with_a_hint():
+    """Invalid input sizes, norms and images are ValueErrors."""
     with pytest.raises(ValueError, match=r"multiples of 16. Use \(96, 64\)"):
         UNet(input_size=(100, 64))
     with pytest.raises(ValueError, match="norm must be one of"):

@@ -1,4 +1,4 @@
-"""Checkpoints: round trips, SAM's layout, and files that are not what they should be."""
+"""Initial weights: SAM's layout, fine-tuning, and files that do not fit."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ ARGUMENTS = {**SAM, "in_channels": 1, "num_labels": 1, "out_chans": 8, "decoder_
 
 
 def small_network(**changes):
-    """A CervSpineNet of 64 x 64 px unless ``changes`` say otherwise."""
+    """Build a CervSpineNet for 64 x 64 px, with ``changes`` to its arguments."""
     return build_network(
         NetworkSpec(name="cervspinenet", arguments={"input_size": (64, 64), **ARGUMENTS, **changes})
     )
 
 
 def checkpoint_of(network, **changes):
-    """A checkpoint of a CervSpineNet of these sizes."""
+    """Build a checkpoint of a CervSpineNet."""
     spec = NetworkSpec(name="cervspinenet", arguments={"input_size": (64, 64), **ARGUMENTS, **changes})
     return Checkpoint(model=described(spec), state_dict=network.state_dict(), epoch=0, dice=None)
 
 
 @pytest.fixture
 def sam_file(tmp_path):
-    """A small SAM checkpoint in the published layout: 64 x 64 px, a prompt encoder's tensor beside it."""
+    """Save a small SAM checkpoint for 64 x 64 px in the published layout, with one prompt encoder tensor."""
     torch.manual_seed(0)
     encoder = ImageEncoderViT(
         img_size=64, out_chans=8, use_rel_pos=True, norm_layer=partial(torch.nn.LayerNorm, eps=1e-6), **SAM
@@ -59,7 +59,7 @@ def sam_file(tmp_path):
 
 
 def test_sam_encoder_loads_key_by_key(sam_file):
-    """At the checkpoint's own size the encoder computes what SAM's computes."""
+    """At the checkpoint's size, the encoder's features equal those of SAM."""
     path, reference = sam_file
     network = small_network()
     report = load_sam_encoder(network, path)
@@ -70,7 +70,7 @@ def test_sam_encoder_loads_key_by_key(sam_file):
 
 
 def test_sam_positions_are_interpolated_for_another_size(sam_file):
-    """A rectangular image: positions of the global block and of the image change shape, windows stay."""
+    """For a rectangle, positions of the image and the global block are interpolated; windows are not."""
     path, reference = sam_file
     network = small_network(input_size=(48, 32))
     report = load_pretrained(network, path)
@@ -85,7 +85,7 @@ def test_sam_positions_are_interpolated_for_another_size(sam_file):
 
 
 def test_sam_of_another_width_is_refused_and_changes_nothing(sam_file):
-    """The message names the sizes that ViT-B needs."""
+    """The error gives the sizes of ViT-B, and the network is unchanged."""
     path, _ = sam_file
     network = small_network(embed_dim=24)
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -97,19 +97,19 @@ def test_sam_of_another_width_is_refused_and_changes_nothing(sam_file):
 
 
 def test_fine_tuning_from_ours(tmp_path):
-    """Another number of labels and another size: only the head stays as initialized."""
+    """For another number of labels and another size, only the head is left as initialized."""
     path = tmp_path / "checkpoint_best.pt"
     write_checkpoint(path, checkpoint_of(small_network()))
     network = small_network(num_labels=3, input_size=(48, 64))
     report = load_pretrained(network, path)
     assert report.left_out == ("decoder.head.weight", "decoder.head.bias")
     assert "encoder.pos_embed" in report.resized
-    with pytest.raises(CheckpointError, match="holds only"):
+    with pytest.raises(CheckpointError, match="contains only"):
         load_pretrained(small_network(embed_dim=24), path)
 
 
 def test_fine_tuning_of_batch_statistics(tmp_path):
-    """Counters without any axis come along: every tensor of a U-Net with batch norm is loaded."""
+    """Every tensor of a U-Net with batch norm is loaded, including its counters."""
     spec = NetworkSpec(
         name="unet", arguments={"input_size": (16, 16), "features": 4, "num_levels": 2, "norm": "batch"}
     )
