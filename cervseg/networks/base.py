@@ -163,7 +163,7 @@ def _check_arguments(factory: Any, arguments: dict[str, Any], *, name: str) -> N
 
 
 def _argument_names(factory: Any, signature: inspect.Signature) -> list[str]:
-    """Names of the arguments, those of ``**name: Unpack[TypedDict]`` included; [] where any name may do."""
+    """List the arguments, including those of ``**name: Unpack[TypedDict]``; empty if any name is valid."""
     names: list[str] = []
     for parameter in signature.parameters.values():
         if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
