@@ -22,8 +22,8 @@ def configuration(size: tuple[int, int] = (96, 64), resize: str = "pad", norm: s
 
 @pytest.mark.parametrize("resize", ["pad", "stretch"])
 @pytest.mark.parametrize("image_size", [(300, 190), (61, 97), (1200, 1000)])
-def test_a_mask_survives_the_way_there_and_back(image_size: tuple[int, int], resize: str) -> None:
-    """A large disc, brought into the network frame and back as probabilities, keeps its place and size."""
+def test_round_trip_keeps_a_mask(image_size: tuple[int, int], resize: str) -> None:
+    """A large disc keeps its position and size in the network frame and back on the image grid."""
     pixels, mask = blob_image(image_size)
     frame = make_frame(
         pixels[None],

@@ -1,4 +1,4 @@
-"""One point in each component."""
+"""Connected components and their points."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from cervseg.preprocessing.centroids import LEAST_PX, find_components
 
 
 def test_two_boxes_by_hand() -> None:
-    """Centroids (x, y) of a 3 x 5 and a 4 x 2 box; each component carries its point's number."""
+    """Two boxes have their centroids (x, y); component k belongs to row k - 1."""
     plane = np.zeros((20, 30))
     plane[2:5, 10:15] = 1
     plane[10:14, 20:22] = 7
@@ -18,8 +18,8 @@ def test_two_boxes_by_hand() -> None:
     assert [int(numbers[row, column]) for row, column in ((3, 12), (11, 20), (0, 0))] == [1, 2, 0]
 
 
-def test_a_centroid_in_a_hole_moves_onto_the_ring() -> None:
-    """A ring's and a hook's centroids lie outside of them: the nearest of their own pixels counts."""
+def test_centroid_outside_its_component_moves_inside() -> None:
+    """For a ring and a hook, the point is their pixel nearest to the centroid."""
     rows, columns = np.indices((41, 41))
     distance = np.hypot(rows - 20, columns - 20)
     ring = (distance > 10) & (distance < 14)
@@ -35,8 +35,8 @@ def test_a_centroid_in_a_hole_moves_onto_the_ring() -> None:
         assert np.hypot(row - centroid[0], column - centroid[1]) == pytest.approx(distances.min())
 
 
-def test_a_moved_point_never_lands_on_another_component() -> None:
-    """A disc in the middle of a ring keeps its own centroid; the ring's moves to the ring."""
+def test_moved_point_stays_in_its_component() -> None:
+    """A disc inside a ring keeps its centroid; the point of the ring is on the ring."""
     rows, columns = np.indices((41, 41))
     distance = np.hypot(rows - 20, columns - 20)
     numbers, points = find_components((distance < 5) | ((distance > 10) & (distance < 14)))
@@ -44,8 +44,8 @@ def test_a_moved_point_never_lands_on_another_component() -> None:
     assert owners == [1, 2]
 
 
-def test_specks_are_no_structures() -> None:
-    """Components below LEAST_PX are skipped and the others numbered without gaps; diagonals connect."""
+def test_small_components_are_ignored() -> None:
+    """Components below LEAST_PX are removed, the others renumbered; diagonal neighbours are connected."""
     plane = np.zeros((20, 20), np.uint8)
     plane[0, : LEAST_PX - 1] = 1
     plane[5, :LEAST_PX] = 1
@@ -56,8 +56,8 @@ def test_specks_are_no_structures() -> None:
     assert not numbers[0].any()
 
 
-def test_an_empty_mask_has_no_point() -> None:
-    """Nothing in, 0 x 2 points out."""
+def test_empty_mask_has_no_points() -> None:
+    """The points of an empty mask have shape 0 x 2."""
     numbers, points = find_components(np.zeros((9, 7), bool))
     assert points.shape == (0, 2)
     assert not numbers.any()

@@ -7,8 +7,8 @@ from cervseg.preprocessing.copies import ROTATIONS_DEG, TRANSLATIONS_PX, rotated
 from tests.shapes import blob_image
 
 
-def test_a_copy_is_one_of_the_published_turns() -> None:
-    """The middle of a small disc lands where one of the 16 affines takes it; mask and image move alike."""
+def test_copy_is_one_of_the_published_transforms() -> None:
+    """The centre of a small disc moves by one of the 16 transforms, the same in mask and image."""
     pixels, mask = np.zeros((1, 200, 160), np.uint8), np.zeros((200, 160), np.uint8)
     cv2.circle(mask, (95, 70), 9, 1, -1)
     pixels[0] = mask * np.uint8(200)
@@ -30,8 +30,8 @@ def test_a_copy_is_one_of_the_published_turns() -> None:
     np.testing.assert_allclose(in_image, found, atol=0.2)
 
 
-def test_a_copy_depends_on_the_case_alone() -> None:
-    """The same case gives the same copy; over many cases every rotation is drawn."""
+def test_copy_depends_on_the_case_only() -> None:
+    """The same case gives the same copy; every rotation occurs over many cases."""
     pixels = blob_image((80, 60))[0][None]
     np.testing.assert_array_equal(
         rotated_copy(pixels, None, case="a")[0], rotated_copy(pixels, None, case="a")[0]
@@ -41,7 +41,7 @@ def test_a_copy_depends_on_the_case_alone() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_types_and_sizes_stay(dtype: type) -> None:
-    """Channels, size and dtype come back as they went in."""
+def test_dtype_and_shape_are_kept(dtype: type) -> None:
+    """The copy has the channels, size and dtype of its source."""
     copy, mask = rotated_copy(np.ones((2, 31, 47), dtype), None, case="b")
     assert (copy.shape, copy.dtype, mask) == ((2, 31, 47), np.dtype(dtype), None)

@@ -29,8 +29,8 @@ def configuration(size: tuple[int, int] = (96, 64), resize: str = "pad", norm: s
     )
 
 
-def test_training_and_prediction_see_the_same_image() -> None:
-    """The cached way (shrink, frame, warp, normalize) and `prepare` give bit-equal images."""
+def test_training_and_prediction_prepare_the_same_image() -> None:
+    """The steps of training (shrink, frame, warp, normalize) and `prepare` give bit-identical images."""
     pixels, _ = blob_image((900, 700))
     config = configuration((96, 64), norm="zscore")
     cached = shrink(pixels[None], long_side_px=512)
@@ -41,30 +41,30 @@ def test_training_and_prediction_see_the_same_image() -> None:
     assert predicted.placement == frame.placement
 
 
-def test_shrinking_averages_and_never_enlarges() -> None:
-    """A checkerboard shrinks to its mean; a small image stays as it is."""
+def test_shrink_averages_and_never_enlarges() -> None:
+    """A checkerboard shrinks to its mean; a small image is unchanged."""
     board = (np.indices((64, 64)).sum(0) % 2 * 200).astype(np.uint8)[None]
     np.testing.assert_array_equal(shrink(board, long_side_px=32), np.full((1, 32, 32), 100))
     assert shrink(board, long_side_px=64) is board
 
 
 def test_twelve_bit_images_use_their_range() -> None:
-    """A 12-bit image in 16 bits fills [0, 1], not its first sixteenth."""
+    """A 12-bit image in 16 bits is scaled to [0, 1], not to [0, 1/16]."""
     pixels = np.linspace(0, 4095, 64 * 64).reshape(1, 64, 64).astype(np.uint16)
     case = prepare(pixels, configuration=configuration((64, 64)), variant="original", cache_long_side_px=1024)
     assert case.image.max() == pytest.approx(1.0)
 
 
-def test_coverage_of_several_labels_in_their_order() -> None:
-    """Planes come in the order of the values, each pixel counted once."""
+def test_coverage_has_planes_in_the_order_of_the_values() -> None:
+    """Planes are in the order of the label values."""
     mask = np.array([[0, 1], [2, 2]], dtype=np.uint8)
     coverage = label_coverage(mask, labels={"b": 2, "a": 1}, size=(2, 2))
     np.testing.assert_array_equal(coverage, [[[0, 255], [0, 0]], [[0, 0], [255, 255]]])
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_only_the_part_that_labels_reach_is_computed(seed: int) -> None:
-    """However a frame is turned, the target is that of a warp of the whole plane; without labels it is 0."""
+def test_cropped_warp_equals_full_warp(seed: int) -> None:
+    """The target equals the warp of the whole plane for any augmentation; without labels it is 0."""
     rng = np.random.default_rng(seed)
     mask = np.zeros((130, 170), np.uint8)
     top, left = rng.integers(0, 120), rng.integers(0, 160)

@@ -36,8 +36,8 @@ def fill(cases: list[Case], store: CaseStore) -> list[bool | None]:
     return [outcome.result for outcome in outcomes]
 
 
-def test_a_second_run_writes_nothing_and_a_changed_image_is_stored_anew(tmp_path: Path) -> None:
-    """Only what changed is done again."""
+def test_second_run_stores_changed_images_only(tmp_path: Path) -> None:
+    """Unchanged cases are not written again; a changed image is."""
     cases, store = write_cases(tmp_path), CaseStore(folder=tmp_path / "store")
     assert fill(cases, store) == [True, True, True]
     assert fill(cases, store) == [False, False, False]
@@ -46,8 +46,8 @@ def test_a_second_run_writes_nothing_and_a_changed_image_is_stored_anew(tmp_path
     assert fill(cases, store) == [False, True, False]
 
 
-def test_a_stored_case_is_small_whole_and_knows_its_image(tmp_path: Path) -> None:
-    """Pixels shrunk to the cache's size, dtype kept, original size and spacing remembered."""
+def test_stored_case_is_reduced_and_keeps_its_properties(tmp_path: Path) -> None:
+    """Pixels have the size of the cache and the dtype of the image; the record has image size and spacing."""
     cases, store = write_cases(tmp_path), CaseStore(folder=tmp_path / "store")
     fill(cases, store)
     case = store.read("c0")
@@ -58,8 +58,8 @@ def test_a_stored_case_is_small_whole_and_knows_its_image(tmp_path: Path) -> Non
     assert store.cases() == ["c0", "c1", "c2"]
 
 
-def test_a_partial_cache_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
-    """One bad image: the others are stored, the cache is not complete and training refuses it."""
+def test_partial_cache_is_incomplete(tmp_path: Path) -> None:
+    """With one invalid image, the others are stored, and the cache is incomplete."""
     cases, store = write_cases(tmp_path), CaseStore(folder=tmp_path / "store")
     cases[1].images[0].write_text("no image")
     assert fill(cases, store) == [True, None, True]
@@ -67,8 +67,8 @@ def test_a_partial_cache_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
         store.cases()
 
 
-def test_a_broken_array_is_named(tmp_path: Path) -> None:
-    """A truncated array raises with its path and a mend."""
+def test_truncated_array_raises(tmp_path: Path) -> None:
+    """The error has the path of the array."""
     cases, store = write_cases(tmp_path), CaseStore(folder=tmp_path / "store")
     fill(cases, store)
     (store.folder / "c0.npy").write_bytes((store.folder / "c0.npy").read_bytes()[:200])
@@ -76,8 +76,8 @@ def test_a_broken_array_is_named(tmp_path: Path) -> None:
         store.read("c0")
 
 
-def test_shrinking_a_mask_takes_the_majority() -> None:
-    """By hand: of 2 x 2 pixels the label that covers most wins, background included."""
+def test_shrink_mask_takes_the_majority() -> None:
+    """Each block of 2 x 2 pixels gets its most frequent value, background included."""
     mask = np.array([[1, 1, 0, 0], [1, 2, 0, 2]], dtype=np.uint8)
     np.testing.assert_array_equal(shrink_mask(mask, labels={"a": 1, "b": 2}, size=(1, 2)), [[1, 0]])
 
@@ -96,8 +96,8 @@ def fill_augmented(cases: list[Case], store: CaseStore) -> list[bool | None]:
     return [outcome.result for outcome in outcomes]
 
 
-def test_copies_lie_beside_their_sources(tmp_path: Path) -> None:
-    """One copy a case, of its group and size, listed apart; a lost copy is made again."""
+def test_copies_are_stored_with_their_sources(tmp_path: Path) -> None:
+    """Every case has one copy of its group and size, listed separately; a lost copy is restored."""
     cases, store = write_cases(tmp_path), CaseStore(folder=tmp_path / "store")
     assert fill_augmented(cases, store) == [True, True, True]
     assert store.cases() == ["c0", "c1", "c2"]
@@ -112,8 +112,8 @@ def test_copies_lie_beside_their_sources(tmp_path: Path) -> None:
     assert fill_augmented(cases, store) == [False, True, False]
 
 
-def test_a_case_called_like_a_copy_is_refused(tmp_path: Path) -> None:
-    """Otherwise one would overwrite the other."""
+def test_case_named_like_a_copy_raises(tmp_path: Path) -> None:
+    """A case and a copy of the same name would overwrite each other."""
     cases = write_cases(tmp_path, num=1)
     cases.append(Case(id="c0__copy", images=cases[0].images, mask=cases[0].mask, group="x"))
     with pytest.raises(DatasetError, match="c0__copy"):

@@ -7,17 +7,17 @@ from cervseg.preprocessing.variants import apply_variant
 from tests.shapes import blob_image
 
 
-def test_clahe_is_opencvs() -> None:
-    """Clip limit 2.0 and 8 x 8 tiles, on the image as it is."""
+def test_clahe_equals_opencv() -> None:
+    """CLAHE has clip limit 2.0 and 8 x 8 tiles, at the size of the image."""
     pixels, _ = blob_image((120, 100))
     expected = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply(pixels)
     np.testing.assert_array_equal(apply_variant(pixels[None], "clahe")[0], expected)
 
 
-def test_original_changes_nothing_and_an_unknown_variant_is_refused() -> None:
-    """The image itself comes back; a wrong word lists the right ones."""
+def test_original_is_unchanged_and_unknown_variant_raises() -> None:
+    """The same array is returned; the hint of the error lists the variants."""
     pixels = blob_image((40, 40))[0][None]
     assert apply_variant(pixels, "original") is pixels
-    assert apply_variant(pixels, "augmented") is pixels  # its copies are made by the cache, for training
+    assert apply_variant(pixels, "augmented") is pixels  # the cache adds the copies
     with pytest.raises(PlanError, match="clahe"):
         apply_variant(pixels, "klahe")

@@ -1,4 +1,4 @@
-"""The checks for authors: a sound plug-in passes, and each broken promise is found and named."""
+"""Contract checks for authors: a valid plug-in passes, and every violation raises."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from cervseg.training.trainer import StepResult, Trainer
 
 
 class Small(nn.Module):
-    """A sound network of two layers; the others break something."""
+    """A valid network of two layers; subclasses violate the contract."""
 
     def __init__(self, *, in_channels: int, num_labels: int, input_size: tuple[int, int]) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Idle(Small):
 
 
 class Forgetful(Small):
-    """Keeps a number that no state_dict has."""
+    """A network with a value that is not in its state_dict."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -63,7 +63,7 @@ class Forgetful(Small):
 
 
 class SmallTrainer(Trainer):
-    """Trains ``network``; the others break something."""
+    """A valid trainer of ``network``; subclasses violate the contract."""
 
     network: ClassVar[str] = "Small"
 
@@ -91,14 +91,14 @@ class HalfTrainer(SmallTrainer):
 
 @pytest.fixture(autouse=True)
 def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These networks, for one test."""
+    """Register the networks for one test."""
     monkeypatch.setattr(registry, "_registered", {TRAINERS: {}, NETWORKS: {}})
     for network in (Small, Halved, Endless, Idle, Forgetful):
         register(NETWORKS, network.__name__, network)
 
 
 def trainer_of(network: str) -> type[Trainer]:
-    """SmallTrainer with another network."""
+    """Create a SmallTrainer with another network."""
     return type(f"{network}Trainer", (SmallTrainer,), {"network": network})
 
 
@@ -116,22 +116,22 @@ def trainer_of(network: str) -> type[Trainer]:
         (PlanesTrainer, "learns_two_images", "cannot overfit two images: Dice 0"),
     ],
 )
-def test_a_broken_promise_is_named(trainer: type[Trainer], promise: str, message: str) -> None:
-    """The check that it is about finds it, and says whose it is; to pytest it is a failed assertion."""
+def test_violation_raises(trainer: type[Trainer], promise: str, message: str) -> None:
+    """The responsible check raises with the trainer's name; the error is also an AssertionError."""
     with pytest.raises(BrokenPromiseError, match=message) as caught:
         PROMISES[promise](Trial.make(trainer))
     assert caught.value.where == trainer.__name__
     assert isinstance(caught.value, AssertionError)
 
 
-def test_check_trainer_stops_at_the_first() -> None:
-    """All promises in their order; settings reach the trainer."""
+def test_check_trainer_stops_at_the_first_violation() -> None:
+    """Checks run in their order; settings are applied."""
     with pytest.raises(BrokenPromiseError, match="logits of 2 x 1 x 64 x 16, not 2 x 1 x 64 x 32"):
         check_trainer(trainer_of("Halved"), settings={"input_size": "64x32"})
 
 
-def test_a_trial_knows_its_trainer_by_name_or_class() -> None:
-    """The same frame, and the trainer's own settings where the trial needs no others."""
+def test_trial_of_a_name_or_a_class() -> None:
+    """Both have the same frame, and the trainer's own settings where the trial sets none."""
     trial = Trial.make("SAMTrainer", num_labels=2, settings={"learning_rate": "2e-3"})
     configuration = trial.trainer.configured(trial.plan)
     assert (configuration.loss, configuration.hyperparameters.learning_rate) == ("bce_dice", 2e-3)
@@ -153,8 +153,8 @@ def test_a_trial_knows_its_trainer_by_name_or_class() -> None:
         (Small, {}),
     ],
 )
-def test_sound_networks(network: Any, arguments: Mapping[str, Any]) -> None:
-    """A factory, a name or a spec; with points where it takes them."""
+def test_valid_networks(network: Any, arguments: Mapping[str, Any]) -> None:
+    """A factory, a name, a spec and a network that takes points pass."""
     check_network(network, **arguments)
 
 
@@ -168,15 +168,15 @@ def test_sound_networks(network: Any, arguments: Mapping[str, Any]) -> None:
         (lambda **_: nn.Identity(), "returns logits of 2 x 3 x 128 x 96, not 2 x 1"),
     ],
 )
-def test_unsound_networks(network: Any, message: str) -> None:
-    """What is wrong, in plain words."""
+def test_invalid_networks(network: Any, message: str) -> None:
+    """The error describes the violation."""
     with pytest.raises(BrokenPromiseError, match=message):
         check_network(network, in_channels=1 if isinstance(network, type) else 3)
 
 
 @pytest.mark.parametrize("labels", [1, 2])
-def test_a_tiny_dataset(tmp_path: Path, labels: int) -> None:
-    """Images of an odd size in nnU-Net's format, every label in every mask; the same ones each time."""
+def test_tiny_dataset(tmp_path: Path, labels: int) -> None:
+    """Images have an odd size and nnU-Net's format; every mask has every label; results are reproducible."""
     folder = tiny_dataset(tmp_path / "Dataset001_Tiny", num=3, labels=labels)
     description = read_description(folder)
     cases = list_cases(folder, description, split="Tr")
@@ -191,8 +191,8 @@ def test_a_tiny_dataset(tmp_path: Path, labels: int) -> None:
     assert (first == second).all()
 
 
-def test_random_numbers_stay_the_callers() -> None:
-    """A check draws none of them."""
+def test_random_state_of_the_caller_is_kept() -> None:
+    """A check does not change torch's random state."""
     torch.manual_seed(3)
     expected = torch.rand(4)
     torch.manual_seed(3)
