@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from cervseg import __version__
 from cervseg.core.notice import NOTICE
 
 _WIDTH = 98
+_WORD = re.compile(r"-[A-Za-z][A-Za-z-]+")
 # The order of the groups in every --help; what has no group comes before them, under "options".
 _GROUPS = ("model", "training", "computing", "general")
 
@@ -57,6 +59,7 @@ class CommandParser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> argparse.Namespace:
         """Parse; see :class:`argparse.ArgumentParser`."""
+        self._check_words(sys.argv[1:] if args is None else args)
         has_commands = any(action.nargs == argparse.PARSER for action in self._actions)
         # Before Python 3.12 plain parsing finds no optional positional argument after an option.
         parse = super().parse_args if has_commands else self.parse_intermixed_args
@@ -66,6 +69,26 @@ class CommandParser(argparse.ArgumentParser):
             if not getattr(options, name):
                 self.error(f"no {name} given", hint=hint)
         return options
+
+    def _check_words(self, args: Sequence[str]) -> None:
+        """Refuse a long option after a single dash: argparse reads ``-images`` as ``-i mages``."""
+        chosen = [
+            action.choices[text]
+            for action in self._actions
+            if isinstance(action, argparse._SubParsersAction)
+            for text in args
+            if text in action.choices
+        ]
+        known = {option for parser in (self, *chosen) for option in parser._option_string_actions}
+        for text in args:
+            word = text.partition("=")[0]
+            if word in known or not _WORD.fullmatch(word):
+                continue
+            if f"-{word}" in known:
+                self.error(f"unknown option {word}", hint=f"Write -{word}.")
+            # "-d" takes a number or DatasetNNN_Name, so that "-device" is none of its values.
+            if "-d" in known and word.startswith("-d"):
+                self.error(f"unknown option {word}")
 
     def error(self, message: str, *, hint: str = "") -> NoReturn:
         """Print what is wrong and what to do in two lines, and exit with code 2."""

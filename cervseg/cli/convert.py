@@ -70,7 +70,7 @@ def _paired_folders(options: argparse.Namespace) -> Source[Any]:
     from cervseg.convert.paired import PairedFolders
 
     if options.test_masks is not None and options.test_images is None:
-        raise CervsegError("needs --test-images too", where="--test-masks")
+        raise CervsegError("--test-masks needs --test-images")
     return PairedFolders(
         images=options.images,
         masks=options.masks,

@@ -169,7 +169,7 @@ def _stylus_tracings(options: argparse.Namespace) -> Source[Any]:
     from cervseg.convert.stylus.source import StylusTracings
 
     if options.test_images is not None and options.test_tracings is None:
-        raise CervsegError("needs --test-tracings too", where="--test-images")
+        raise CervsegError("--test-images needs --test-tracings")
     return StylusTracings(
         tracings=options.tracings,
         images=options.images,
@@ -216,12 +216,11 @@ def _table(options: argparse.Namespace) -> ImageTable | None:
     wanted = (options.spacing_column, options.sex_column, options.age_column)
     if options.table is None:
         if any(wanted) or options.id_column:
-            raise CervsegError("columns are named, but no table is given", where="--table")
+            raise CervsegError("columns are named, but --table is missing")
         return None
     if options.id_column is None or not any(wanted):
         raise CervsegError(
-            "needs --id-column and at least one other column",
-            where="--table",
+            "--table needs --id-column and at least one other column",
             hint="Add, for instance, --id-column No --spacing-column 'pixel size'",
         )
     columns = Columns(
@@ -247,7 +246,7 @@ def _coco_file(options: argparse.Namespace) -> Source[Any]:
 
 def _drawn(options: argparse.Namespace) -> dict[str, Any]:
     if options.test_images is not None and options.test_annotations is None:
-        raise CervsegError("needs --test-annotations too", where="--test-images")
+        raise CervsegError("--test-images needs --test-annotations")
     return {
         "annotations": options.annotations,
         "images": options.images,

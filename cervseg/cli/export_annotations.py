@@ -59,12 +59,12 @@ def act(options: argparse.Namespace) -> int:
     from cervseg.exports.annotations import export_annotations, find_images
 
     if not options.tolerance >= 0:
-        raise CervsegError("must be at least 0", where="--tolerance")
+        raise CervsegError("--tolerance must be at least 0")
     if not options.masks.is_dir():
         raise DatasetError("no such folder", where=options.masks)
     if options.output.is_dir() and any(options.output.glob("*.json")) and not options.overwrite:
         raise DatasetError(
-            "has JSON files already, which may be corrected annotations",
+            "existing JSON files, which may be corrected annotations",
             where=options.output,
             hint="Choose another folder, or replace them with --overwrite",
         )

@@ -145,7 +145,7 @@ def _area(outline: Any, image: CocoImage) -> dict[str, Any]:
 def _list(content: Any, key: str, path: Path) -> list[Any]:
     given = content.get(key) if isinstance(content, dict) else None
     if not isinstance(given, list):
-        raise DatasetError(f"is not a COCO file: it has no list of {key}", where=path)
+        raise DatasetError(f"not a COCO file (no list of {key})", where=path)
     return given
 
 

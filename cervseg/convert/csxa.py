@@ -76,7 +76,7 @@ class CsxaAtlas(Source[Keypoints | None]):
         check_folders(self.images, keypoints, self.masks, self.test_masks)
         paths = list_images(self.images)
         if not paths:
-            raise DatasetError("has no images", where=self.images)
+            raise DatasetError("no images in this folder", where=self.images)
         left_out: list[str] = []
         images = _by_id(paths, left_out)
         points = _by_id(sorted(keypoints.glob("*.json")), left_out)
@@ -143,7 +143,7 @@ def _from_names(images: Mapping[str, Path], pattern: str | None) -> dict[str, Ca
         raise DatasetError(f"invalid regular expression ({problem})", where="--name-pattern") from None
     if not {"sex", "age"} & expression.groupindex.keys():
         raise DatasetError(
-            "has no group called sex or age",
+            "no group called sex or age",
             where="--name-pattern",
             hint=r"Write, for instance, '\d{4}(?P<sex>\d)(?P<age>\d\d)'",
         )

@@ -123,7 +123,7 @@ class DrawnShapes(Source[DrawnFacts]):
         names = {label: self.rename.get(label, label) for label in annotated}
         numbers = dict(self.labels) or {n: k for k, n in enumerate(dict.fromkeys(names.values()), start=1)}
         if not numbers:
-            raise DatasetError("has no areas, so there are no labels", where=self.annotations)
+            raise DatasetError("no annotated areas, so no labels", where=self.annotations)
         labels = {"background": 0, **numbers}
         check_labels(labels, where="--labels")
         drawn = {label: numbers[name] for label, name in names.items() if name in numbers}

@@ -69,7 +69,9 @@ class LabelMeFolder(DrawnShapes):
         check_folders(annotations, images)
         paths = sorted(path for path in annotations.glob("*.json") if not path.name.startswith("."))
         if not paths:
-            raise DatasetError("has no JSON files", where=annotations, hint="LabelMe writes one per image")
+            raise DatasetError(
+                "no JSON files in this folder", where=annotations, hint="LabelMe writes one per image"
+            )
         cases: list[LabelMeCase] = []
         left_out = []
         for path in paths:
@@ -113,7 +115,7 @@ def read_labelme(path: Path) -> LabelMeFile:
     content = read_json(path, error=DatasetError)
     given = content.get("shapes") if isinstance(content, dict) else None
     if not isinstance(given, list):
-        raise DatasetError("is not a LabelMe file: it has no list of shapes", where=path)
+        raise DatasetError("not a LabelMe file (no list of shapes)", where=path)
     shapes: list[Shape] = []
     points: list[tuple[str, tuple[float, float]]] = []
     num_without_area = 0
@@ -171,15 +173,15 @@ def read_embedded(path: Path) -> RawImage:
         try:
             image = read_image(_unpacked(content["imageData"], Path(scratch) / "image.png"))
         except (ImageError, TypeError, KeyError) as problem:
-            what = problem.what if isinstance(problem, ImageError) else "is not text"
-            raise ImageError(f"the image in imageData {what}", where=path) from None
+            what = problem.what if isinstance(problem, ImageError) else "not text"
+            raise ImageError(f"imageData cannot be read ({what})", where=path) from None
     return RawImage(pixels=image.pixels, spacing_mm=None, path=path)
 
 
 def _parsed(item: Any) -> tuple[str, str, np.ndarray]:
     """Label, kind and N x 2 points of one shape."""
     if not isinstance(item, dict) or not isinstance(item.get("label"), str):
-        raise DatasetError("has no label")
+        raise DatasetError("no label")
     try:
         places = np.array(item.get("points"), float)
     except (TypeError, ValueError):
@@ -219,5 +221,5 @@ def _unpacked(text: Any, path: Path) -> Path:
     try:
         path.write_bytes(base64.b64decode(text))
     except (TypeError, ValueError, binascii.Error):
-        raise ImageError("is not a base64-encoded image") from None
+        raise ImageError("not a base64-encoded image") from None
     return path

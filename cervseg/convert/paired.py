@@ -81,7 +81,7 @@ def _pairing(images: Path, masks: Path | None) -> Pairing:
     pairing = images_alone(images) if masks is None else pair_folders(images, masks)
     if not pairing.pairs:
         raise DatasetError(
-            f"no image has a mask of the same name in {masks}" if masks else "has no images",
+            f"no image has a mask of the same name in {masks}" if masks else "no images in this folder",
             where=images,
             hint="Images and masks are paired by name: a.png with a.png, a_mask.png or a.nii.gz"
             if masks

@@ -57,7 +57,7 @@ def read_table(path: Path, columns: Columns, *, id_digits: int = 7) -> ImageTabl
     wanted = [name for name in (columns.id, columns.spacing, columns.sex, columns.age) if name is not None]
     if missing := [name for name in wanted if name not in header]:
         raise DatasetError(
-            f"has no column {missing[0]!r}",
+            f"no column {missing[0]!r}",
             where=path,
             hint=f"Its columns are: {', '.join(header)}" if header else "",
         )
@@ -92,13 +92,13 @@ def read_table(path: Path, columns: Columns, *, id_digits: int = 7) -> ImageTabl
 
 def _rows(path: Path) -> list[list[str]]:
     if path.suffix.lower() in (".xlsx", ".xls", ".ods"):
-        raise DatasetError("is a spreadsheet", where=path, hint="Save it as CSV")
+        raise DatasetError("a spreadsheet, not a CSV file", where=path, hint="Save it as CSV")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise DatasetError("no such file", where=path) from None
     except (OSError, UnicodeDecodeError):
-        raise DatasetError("cannot be read as text", where=path, hint="Save it as CSV in UTF-8") from None
+        raise DatasetError("not a text file in UTF-8", where=path, hint="Save it as CSV in UTF-8") from None
     lines = text.splitlines()
     delimiter = max(",;\t", key=lines[0].count) if lines else ","
     return [row for row in csv.reader(lines, delimiter=delimiter) if row]

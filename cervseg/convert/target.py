@@ -52,7 +52,7 @@ class DatasetTarget:
         """
         if self.folder.exists() and not self.overwrite:
             raise DatasetError(
-                "exists already",
+                "dataset exists already",
                 where=self.folder,
                 hint="Choose another number, or replace it with --overwrite",
             )

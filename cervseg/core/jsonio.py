@@ -52,7 +52,7 @@ def read_json(path: Path, *, error: type[CervsegError] = CervsegError) -> Any:
     except FileNotFoundError:
         raise error("file not found", where=path) from None
     except OSError as problem:
-        raise error(f"cannot be read ({problem.strerror})", where=path) from None
+        raise error(f"the file cannot be read ({problem.strerror})", where=path) from None
     except UnicodeDecodeError:
         raise error("not a text file", where=path) from None
     except json.JSONDecodeError as problem:
@@ -140,4 +140,4 @@ def _convert_tuple(arguments: tuple[Any, ...], value: Any, where: str, error: ty
 
 def _expect(holds: bool, value: Any, wanted: str, where: str, error: type[CervsegError]) -> None:
     if not holds:
-        raise error(f"must be {wanted}, is {value!r}", where=where)
+        raise error(f"expected {wanted}, got {value!r}", where=where)

@@ -81,7 +81,7 @@ def _fold_run(
     started_from = first_weights(job, network, folder, log=log)
     choose_trained(network, hyper)
     if freezes(hyper) and None in started_from.values():
-        log("note: the frozen part of the encoder has random weights; load trained ones with --weights")
+        log("warning: the frozen part of the encoder has random weights; load trained ones with --weights")
     network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     log(
         f"fold {fold}: {spec.name}, {_size(network)}, input {job.frame}, {hyper.precision} on {device}; "

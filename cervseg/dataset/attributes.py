@@ -44,7 +44,7 @@ def read_attributes(dataset: Path) -> dict[str, CaseAttributes]:
     with open(path, encoding="utf-8", newline="") as stream:
         rows = list(csv.reader(stream))
     if not rows or tuple(rows[0]) != _COLUMNS or any(len(row) != len(_COLUMNS) for row in rows):
-        raise DatasetError(f"must have the columns {', '.join(_COLUMNS)}", where=path)
+        raise DatasetError(f"expected the columns {', '.join(_COLUMNS)}", where=path)
     try:
         return {
             case: CaseAttributes(sex=sex or None, age_years=float(age) if age else None)

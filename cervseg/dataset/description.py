@@ -35,7 +35,7 @@ def read_description(folder: Path) -> DatasetDescription:
         raise DatasetError("no such dataset folder", where=folder, hint="Make it with cervseg_convert")
     if not path.exists():
         raise DatasetError(
-            "has no dataset.json: the dataset is unfinished or this is another folder",
+            "no dataset.json in this folder: an unfinished dataset or another folder",
             where=folder,
             hint="Convert it again with cervseg_convert, or write dataset.json as for nnU-Net v2",
         )
@@ -110,7 +110,7 @@ def list_cases(folder: Path, description: DatasetDescription, *, split: str = "T
 def _content(path: Path) -> dict[str, Any]:
     content = read_json(path, error=DatasetError)
     if not isinstance(content, dict):
-        raise DatasetError("must be a JSON object", where=path)
+        raise DatasetError("not a JSON object", where=path)
     return content
 
 
@@ -161,7 +161,7 @@ def _labels(content: Mapping[str, Any], path: Path) -> dict[str, int]:
 def _channel_names(content: Mapping[str, Any], path: Path) -> tuple[str, ...]:
     if "channel_names" not in content and "modality" in content:
         raise DatasetError(
-            "is in the format of nnU-Net v1",
+            "dataset.json in the format of nnU-Net v1",
             where=path,
             hint='Rename "modality" to "channel_names", and write labels as {"background": 0, "bone": 1}',
         )

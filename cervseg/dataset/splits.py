@@ -76,7 +76,9 @@ def read_folds(path: Path) -> tuple[Fold, ...]:
     """
     folds = from_json(list[Fold], read_json(path, error=DatasetError), where=str(path), error=DatasetError)
     if not folds:
-        raise DatasetError("has no folds", where=path, hint="Delete it; preprocessing writes it again")
+        raise DatasetError(
+            "no folds in this file", where=path, hint="Delete it; preprocessing writes it again"
+        )
     return tuple(folds)
 
 

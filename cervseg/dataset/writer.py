@@ -53,7 +53,7 @@ class DatasetWriter:
         if mask is None and not test:
             raise DatasetError("a training case needs a mask", where=case_id)
         if not channels:
-            raise DatasetError("has no channels", where=case_id)
+            raise DatasetError("a case needs at least one channel", where=case_id)
         sizes = {np.shape(plane) for plane in [*channels, *([] if mask is None else [mask])]}
         if len(sizes) != 1:
             raise DatasetError(f"channels and mask have different sizes: {sorted(sizes)}", where=case_id)

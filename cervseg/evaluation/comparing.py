@@ -141,7 +141,7 @@ def _labels(read: Mapping[str, Summary], label: str | None) -> dict[str, str | N
         by_number = [str(value) for value in known if summary.labels.get(str(value)) == value]
         if label not in summary.labels and not by_number:
             raise DatasetError(
-                f"has no label {label!r}", where=system, hint=f"It has: {', '.join(summary.labels)}."
+                f"no label {label!r}", where=system, hint=f"It has: {', '.join(summary.labels)}."
             )
         found[system] = label if label in summary.labels else by_number[0]
     return found
@@ -165,7 +165,7 @@ def _metrics(read: Mapping[str, Summary], metrics: Sequence[str] | None) -> tupl
             there = (
                 ", ".join(m for m in COMPARABLE_METRICS if m in has[names[0]]) or "none that can be compared"
             )
-            raise DatasetError(f"has no {metric}", where=names[0], hint=f"It has: {there}")
+            raise DatasetError(f"no {metric} in this summary", where=names[0], hint=f"It has: {there}")
     wanted = tuple(metric for metric, names in lacking.items() if not names)
     if not wanted:
         raise DatasetError("the summaries have no metric in common", hint="Choose metrics with --metrics")

@@ -155,12 +155,14 @@ def _read_labels(path: Path, labels: Mapping[str, int], *, is_strict: bool) -> N
     values, known = _values(mask), set(labels.values())
     if WHITE in values and WHITE not in known and values <= {0, WHITE}:
         if len(labels) != 1:
-            raise DatasetError(f"contains only 0 and {WHITE}, but there are {len(labels)} labels", where=path)
+            raise DatasetError(
+                f"values are only 0 and {WHITE}, but there are {len(labels)} labels", where=path
+            )
         return np.where(mask == WHITE, next(iter(known)), 0)
     unknown = sorted(values - known - {0})
     if unknown and is_strict:
         raise DatasetError(
-            f"contains the unknown label value {unknown[0]}",
+            f"unknown label value {unknown[0]}",
             where=path,
             hint="Name the labels with --labels NAME=VALUE ...; all other values count as background",
         )
@@ -172,7 +174,7 @@ def _read_probabilities(path: Path) -> NDArray[Any]:
         with np.load(path, allow_pickle=False) as archive:
             planes: NDArray[Any] = archive["probabilities"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
-        raise DatasetError(f"contains no probabilities ({problem})", where=path) from None
+        raise DatasetError(f"no probabilities in this file ({problem})", where=path) from None
     if planes.ndim == 4 and planes.shape[1] == 1:  # nnU-Net: background first, and a depth of one
         planes = planes[1:, 0]
     return planes

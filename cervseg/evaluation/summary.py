@@ -200,7 +200,7 @@ def read_summary(path: Path) -> Summary:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
         raise DatasetError(
-            f"is not a summary of scores ({type(problem).__name__}: {problem})",
+            f"not a summary of scores ({type(problem).__name__}: {problem})",
             where=path,
             hint="Use a summary.json of cervseg_evaluate or nnU-Net v2, without label regions",
         ) from None

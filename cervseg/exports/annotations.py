@@ -13,6 +13,7 @@ import numpy as np
 
 from cervseg.core.errors import DatasetError, as_cervseg_error, one_line
 from cervseg.core.jsonio import write_json
+from cervseg.core.notice import NOTICE
 from cervseg.core.workers import map_cases
 from cervseg.exports.outlines import TOLERANCE_PX, Outline, bridged, outlines
 from cervseg.imageio import RASTER_SUFFIXES, list_images, read_image, read_mask, stem_of, write_gray
@@ -192,7 +193,7 @@ def _images(
             raise DatasetError("no such folder", where=folder)
     paths = list_images(masks)
     if not paths:
-        raise DatasetError("has no masks", where=masks)
+        raise DatasetError("no masks in this folder", where=masks)
     known = {stem_of(path): path for path in ([] if images is None else list_images(images))}
     listed = []
     for path in paths:
@@ -262,7 +263,7 @@ def _coco(done: Sequence[_Done], labels: Sequence[str]) -> dict[str, Any]:
             )
     categories = [{"id": number, "name": label, "supercategory": ""} for label, number in numbers.items()]
     return {
-        "info": {"description": "written by cervseg; research software, not a medical device"},
+        "info": {"description": f"written by cervseg. {NOTICE}"},
         "licenses": [],
         "images": images,
         "annotations": annotations,

@@ -59,7 +59,7 @@ def read_manual_times(path: Path) -> list[ManualTime]:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             rows = list(csv.DictReader(stream))
     except (OSError, UnicodeDecodeError) as problem:
-        raise DatasetError(f"cannot be read ({problem})", where=path) from None
+        raise DatasetError(f"the file cannot be read ({problem})", where=path) from None
     if not rows or not {"rater", "case", "annotation_s"} <= rows[0].keys():
         raise DatasetError("no annotation times", where=path, hint=_COLUMNS)
     times = []

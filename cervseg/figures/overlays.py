@@ -104,7 +104,7 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
     except cv2.error:
         is_encoded = False
     if not is_encoded:
-        raise ImageError(f"cannot write pictures as {path.suffix!r}", where=path, hint="use .png or .jpg")
+        raise ImageError(f"unsupported picture format {path.suffix!r}", where=path, hint="use .png or .jpg")
     with atomic_path(path) as temporary:
         temporary.write_bytes(encoded.tobytes())
 

@@ -57,13 +57,15 @@ def named_summaries(texts: Sequence[str]) -> dict[str, Path]:
         texts: one per system.
 
     Raises:
-        DatasetError: a name is used twice.
+        DatasetError: a file is missing or a name is used twice.
     """
     found: dict[str, Path] = {}
     for text in texts:
         name, equals, path = ("", "", text) if Path(text).exists() else text.partition("=")
         file = Path(path if equals else text)
         file = PredictionFolder(file).summary if file.is_dir() else file
+        if not file.is_file():
+            raise DatasetError("file not found", where=file, hint="cervseg_evaluate writes a summary.json")
         name = name if equals else _name_of(file)
         if name in found:
             raise DatasetError(f"the name {name!r} is used twice", hint=f"Write {name}2={file}")

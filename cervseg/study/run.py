@@ -49,9 +49,9 @@ def prepare_study(
     plan = _read_plan(workspace, name, preset=options.preset)
     missing = [variant for variant in options.variants if not _is_prepared(workspace, name, variant)]
     if dry_run and plan is None:
-        raise PlanError("has no plan yet", where=name, hint="run cervseg_plan_and_preprocess first")
+        raise PlanError("no plan yet", where=name, hint="run cervseg_plan_and_preprocess first")
     if dry_run and missing:
-        log(f"note: not preprocessed yet: {', '.join(missing)}")
+        log(f"warning: not preprocessed yet: {', '.join(missing)}")
     elif plan is None or missing:
         prepared = [] if plan is None else [v for v in plan.variants if v not in missing]
         plan = plan_and_preprocess(

@@ -107,7 +107,7 @@ def set_up(
     """
     made = load(TRAINERS, trainer) if isinstance(trainer, str) else trainer
     if not (isinstance(made, type) and issubclass(made, Trainer)):
-        raise PluginError("is not a Trainer", where=made, hint="It must subclass cervseg's Trainer")
+        raise PluginError("not a Trainer", where=made, hint="It must subclass cervseg's Trainer")
     name = made.configuration
     if name not in plan.configurations:
         raise PlanError(

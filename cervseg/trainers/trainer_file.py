@@ -30,15 +30,15 @@ def register_trainer_file(path: Path, *, name: str | None = None) -> str:
     }
     if not found:
         raise PluginError(
-            "defines no trainer", where=path, hint="Subclass cervseg.training.trainer.Trainer in it"
+            "no trainer in this file", where=path, hint="Subclass cervseg.training.trainer.Trainer in it"
         )
     names = " and ".join(found)
     if name is None and len(found) > 1:
         raise PluginError(
-            f"defines {names}", where=path, hint="Name one of them after the dataset, or with -tr"
+            f"several trainers ({names})", where=path, hint="Name one of them after the dataset, or with -tr"
         )
     name = name or next(iter(found))
     if name not in found:
-        raise PluginError(f"defines no trainer {name!r}", where=path, hint=f"It defines {names}")
+        raise PluginError(f"no trainer {name!r}", where=path, hint=f"It defines {names}")
     register(TRAINERS, name, found[name])
     return name

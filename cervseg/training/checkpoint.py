@@ -115,12 +115,12 @@ def restore(
     state = checkpoint.training
     if state is None:
         raise CheckpointError(
-            "holds weights only, training cannot resume from it", where=path, hint="Use --restart"
+            "weights only, training cannot resume from them", where=path, hint="Use --restart"
         )
     changed = _difference(_constant(checkpoint.model), _constant(model))
     if changed:
         raise CheckpointError(
-            f"was trained with another setting ({changed})",
+            f"trained with another setting ({changed})",
             where=path,
             hint="Use the same settings as before, or --restart to retrain this fold",
         )

@@ -221,3 +221,34 @@ def test_time_limits_are_parsed() -> None:
     assert parser.parse_args(["--max-time", "2m"]).max_time == 120
     with pytest.raises(CervsegError, match="is not a time"):
         parser.parse_args(["--max-time", "soon"])
+
+
+@pytest.mark.parametrize(
+    ("argv", "text"),
+    [
+        (["1", "-device", "cpu"], "unknown option -device\nhint: cervseg_test --help lists all options\n"),
+        (["1", "-device=cpu"], "unknown option -device\nhint: cervseg_test --help lists all options\n"),
+        (["1", "-images", "a"], "unknown option -images\nhint: Write --images.\n"),
+    ],
+)
+def test_a_long_option_after_a_single_dash_is_unknown(
+    argv: list[str], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is not read as a short option with a value, as ``-d evice`` or ``-i mages``."""
+    parser = CommandParser(prog="cervseg_test")
+    arguments.add_dataset(parser)
+    arguments.add_images(parser, required=False)
+    with pytest.raises(SystemExit) as caught:
+        parser.parse_args(argv)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == f"error: {text}"
+
+
+def test_values_that_are_joined_to_a_short_option() -> None:
+    """A dataset and a folder; ``-device`` where a command has a device."""
+    parser = CommandParser(prog="cervseg_test")
+    arguments.add_dataset(parser)
+    arguments.add_images(parser)
+    arguments.add_device(parser)
+    options = parser.parse_args(["-dDataset001_Neck", "-ifolder", "-device", "cpu"])
+    assert (options.dataset, options.images, options.device) == ("Dataset001_Neck", Path("folder"), "cpu")

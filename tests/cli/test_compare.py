@@ -68,10 +68,22 @@ def test_a_folder_names_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert compare.main(folders) == 0
     assert "Other - UNetTrainer" in capsys.readouterr().out
     assert compare.main([*folders, "--metrics", "HD95"]) == 2
-    assert "has no HD95" in capsys.readouterr().err
+    assert "no HD95 in this summary" in capsys.readouterr().err
     assert compare.main(folders[:1]) == 2
     assert "two summaries" in capsys.readouterr().err
-    assert compare.main([folders[0], str(tmp_path / "nowhere.json")]) == 2
+
+
+@pytest.mark.parametrize("names", [("nowhere", "a"), ("X=nowhere", "Y=a")])
+def test_a_missing_file_is_named(
+    names: tuple[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The error names the file, although two files of one folder would also share a name."""
+    monkeypatch.chdir(tmp_path)
+    assert compare.main(list(names)) == 2
+    assert capsys.readouterr().err.startswith("error: file not found: nowhere\nhint: ")
 
 
 def test_agreement(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,7 +42,7 @@ def test_without_masks_there_are_no_training_cases(
     """All images are in imagesTs, key points in landmarks/, and a note says so."""
     write_atlas(tmp_path)
     assert convert(tmp_path) == 0
-    assert "note: the dataset has no training cases" in capsys.readouterr().out
+    assert "warning: the dataset has no training cases" in capsys.readouterr().out
     folder = tmp_path / "raw_data" / "Dataset104_Atlas"
     assert read_description(folder).num_training == 0
     assert len(list((folder / "imagesTs").iterdir())) == 3

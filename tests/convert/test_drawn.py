@@ -116,7 +116,7 @@ def test_invalid_labelme_files_are_named_and_the_others_converted(
     said = capsys.readouterr().err
     for text in (
         "not valid JSON (line 1",
-        "is not a LabelMe file",
+        "not a LabelMe file",
         "shape 1: its points are not pairs of numbers",
         "shape 1: unknown kind 'spiral'",
         "its image 'gone.png' does not exist",

@@ -44,12 +44,12 @@ def test_nan_becomes_null(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"nmae": "x"}, "unknown field 'nmae'"),
-        ({"name": 3}, "must be str"),
+        ({"name": 3}, "expected str, got 3"),
         ({"inner": {"size": [1]}}, "a list of 2"),
         ({"inner": {"size": [1, 2.5]}}, "a whole number"),
         ({"maybe": "much"}, "a number"),
-        ({"resize": "crop"}, "must be one of pad, stretch, is 'crop'"),
-        ({"resize": ["pad"]}, "must be one of pad, stretch"),
+        ({"resize": "crop"}, "expected one of pad, stretch, got 'crop'"),
+        ({"resize": ["pad"]}, "expected one of pad, stretch"),
     ],
 )
 def test_mistakes_are_named(change: dict[str, object], message: str) -> None:

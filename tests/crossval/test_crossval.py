@@ -68,7 +68,7 @@ def test_a_frozen_encoder_and_its_features(workspace: Path, capsys: pytest.Captu
     assert train_it(workspace, "CervSpineNetTrainer", *settings, more=("--restart",)) == 0
     said = capsys.readouterr().out
     assert "features of the frozen encoder: 10 images kept" in said
-    assert "note: the frozen part of the encoder has random weights" in said
+    assert "warning: the frozen part of the encoder has random weights" in said
     states = [content_of(workspace, "CervSpineNetTrainer", kind=k).state_dict for k in ("best", "latest")]
     assert all(torch.equal(states[0][n], states[1][n]) for n in states[0] if n.startswith("encoder."))
 

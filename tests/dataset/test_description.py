@@ -55,14 +55,14 @@ def test_optional_fields(tmp_path: Path) -> None:
         ({"channel_names": None}, "'channel_names' is missing"),
         ({"channel_names": {"1": "xray"}}, "numbered 0, 1"),
         ({"channel_names": None, "modality": {"0": "xray"}}, "nnU-Net v1"),
-        ({"numTraining": "many"}, "must be a whole number"),
+        ({"numTraining": "many"}, "expected a whole number, got"),
         ({"labels": {"background": 0, "bone": 2}}, "without gaps"),
-        ({"labels": {"background": 0, "bone": "one"}}, "must be a whole number"),
+        ({"labels": {"background": 0, "bone": "one"}}, "expected a whole number, got"),
         ({"labels": {"0": "background", "1": "bone"}}, "Write the name first"),
         ({"labels": {"background": 0, "all": [1, 2], "core": [2]}}, "region .* not supported yet"),
         ({"labels": {"background": 0, "bone": 1, "ignore": 2}}, "ignore label is not supported yet"),
         ({"file_ending": ".mha"}, "'.mha' is not supported"),
-        ({"groups": ["a"]}, "must be an object"),
+        ({"groups": ["a"]}, "expected an object, got"),
         ({"spacing_mm": {"a": [0.2]}}, "a list of 2"),
         ({"spacing_mm": {"a": [0.2, 0]}}, "must be positive"),
     ],
@@ -79,7 +79,7 @@ def test_unfinished_datasets(tmp_path: Path) -> None:
     """No folder, no dataset.json, and a truncated one."""
     with pytest.raises(DatasetError, match="no such dataset folder"):
         read_description(tmp_path / "nowhere")
-    with pytest.raises(DatasetError, match=r"has no dataset\.json"):
+    with pytest.raises(DatasetError, match=r"no dataset\.json in this folder"):
         read_description(tmp_path)
     (tmp_path / "dataset.json").write_text('{"labels": ')
     with pytest.raises(DatasetError, match="not valid JSON"):

@@ -65,7 +65,11 @@ def test_folds_survive_the_way_to_the_disk(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("[]", "has no folds"), ('{"train": []}', "must be a list"), ('[{"train": []}]', "'val' is missing")],
+    [
+        ("[]", "no folds in this file"),
+        ('{"train": []}', "expected a list, got"),
+        ('[{"train": []}]', "'val' is missing"),
+    ],
 )
 def test_other_files_are_refused(tmp_path: Path, text: str, message: str) -> None:
     """The message names the file."""

@@ -62,7 +62,7 @@ def test_what_nnunet_lacks_is_said(tmp_path: Path) -> None:
         assert found.metrics == ("Dice",)
         assert found.values["Dice"]["N"] == DICES
         assert "HD95 is not compared: not in N." in found.notes
-    with pytest.raises(DatasetError, match="has no HD95: N"):
+    with pytest.raises(DatasetError, match="no HD95 in this summary: N"):
         read_systems(given, metrics=["HD95"])
     with pytest.raises(DatasetError, match="no label 'C9'"):
         read_systems(given, label="C9")

@@ -146,7 +146,7 @@ def test_pickled_probabilities_are_not_opened(tmp_path):
     fill(tmp_path / "p", {"a": square(4)})
     np.savez(tmp_path / "p" / "a.npz", probabilities=np.array([{}], dtype=object))
     found = evaluate(tmp_path, {"a": square(4)}, {"a": square(4)}, probabilities=tmp_path / "p")
-    assert "contains no probabilities" in found.summary.failed["a"]
+    assert "no probabilities in this file" in found.summary.failed["a"]
 
 
 def test_processes_give_the_same(tmp_path):

@@ -172,7 +172,7 @@ def test_files_that_are_not_checkpoints(tmp_path: Path) -> None:
         ({"weight": torch.zeros(3)}, "not a cervseg checkpoint"),
         ({**content, "format": 99}, "format 99, this version reads 1 to 2"),
         ({**content, "model": {}}, "is missing"),
-        ({**content, "model": 3}, "must be an object"),
+        ({**content, "model": 3}, "expected an object, got 3"),
         ({**content, "epoch": None}, "truncated or not a checkpoint"),
         ({**content, "format": 1}, "is missing"),
     ):

@@ -91,7 +91,7 @@ def test_configurations_rule_over_decisions(path: Path) -> None:
         (("hyperparameters", "batch_size"), 0, "batch_size cannot be 0"),
         (("hyperparameters", "precision"), "half", "precision"),
         (("hyperparameters", "epoch"), 3, "unknown field 'epoch'"),
-        (("resize",), "crop", "must be one of pad, stretch"),
+        (("resize",), "crop", "expected one of pad, stretch, got 'crop'"),
         (("normalization",), "minmax", "normalization"),
         (("loss",), "bce_dise", "Did you mean bce_dice"),
         (("augmentation", "scale"), [2.0, 1.0], "scale"),

@@ -45,7 +45,7 @@ def test_the_whole_study_and_again_without_training(
     asked = ("--variants", "original", "augmented", "--seeds", "0", "1")
     assert run_it(root, "--dry-run", *asked) == 0
     said = capsys.readouterr().out
-    assert "note: not preprocessed yet: augmented" in said
+    assert "warning: not preprocessed yet: augmented" in said
     assert not (root / "results").exists()
 
     assert run_it(root, *asked) == 0
@@ -137,4 +137,4 @@ def test_user_errors(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     raw = tmp_path / "raw_data" / "Dataset001_Discs"
     shutil.copytree(root / "raw_data" / "Dataset001_Discs", raw)
     assert run_it(tmp_path, "--dry-run") == 2
-    assert "has no plan yet" in capsys.readouterr().err
+    assert "no plan yet" in capsys.readouterr().err

@@ -39,7 +39,9 @@ def test_by_its_class_name(file: Path) -> None:
 def test_two_trainers_want_a_choice(file: Path) -> None:
     """Their names are in the message; a name chooses."""
     file.write_text(MINE + "class YourTrainer(MyTrainer):\n    pass\n")
-    with pytest.raises(PluginError, match=r"(?s)defines MyTrainer and YourTrainer: .*hint: Name one of them"):
+    with pytest.raises(
+        PluginError, match=r"(?s)several trainers \(MyTrainer and YourTrainer\): .*hint: Name one of them"
+    ):
         register_trainer_file(file)
     assert register_trainer_file(file, name="YourTrainer") == "YourTrainer"
     with pytest.raises(
@@ -51,7 +53,7 @@ def test_two_trainers_want_a_choice(file: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (IMPORT, r"(?s)defines no trainer: .*trainer-1\.py\nhint: Subclass"),
+        (IMPORT, r"(?s)no trainer in this file: .*trainer-1\.py\nhint: Subclass"),
         (IMPORT + "class MyTrainer(Trainer)\n", r"SyntaxError: expected ':': .*trainer-1\.py:2"),
         ("\n\n1 / 0\n", r"ZeroDivisionError: division by zero: .*trainer-1\.py:3"),
         ("import no_such_module\n", r"ModuleNotFoundError: No module named .*: .*trainer-1\.py:1"),

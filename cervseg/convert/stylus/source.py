@@ -37,7 +37,7 @@ class StylusCase(SourceCase[TracedImage]):
         path = self.tracing or self.path
         if path.suffix.lower() not in RASTER_SUFFIXES:
             raise DatasetError(
-                "has no colours", where=path, hint="Save the tracing as PNG, JPEG, TIFF or BMP"
+                "a tracing without colours", where=path, hint="Save the tracing as PNG, JPEG, TIFF or BMP"
             )
         picture = read_colors(path)
         image = read_image(self.path)
@@ -141,7 +141,9 @@ def _pairing(tracings: Path, images: Path | None) -> Pairing:
     pairing = images_alone(tracings) if images is None else pair_folders(images, tracings)
     if not pairing.pairs:
         problem = (
-            "has no pictures" if images is None else f"no picture has an image of the same name in {images}"
+            "no pictures in this folder"
+            if images is None
+            else f"no picture has an image of the same name in {images}"
         )
         raise DatasetError(problem, where=tracings)
     return pairing

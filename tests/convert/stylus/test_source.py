@@ -57,7 +57,7 @@ def test_a_sound_dataset_of_clean_images(tmp_path: Path, capsys: pytest.CaptureF
     said = capsys.readouterr().out
     assert "6 training and 0 test images" in said
     assert "doubtful" not in said
-    assert "note" not in said
+    assert "warning" not in said
     folder = tmp_path / "raw_data" / "Dataset103_Neck"
     description = read_description(folder)
     assert description.labels == {"background": 0, "spinous_process": 1}
@@ -99,7 +99,7 @@ def test_the_doubtful_are_listed_and_the_bad_left_out(
     assert "doubtful: f1: 1 red stroke(s) enclose nothing" in said.out
     assert "f3: an open stroke was closed over a gap of" in said.out
     assert "look like different pictures" in said.out
-    assert "note: 1 image(s) without a tracing are not used" in said.out
+    assert "warning: 1 image(s) without a tracing are not used" in said.out
     expected = [
         "nothing in it is red: ",
         "3 red stroke(s), but none encloses an area: ",
