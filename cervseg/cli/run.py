@@ -13,25 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from cervseg.cli.arguments import add_root, add_settings, read_settings
-from cervseg.cli.command_parser import CommandParser
 from cervseg.core.errors import CervsegError, one_line
-
-__all__ = ["add_root", "add_settings", "parser", "run", "settings"]
 
 Action = Callable[[argparse.Namespace], int]
 _STOPPED = "stopped: finished work is kept\nhint: run the same command again to resume"
 _CLOSED_OUTPUT = 128 + 13  # as the shell reports SIGPIPE
-
-
-def parser(description: str, *, example: str) -> CommandParser:
-    """An argument parser with the options and the look that every command has."""
-    return CommandParser(description=description, example=example)
-
-
-def settings(options: argparse.Namespace) -> dict[str, str]:
-    """The items of ``--set`` as a mapping; see :func:`cervseg.cli.arguments.read_settings`."""
-    return read_settings(options.set)
 
 
 def run(parser: argparse.ArgumentParser, action: Action, argv: Sequence[str] | None = None) -> int:

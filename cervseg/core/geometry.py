@@ -1,4 +1,4 @@
-"""Where an image lies in a network's frame, and the exact way back.
+"""Affine maps between an image and the frame of a network, and their exact inverses.
 
 Pixel centres are the integers: the pixel in row r and column c has its centre at the point (c, r), as in
 OpenCV. All matrices are 2 x 3 or 3 x 3 float64 and act on column vectors (x, y, 1).
@@ -27,17 +27,17 @@ class Placement:
 
     @property
     def matrix_to_network(self) -> np.ndarray:
-        """3 x 3 float64, image -> network."""
+        """The 3 x 3 float64 matrix from image to network."""
         return np.array(self.to_network, dtype=np.float64)
 
     @property
     def matrix_to_image(self) -> np.ndarray:
-        """3 x 3 float64, network -> image: the exact inverse of ``matrix_to_network``."""
+        """The 3 x 3 float64 matrix from network to image, the inverse of ``matrix_to_network``."""
         return np.linalg.inv(self.matrix_to_network)
 
 
 def scale_matrix(scale_x: float, scale_y: float) -> np.ndarray:
-    """3 x 3 resize matrix that keeps pixel areas aligned (the half-pixel convention of cv2.resize)."""
+    """Build the 3 x 3 matrix of a resize in the half-pixel convention of cv2.resize."""
     return np.array(
         [[scale_x, 0.0, 0.5 * scale_x - 0.5], [0.0, scale_y, 0.5 * scale_y - 0.5], [0.0, 0.0, 1.0]]
     )
@@ -46,8 +46,11 @@ def scale_matrix(scale_x: float, scale_y: float) -> np.ndarray:
 def place(*, image_size: tuple[int, int], network_size: tuple[int, int], resize: str) -> Placement:
     """Place an image in a network frame.
 
-    "stretch" fills the frame, whatever the aspect; "pad" keeps the aspect and centres the image, so that
-    the margins are equal within one pixel.
+    Args:
+        image_size: (height, width) of the image in px.
+        network_size: (height, width) of the network frame in px.
+        resize: "stretch" fills the frame and changes the aspect ratio; "pad" keeps the aspect ratio and
+            centres the image, with margins that are equal within one pixel.
 
     Raises:
         ValueError: ``resize`` is neither "pad" nor "stretch", or a size is not positive.
@@ -69,7 +72,7 @@ def place(*, image_size: tuple[int, int], network_size: tuple[int, int], resize:
 
 
 def as_rows(matrix: np.ndarray) -> tuple[tuple[float, float, float], ...]:
-    """A 3 x 3 array as nested tuples, so that a frozen dataclass can hold, compare and store it."""
+    """Convert a 3 x 3 array to nested tuples, which a frozen dataclass can compare and store."""
     return tuple((float(row[0]), float(row[1]), float(row[2])) for row in matrix)
 
 
@@ -83,9 +86,16 @@ def about_centre(
     flip_horizontal: bool = False,
     flip_vertical: bool = False,
 ) -> np.ndarray:
-    """3 x 3 affine in a frame of ``size``: flip, shear, scale and rotate about its centre, then move.
+    """Build the 3 x 3 matrix that flips, shears, scales and rotates about a frame's centre, then translates.
 
-    Positive angles turn counter-clockwise as the image is seen (y points down). ``translation_px`` is (x, y).
+    Args:
+        size: (height, width) of the frame in px.
+        rotation_deg: positive rotates counter-clockwise on the screen (y points down).
+        scale: factor; above 1 enlarges.
+        shear_deg: angle of the horizontal shear.
+        translation_px: (x, y).
+        flip_horizontal: mirror left and right.
+        flip_vertical: mirror top and bottom.
     """
     height, width = size
     centre_x, centre_y = (width - 1) / 2, (height - 1) / 2

@@ -1,4 +1,4 @@
-"""Frozen dataclasses to JSON and back: strict, valid JSON only, written whole or not at all."""
+"""Frozen dataclasses to JSON and back: strict types, valid JSON, files written completely or not at all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _logger = logging.getLogger(__name__)
 
 
 def to_json(value: Any) -> Any:
-    """A value as plain JSON types. NaN and infinities become None, as JSON has no such numbers."""
+    """Convert a value to plain JSON types; NaN and infinities, which JSON lacks, become None."""
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
@@ -46,7 +46,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path, *, error: type[CervsegError] = CervsegError) -> Any:
-    """Read a JSON file; what cannot be read is raised as ``error`` with the path and the line."""
+    """Read a JSON file; a file that cannot be read raises ``error`` with the path and the line."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -62,12 +62,12 @@ def read_json(path: Path, *, error: type[CervsegError] = CervsegError) -> Any:
 
 
 def from_json(kind: type[T], value: Any, *, where: str = "", error: type[CervsegError] = CervsegError) -> T:
-    """Rebuild a value of type ``kind`` from JSON types; unknown, missing and mistyped fields are errors."""
+    """Rebuild a value of type ``kind`` from JSON types; unknown, missing and mistyped fields raise."""
     return typing.cast(T, _convert(kind, value, where or kind.__name__, error))
 
 
 def read_dataclass(kind: type[T], path: Path, *, error: type[CervsegError] = CervsegError) -> T:
-    """Read ``path`` into a dataclass; every mistake names its place in the file."""
+    """Read ``path`` into a dataclass; errors name the path and the field."""
     return typing.cast(T, _convert(kind, read_json(path, error=error), str(path), error))
 
 

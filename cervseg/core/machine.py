@@ -1,4 +1,4 @@
-"""What this machine offers, found out without torch; containers' limits are taken into account."""
+"""CPU cores, memory and bfloat16 of this machine, without torch; the limits of containers count."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # the last is Arm's name
 
 @dataclass(frozen=True, kw_only=True)
 class SystemFiles:
-    """Where Linux tells about itself; tests point this at a folder of their own."""
+    """The paths of Linux's system files; tests replace them by a folder of their own."""
 
     cgroup_root: Path = Path("/sys/fs/cgroup")
     own_cgroups: Path = Path("/proc/self/cgroup")
@@ -25,7 +25,7 @@ class SystemFiles:
 
 
 def num_cores(files: SystemFiles | None = None) -> int:
-    """Cores this process may run on: its affinity, or the control group's quota where that is less."""
+    """Count the cores of this process: its affinity, or the control group's quota if that is less."""
     files = files or SystemFiles()
     # os.sched_getaffinity is missing on macOS and Windows.
     affinity: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)
@@ -35,7 +35,7 @@ def num_cores(files: SystemFiles | None = None) -> int:
 
 
 def memory_bytes(files: SystemFiles) -> int:
-    """Memory of the machine, or the control group's limit where that is less."""
+    """Return the memory of the machine, or the control group's limit if that is less."""
     limits = [
         int(text)
         for controller, name in (("", "memory.max"), ("memory", "memory.limit_in_bytes"))
@@ -46,7 +46,7 @@ def memory_bytes(files: SystemFiles) -> int:
 
 
 def cpu_has_bfloat16(cpuinfo: Path = _CPUINFO) -> bool:
-    """Does the CPU multiply bfloat16 natively? Unknown (no /proc) counts as no."""
+    """Check whether the CPU multiplies bfloat16 natively; False if that is unknown (no /proc)."""
     try:
         text = cpuinfo.read_text(errors="replace")
     except OSError:
@@ -82,7 +82,7 @@ def _quotas_v1(files: SystemFiles) -> Iterator[float]:
 
 
 def _read_upwards(files: SystemFiles, controller: str, name: str) -> Iterator[str]:
-    """A control file of our group and of all groups above it: the tightest limit holds.
+    """Read a control file of our group and of all groups above it; the tightest limit applies.
 
     ``controller`` is a version-1 controller ("cpu"), empty for version 2.
     """
@@ -96,7 +96,7 @@ def _read_upwards(files: SystemFiles, controller: str, name: str) -> Iterator[st
 
 
 def _own_group(own_cgroups: Path, controller: str) -> str:
-    """Our path in the hierarchy of ``controller``; inside a container often not what is mounted, then "/"."""
+    """Our path in the hierarchy of ``controller``; "/" if it is not mounted, as in many containers."""
     for line in (_read(own_cgroups) or "").splitlines():
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")

@@ -1,4 +1,4 @@
-"""Progress bars: live on a terminal, a line per minute in a log."""
+"""Progress bars: live on a terminal, one line per minute in a log file."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def progress_bar(
     """Return a bar over ``total`` units on standard error.
 
     Args:
-        total: units of all work.
-        label: the name of the stage.
-        unit: the name of one unit.
-        show: False draws nothing.
-        log: where standard error is not a terminal, print a line per minute; else nothing there.
-        done: units that are done already; they do not count in the rate.
+        total: number of units.
+        label: name of the stage.
+        unit: name of one unit.
+        show: draw the bar.
+        log: if standard error is not a terminal, print one line per minute; by default nothing.
+        done: units that are finished already; they do not count in the rate.
         layout: tqdm's ``bar_format``.
-        smoothing: weight of the latest rate in the estimate of the time left; 0 takes the mean rate.
+        smoothing: weight of the latest rate in the estimate of the remaining time; 0 uses the mean rate.
     """
     is_terminal = sys.stderr.isatty()
     return tqdm(

@@ -1,4 +1,4 @@
-"""Where a result came from: versions, commit, device, date."""
+"""Provenance of a result: versions, commit, device and date."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ PACKAGES = ("torch", "torchvision", "monai", "segment-anything", "numpy", "openc
 
 
 def run_info(*, trainer: str, seed: int, device: str, started_from: Mapping[str, str | None]) -> RunInfo:
-    """Versions, commit and device of this run.
+    """Collect the versions, commit, device and date of this run.
 
     Args:
-        trainer: the package that the trainer comes from, with its version.
-        seed: of the training.
-        device: that it computes on.
-        started_from: part of the network -> source of its first weights; None for random weights.
+        trainer: package of the trainer, with its version.
+        seed: seed of the training.
+        device: device of the training.
+        started_from: part of the network -> source of its initial weights; None for random weights.
     """
     versions = {}
     for name in PACKAGES:

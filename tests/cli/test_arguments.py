@@ -92,7 +92,7 @@ def test_a_new_dataset_in_a_sub_command(argv: str) -> None:
 
 
 def test_a_dataset_that_may_be_missing() -> None:
-    """Then it is None; a list of trainers needs none, and a number alone is a dataset."""
+    """The dataset is None if it is not needed; a number alone is a dataset."""
     parser = CommandParser()
     arguments.add_trainer(parser)
     arguments.add_dataset(parser, required=False)
@@ -144,7 +144,7 @@ def test_help_has_groups_in_one_order() -> None:
 
 
 def test_descriptions_are_wrapped() -> None:
-    """However they are broken in the source, by paragraphs."""
+    """Descriptions are wrapped by paragraph."""
     text = CommandParser(prog="x", description="word " * 60 + "\n\nmore\nwords").format_help()
     assert max(map(len, text.splitlines())) <= 98
     assert "\n\nmore words\n" in text
@@ -169,7 +169,7 @@ def test_labels() -> None:
     ],
 )
 def test_labels_that_cannot_be_read(texts: list[str], message: str, hint: str) -> None:
-    """What is swapped is answered with the right form."""
+    """A swapped name and value are answered with the right form."""
     with pytest.raises(DatasetError, match=message) as caught:
         read_labels(texts)
     assert caught.value.hint == hint
@@ -177,7 +177,7 @@ def test_labels_that_cannot_be_read(texts: list[str], message: str, hint: str) -
 
 
 def test_values_that_share_a_label() -> None:
-    """Several values of a mask may mean the same."""
+    """Several values of a mask may share a label."""
     assert read_label_values(["incisor=1", "incisor=2", "canine=3"]) == {
         1: "incisor",
         2: "incisor",
@@ -215,7 +215,7 @@ def test_times_that_cannot_be_read(text: str) -> None:
 
 
 def test_time_limits_are_parsed() -> None:
-    """The option holds seconds; its error is the same."""
+    """The option is in seconds; its error is the same."""
     parser = CommandParser()
     arguments.add_max_time(parser, "limit")
     assert parser.parse_args(["--max-time", "2m"]).max_time == 120

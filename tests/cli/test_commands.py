@@ -62,7 +62,7 @@ def test_help_is_complete_and_has_an_example(command: object, capsys: pytest.Cap
 
 @pytest.mark.parametrize("command", COMMANDS, ids=name_of)
 def test_help_loads_neither_torch_nor_image_libraries(command: object) -> None:
-    """A command that only explains itself starts at once."""
+    """--help imports neither torch nor other slow packages."""
     code = (
         f"import sys\nfrom {command.__name__} import main\n"  # type: ignore[attr-defined]
         "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
@@ -134,7 +134,7 @@ def test_tables_fit_100_columns(
 def test_help_fits_100_columns(
     command: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """On a terminal of 100 columns nothing but an example is wider."""
+    """On a terminal of 100 columns only examples are wider."""
     monkeypatch.setenv("COLUMNS", "100")
     with pytest.raises(SystemExit):
         command.main(["--help"])  # type: ignore[attr-defined]

@@ -26,7 +26,7 @@ def ours(path: Path, *, offset: float, prompts: str = "") -> Path:
 
 
 def nnunets(path: Path) -> Path:
-    """As nnU-Net writes it: no names, a bare NaN, paths instead of cases."""
+    """A summary in nnU-Net's format: no names, NaN, paths instead of cases."""
     cases = [
         {
             "metrics": {"1": {"Dice": 0.5 + 0.01 * k if k else float("nan"), "IoU": 0.3}},
@@ -40,7 +40,7 @@ def nnunets(path: Path) -> Path:
 
 
 def test_three_systems(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Ours, ours with oracle points, nnU-Net's: one table, the undefined case left out and counted."""
+    """Two summaries of cervseg and one of nnU-Net: one table, the undefined case left out and counted."""
     a = ours(tmp_path / "a.json", offset=0.0)
     b = ours(tmp_path / "b.json", offset=0.02, prompts="oracle: centroids of the reference masks")
     c = nnunets(tmp_path / "c.json")
@@ -60,7 +60,7 @@ def test_three_systems(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_a_folder_names_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A model's folder is the name where none is given; a missing metric is an error."""
+    """Without a name the model's folder is the name; a missing metric is an error."""
     for name, offset in (("UNetTrainer__plans__original", 0.0), ("Other", 0.1)):
         (tmp_path / name / "fold_0").mkdir(parents=True)
         ours(tmp_path / name / "fold_0" / "summary.json", offset=offset)
@@ -87,7 +87,7 @@ def test_a_missing_file_is_named(
 
 
 def test_agreement(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Two people and a model; an image that one of them lacks is named and the exit code is 1."""
+    """Two raters and a model; an image that one of them lacks is named, with exit code 1."""
     for shift, name in enumerate(("anna", "ben", "net")):
         (tmp_path / name).mkdir()
         for image in ("x", "y"):

@@ -1,4 +1,4 @@
-"""SAM through the commands: trained and validated with oracle prompts, predicting with a user's."""
+"""SAM through the commands: trained and validated with oracle prompts, predictions with a user's points."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DATASET = "Dataset001_Discs"
 
 
 def discs_of(index: int) -> list[tuple[float, float, int]]:
-    """Three discs, somewhere else in each image."""
+    """Three discs at other places in each image."""
     return [(22 + 2 * index, 30, 1), (60, 60 + index, 1), (105 - index, 25 + 3 * index, 1)]
 
 
@@ -50,14 +50,14 @@ def trained(workspace: Path) -> tuple[Path, str]:
 
 
 def run(workspace: Path, output: Path, *options: str) -> int:
-    """cervseg_predict on the training images, in float32 on the processor."""
+    """cervseg_predict on the training images, in float32 on the CPU."""
     images = workspace / "raw_data" / DATASET / "imagesTr"
     where = ["-i", str(images), "-o", str(output), "--root", str(workspace), "--device", "cpu"]
     return predict.main([*where, "--precision", "float32", *options])
 
 
 def test_validation_says_that_its_prompts_are_oracles(workspace: Path, trained: tuple[Path, str]) -> None:
-    """Each fold's summary, the combined one, the table of each, and who scores the masks once more."""
+    """Summaries of folds and model, their tables and another evaluation of the masks name the prompts."""
     model, printed = trained
     for path in (*sorted(model.glob("fold_*/summary.json")), model / "crossval_summary.json"):
         assert json.loads(path.read_text())["prompts"] == ORACLE
@@ -71,7 +71,7 @@ def test_validation_says_that_its_prompts_are_oracles(workspace: Path, trained: 
 
 
 def test_the_network_fits_the_plan_and_the_loss_is_the_papers(trained: tuple[Path, str]) -> None:
-    """What is written beside the model: BCE + Dice in the family of the SAM encoders."""
+    """The saved plan has BCE + Dice in the family of the SAM encoders."""
     content = json.loads((trained[0] / "trainer.json").read_text())
     assert content["configuration"]["name"] == "2d_vit"
     assert content["configuration"]["loss"] == "bce_dice"
@@ -80,7 +80,7 @@ def test_the_network_fits_the_plan_and_the_loss_is_the_papers(trained: tuple[Pat
 def test_points_from_masks_and_their_scores(
     workspace: Path, trained: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Two folds and five views averaged; the record and the scores name the masks that points came from."""
+    """Two folds and five views are averaged; record and scores name the masks that give the points."""
     labels, output = workspace / "raw_data" / DATASET / "labelsTr", tmp_path / "out"
     assert run(workspace, output, "--prompts-from", str(labels), "--tta", "--save-probabilities") == 0
     assert len(list(output.glob("*.png"))) == 10
@@ -100,7 +100,7 @@ def test_points_from_masks_and_their_scores(
 def test_images_without_usable_points_are_named_and_the_others_go_on(
     workspace: Path, trained: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One image is lacking, one has a point outside: eight masks, two reasons, exit code 1."""
+    """One image is missing, one has a point outside: eight masks, two reasons, exit code 1."""
     content = {f"c{index}": [[x, y] for x, y, _ in discs_of(index)] for index in range(1, 10)}
     content["c9"].append([131, 40])
     points, output = tmp_path / "points.json", tmp_path / "out"
@@ -120,7 +120,7 @@ def test_images_without_usable_points_are_named_and_the_others_go_on(
 def test_a_run_with_other_points_makes_its_masks_anew(
     workspace: Path, trained: tuple[Path, str], tmp_path: Path
 ) -> None:
-    """A run that was cut short goes on with the same file and begins again with a changed one."""
+    """An interrupted run resumes with the same file of points and restarts with a changed one."""
     points, output = tmp_path / "points.csv", tmp_path / "out"
     rows = [f"c{index}_0000.png,{x},{y}" for index in range(10) for x, y, _ in discs_of(index)]
     points.write_text("\n".join(["image,x,y", *rows]))
@@ -158,7 +158,7 @@ def test_mistakes_end_with_exit_code_2(
     options: list[str],
     message: str,
 ) -> None:
-    """What is wrong and how to mend it, before any mask is made."""
+    """The problem and a hint, before any mask is written."""
     capsys.readouterr()
     assert run(workspace, tmp_path / "out", *options) == 2
     told = capsys.readouterr().err
@@ -168,7 +168,7 @@ def test_mistakes_end_with_exit_code_2(
 
 
 def test_points_and_masks_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
-    """The parser says so itself; the help shows how a file of points looks."""
+    """The parser raises the error; the help shows the format of a file of points."""
     for argv in (["-i", "a", "-o", "b", "--points", "c", "--prompts-from", "d"], ["--help"]):
         with pytest.raises(SystemExit):
             predict.main(argv)

@@ -1,4 +1,4 @@
-"""How a command ends: errors, warnings, Ctrl-C, a closed pipe; and what --verbose tells."""
+"""The end of a command: errors, warnings, Ctrl-C, a closed pipe; and the log of --verbose."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def raises(problem: BaseException) -> Callable[[argparse.Namespace], int]:
 def test_an_error_and_its_hint_are_a_line_each(
     problem: Exception, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is wrong and where, then what to do; exit code 2."""
+    """The problem and its place, then what to do; exit code 2."""
     assert ends(raises(problem)) == 2
     assert capsys.readouterr().err == text
 
 
 def test_verbose_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    """For whoever reports a bug."""
+    """The traceback is for bug reports."""
     assert ends(raises(DatasetError("no dataset.json")), "--verbose") == 2
     assert "Traceback" in capsys.readouterr().err
 
@@ -62,7 +62,7 @@ def test_ctrl_c_says_how_to_resume(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_sigterm_stops_like_ctrl_c() -> None:
-    """A cluster's scheduler sends it; the handler of before comes back."""
+    """A cluster's scheduler sends SIGTERM; the old handler is restored."""
     before = signal.getsignal(signal.SIGTERM)
 
     def act(_: argparse.Namespace) -> int:
@@ -75,7 +75,7 @@ def test_sigterm_stops_like_ctrl_c() -> None:
 
 @pytest.mark.parametrize(("argv", "text"), [([], "warning: it is small\n"), (["--verbose"], "UserWarning")])
 def test_warnings_are_one_line(argv: list[str], text: str) -> None:
-    """No source file and no code of a library; with --verbose both."""
+    """A warning without its source line; with --verbose with it."""
     code = (
         "import sys, warnings\nfrom cervseg.cli.run import run\n"
         "from cervseg.cli.command_parser import CommandParser\n"

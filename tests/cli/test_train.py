@@ -1,4 +1,4 @@
-"""cervseg_train: its options and what it says about the state of folds."""
+"""cervseg_train: its options and what it logs about the state of folds."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def run(root: Path, *arguments: str, epochs: int = 2, names: tuple[str, ...] = (
 def test_the_order_of_nnunet_gets_a_hint(
     argv: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """DATASET CONFIGURATION FOLD: exit code 2 and the command as it is written here."""
+    """DATASET CONFIGURATION FOLD: exit code 2 and the command in the order of cervseg."""
     assert train.main(argv) == 2
     assert expected in capsys.readouterr().err
 
@@ -122,7 +122,7 @@ def test_a_finished_fold_of_version_0_1(
 def test_interrupted_before_the_first_validation_and_then_without_time(
     root: Path, fold: FoldFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The next call trains, validates and ends, however little time it has."""
+    """The next call trains, validates and ends, even with very little time."""
     step = Trainer.step
 
     def interrupted(self: Trainer, *given: Any) -> StepResult:

@@ -1,4 +1,4 @@
-"""cervseg_trainers: every trainer with its size, whatever the others do."""
+"""cervseg_trainers: every trainer with its size, even if others fail."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from cervseg.training.trainer import Trainer
 
 
 class LostTrainer(Trainer):
-    """Has no network."""
+    """A trainer without a network."""
 
 
 @pytest.fixture
 def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test registers is forgotten."""
+    """Remove the trainers that a test registers."""
     monkeypatch.setattr(registry, "_registered", {TRAINERS: {}, NETWORKS: {}})
 
 
@@ -40,7 +40,7 @@ def test_published_sizes(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_datasets_own_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With -d the sizes are those of the plan, what was set by hand included."""
+    """With -d the sizes are those of the plan, with settings that were edited by hand."""
     tiny_dataset(tmp_path / "raw_data" / "Dataset001_Tiny", num=5)
     where = ["-d", "001", "--root", str(tmp_path)]
     assert plan_and_preprocess.main([*where, "--workers", "1", "--set", "2d_cnn.input_size=96x64"]) == 0
@@ -50,7 +50,7 @@ def test_a_datasets_own_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_one_in_full(capsys: pytest.CaptureFixture[str]) -> None:
-    """Docstring, configuration, loss, settings and first weights of a trainer."""
+    """Docstring, configuration, loss, settings and initial weights of a trainer."""
     assert trainers.main(["SAMTrainer"]) == 0
     page = capsys.readouterr().out
     for text in (
@@ -70,7 +70,7 @@ def test_one_in_full(capsys: pytest.CaptureFixture[str]) -> None:
 def test_broken_ones_say_why_and_the_others_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One whose package is lame, one without a network: a line each, and exit code 1."""
+    """A broken package and a missing network: one line each, exit code 1."""
     package = tmp_path / "lame-1.5.dist-info"
     package.mkdir()
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: lame\nVersion: 1.5\n")

@@ -1,4 +1,4 @@
-"""What --verbose logs: files, reasons and times of the stages."""
+"""The log of --verbose: files, reasons and times of the stages."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from cervseg.core.errors import CervsegError, DatasetError, PlanError, one_line
     ],
 )
 def test_an_error_is_what_where_and_hint(problem: CervsegError, text: str) -> None:
-    """What and where are one line, the hint is another; details stand between them."""
+    """What and where are one line, the hint is another, with details between them."""
     assert str(problem) == text
 
 
@@ -43,5 +43,5 @@ def test_an_error_survives_a_worker_process() -> None:
     ],
 )
 def test_every_exception_in_one_line(problem: Exception, text: str) -> None:
-    """Ours, the operating system's and everybody else's."""
+    """Errors of cervseg, of the operating system and of other libraries."""
     assert one_line(problem) == text

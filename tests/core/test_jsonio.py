@@ -29,7 +29,7 @@ EXAMPLE = Outer(name="a", inner=Inner(size=(3, 4)), by_name={"x": Inner(size=(1,
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    """What is written is read back equal, nested dataclasses, tuples and None included."""
+    """A written value is read back equal, with nested dataclasses, tuples and None."""
     write_json(tmp_path / "a.json", EXAMPLE)
     assert read_dataclass(Outer, tmp_path / "a.json") == EXAMPLE
 
@@ -53,13 +53,13 @@ def test_nan_becomes_null(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_are_named(change: dict[str, object], message: str) -> None:
-    """Unknown, mistyped and malformed fields raise with their place."""
+    """Unknown, mistyped and malformed fields raise an error that names the field."""
     with pytest.raises(DatasetError, match=message):
         from_json(Outer, {**to_json(EXAMPLE), **change}, error=DatasetError)
 
 
 def test_missing_field_is_named() -> None:
-    """A field without default that is not there raises."""
+    """A missing field without a default raises."""
     with pytest.raises(DatasetError, match="'inner' is missing"):
         from_json(Outer, {"name": "a", "by_name": {}}, error=DatasetError)
 
@@ -73,7 +73,7 @@ def test_broken_file_names_file_and_line(tmp_path: Path) -> None:
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
-    """What cannot be written does not touch what was there, and leaves no temporary file."""
+    """A value that cannot be written keeps the old file and leaves no temporary file."""
     write_json(tmp_path / "a.json", {"a": 1})
     with pytest.raises(TypeError):
         write_json(tmp_path / "a.json", {"a": object()})

@@ -9,7 +9,7 @@ from cervseg.core.paths import Workspace, dataset_folder_name
 
 @pytest.mark.parametrize("given", ["1", "001", 1, "Dataset001", "Dataset001_Phantom"])
 def test_a_dataset_is_found_by_number_or_name(tmp_path: Path, given: str | int) -> None:
-    """All the ways to name dataset 1 mean the same."""
+    """Every spelling of dataset 1 means the same."""
     (tmp_path / "raw_data" / "Dataset001_Phantom").mkdir(parents=True)
     assert Workspace.find(tmp_path).dataset_name(given) == "Dataset001_Phantom"
 
@@ -22,7 +22,7 @@ def test_an_unknown_dataset_lists_what_there_is(tmp_path: Path) -> None:
 
 
 def test_a_number_taken_twice_is_an_error(tmp_path: Path) -> None:
-    """Two datasets of one number cannot be told apart by it."""
+    """A number that two datasets share is an error."""
     for name in ("Dataset001_A", "Dataset001_B"):
         (tmp_path / "raw_data" / name).mkdir(parents=True)
     with pytest.raises(DatasetError, match="several datasets"):
@@ -30,7 +30,7 @@ def test_a_number_taken_twice_is_an_error(tmp_path: Path) -> None:
 
 
 def test_the_environment_names_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """CERVSEG_ROOT is used where no root is given, and overruled where one is."""
+    """CERVSEG_ROOT is used if no root is given; a given root replaces it."""
     monkeypatch.setenv("CERVSEG_ROOT", str(tmp_path / "a"))
     assert Workspace.find().root == tmp_path / "a"
     assert Workspace.find(tmp_path / "b").root == tmp_path / "b"
@@ -38,7 +38,7 @@ def test_the_environment_names_the_root(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(("number", "name"), [("x", "A"), (1, "a b"), (1, ""), (-1, "A")])
 def test_bad_dataset_names_are_refused(number: str | int, name: str) -> None:
-    """Names that nnU-Net could not read are refused."""
+    """Names that nnU-Net cannot read are refused."""
     with pytest.raises(DatasetError):
         dataset_folder_name(number, name)
 
@@ -60,7 +60,7 @@ def test_atomic_path_leaves_nothing_behind_on_failure(tmp_path: Path) -> None:
 
 
 def test_leftovers_of_a_killed_run_are_removed(tmp_path: Path) -> None:
-    """Only temporary names go."""
+    """Only temporary files are removed."""
     (tmp_path / ".a.0123abcd.tmp.png").write_text("")
     (tmp_path / "a.png").write_text("")
     remove_leftovers(tmp_path)

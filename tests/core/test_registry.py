@@ -10,13 +10,13 @@ from cervseg.core.registry import NETWORKS, TRAINERS, available, find, load, reg
 
 
 def test_the_built_in_plug_ins_use_the_same_door() -> None:
-    """CervSpineNet and its baseline are found as anybody's plug-ins are."""
+    """CervSpineNet and its baseline are found like the plug-ins of other packages."""
     assert {"CervSpineNetTrainer", "UNetTrainer"} <= set(available(TRAINERS))
     assert {"cervspinenet", "unet"} <= set(available(NETWORKS))
 
 
 def test_a_wrong_name_suggests_the_nearest() -> None:
-    """A slip of the pen is answered with the right name."""
+    """A misspelt name is answered with the right one."""
     with pytest.raises(PluginError, match="CervSpineNetTrainer"):
         load(TRAINERS, "CervSpinNetTrainer")
 
@@ -34,7 +34,7 @@ def test_where_a_plug_in_is_from() -> None:
 
 
 def test_registered_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A class is listed and loaded like a package's; names are taken once."""
+    """A registered class is listed and loaded like that of a package; a name is used only once."""
     monkeypatch.setattr(registry, "_registered", {TRAINERS: {}, NETWORKS: {}})
     register(NETWORKS, "my_net", Mine)
     assert load(NETWORKS, "my_net") is Mine
@@ -45,17 +45,17 @@ def test_registered_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unknown_network_says_where_it_may_be_from() -> None:
-    """It is in a checkpoint, mostly: of a plug-in that is not here, or of a file."""
+    """The name often comes from a checkpoint, of a plug-in that is not installed or of a file."""
     with pytest.raises(PluginError, match="install the plug-in that it is from, or give its --trainer-file"):
         load(NETWORKS, "my_net")
 
 
 class Mine:
-    """Anything at all."""
+    """A registered name can stand for any object."""
 
 
 def test_a_name_like_none_lists_the_command() -> None:
-    """A hint of fourteen names helps nobody."""
+    """Without a similar name the hint is the command that lists the trainers."""
     with pytest.raises(PluginError) as caught:
         find(TRAINERS, "xyz")
     assert caught.value.hint == "cervseg_trainers lists all trainers."

@@ -19,7 +19,7 @@ def _die(number: int) -> int:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_one_bad_case_does_not_end_the_rest(workers: int) -> None:
-    """Results come in order; the error of the bad case comes back whole."""
+    """Results are in order; the error of a bad case is complete."""
     outcomes = map_cases(_square, range(6), workers=workers, label="test", progress=False)
     assert [outcome.result for outcome in outcomes] == [0, 1, 4, None, 16, 25]
     assert str(outcomes[3].error) == "is odd: image 3\nhint: Leave it out."
@@ -32,7 +32,7 @@ def test_a_killed_worker_is_an_error_and_no_hang() -> None:
 
 
 def test_a_stage_logs_its_time(caplog: pytest.LogCaptureFixture) -> None:
-    """With --verbose: how many cases, how long, how many failed."""
+    """The log of --verbose: number of cases, time and failures."""
     with caplog.at_level(logging.INFO, logger="cervseg"):
         map_cases(_square, range(6), workers=1, label="test", progress=False)
     assert caplog.messages[0].startswith("test: 6 cases in 0.")

@@ -170,7 +170,7 @@ def test_folders_that_cannot_be_evaluated(tmp_path):
 
 
 def test_command(tmp_path, capsys):
-    """Exit code 0: all scored; 1: a reference lacks its prediction; 2: what the user can mend."""
+    """Exit code 0: all scored; 1: a reference lacks its prediction; 2: an error that the user can fix."""
     predictions = fill(tmp_path / "p", {"a": square(5)})
     references = fill(tmp_path / "r", {"a": square(4)})
     output = tmp_path / "out" / "summary.json"

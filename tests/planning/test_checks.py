@@ -86,7 +86,7 @@ def test_a_frame_by_hand_suits_every_family(plan: MakePlan, frame: str) -> None:
 def test_what_cannot_be_carried_out_is_refused(
     plan: MakePlan, family: str, settings: dict[str, str], expected: str
 ) -> None:
-    """Each refusal names the field and the mend."""
+    """Each error names the field and a hint."""
     seen = images(height=400, width=336)  # a frame that nnU-Net halves six times
     configuration = plan(seen, processor(64)).configurations[family]
     with pytest.raises(PlanError, match=expected):
@@ -112,7 +112,7 @@ def test_every_loss_may_be_planned(plan: MakePlan, name: str) -> None:
 
 
 def test_a_suggested_frame_is_accepted(plan: MakePlan) -> None:
-    """The mend of a refused frame mends it."""
+    """The hint of a refused frame fixes it."""
     configuration = plan(images(height=400, width=336), processor(64)).configurations["2d_nnunet"]
     settings: dict[str, Any] = {"input_size": "384x288"}
     with pytest.raises(PlanError) as caught:

@@ -103,7 +103,7 @@ def test_configurations_rule_over_decisions(path: Path) -> None:
 def test_impossible_plans_are_refused(
     path: Path, keys: tuple[str, ...], value: object, expected: str
 ) -> None:
-    """What a hand breaks is refused on reading, with file, field and mend."""
+    """A plan with a wrong edit is refused on reading, with file, field and hint."""
 
     def change(data: Any) -> None:
         holder = data["configurations"]["2d_cnn"]
@@ -117,7 +117,7 @@ def test_impossible_plans_are_refused(
 
 
 def test_a_missing_or_broken_plan(tmp_path: Path) -> None:
-    """No file, no JSON, and a file of other fields are plan errors that name the command to mend them."""
+    """A missing file, invalid JSON and unknown fields are plan errors with a command as the hint."""
     with pytest.raises(PlanError, match="cervseg_plan_and_preprocess"):
         read_plan(tmp_path / "plans.json")
     (tmp_path / "plans.json").write_text("{")

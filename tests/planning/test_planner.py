@@ -239,7 +239,7 @@ def test_cache_follows_the_frames(plan: MakePlan) -> None:
     ],
 )
 def test_mistakes_are_refused(plan: MakePlan, options: dict[str, object], expected: str) -> None:
-    """Unknown names and impossible values are plan errors that tell the mend."""
+    """Unknown names and impossible values are plan errors with a hint."""
     with pytest.raises(PlanError, match=expected):
         plan(**options)
 

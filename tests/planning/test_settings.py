@@ -81,7 +81,7 @@ def test_nothing_set_changes_nothing(vit: Configuration) -> None:
     ],
 )
 def test_mistakes_are_refused(vit: Configuration, key: str, text: str, expected: str) -> None:
-    """Names, types and values are checked, each with its mend."""
+    """Names, types and values are checked, each with a hint."""
     with pytest.raises(PlanError, match=expected):
         configure(vit, {key: text})
 
