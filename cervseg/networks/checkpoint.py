@@ -140,10 +140,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     content = load_tensors(path)
     if "format" not in content or "state_dict" not in content:
-        raise CheckpointError("is not a cervseg checkpoint", where=path, hint="Name a checkpoint_best.pt")
+        raise CheckpointError("not a cervseg checkpoint", where=path, hint="Name a checkpoint_best.pt")
     if content["format"] not in (1, FORMAT):
         raise CheckpointError(
-            f"has format {content['format']!r}, this version reads 1 to {FORMAT}",
+            f"checkpoint format {content['format']!r}, but this version reads 1 to {FORMAT}",
             where=path,
             hint="Use the version of cervseg that wrote it, or retrain",
         )
@@ -238,21 +238,23 @@ def load_tensors(path: Path) -> dict[str, Any]:
     except pickle.UnpicklingError as problem:
         if "global" in str(problem).lower() or "unsupported" in str(problem).lower():
             raise CheckpointError(
-                "contains more than tensors and plain values and was not opened",
+                "not opened: the file contains more than tensors and plain values",
                 where=path,
                 hint="It could run code: use only checkpoints written by cervseg or SAM's authors",
             ) from None
         raise CheckpointError(*_BROKEN, where=path, hint=_REPLACE) from problem
     except OSError as problem:
-        raise CheckpointError(f"cannot be read ({problem.strerror or problem})", where=path) from problem
+        raise CheckpointError(
+            f"the file cannot be read ({problem.strerror or problem})", where=path
+        ) from problem
     except Exception as problem:  # torch passes on every exception of its unpickler
         raise CheckpointError(*_BROKEN, where=path, hint=_REPLACE) from problem
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise CheckpointError("is not a checkpoint", where=path, hint="Name a checkpoint_best.pt")
+        raise CheckpointError("not a checkpoint", where=path, hint="Name a checkpoint_best.pt")
     return content
 
 
-_BROKEN = ("is truncated or not a checkpoint",)
+_BROKEN = ("a truncated file or not a checkpoint",)
 _REPLACE = "Copy or download it again"
 
 

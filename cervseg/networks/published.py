@@ -82,7 +82,7 @@ def download(weights: PublishedWeights, target_folder: Path, *, progress: bool =
         except (urllib.error.URLError, TimeoutError, ConnectionError) as problem:
             reason = getattr(problem, "reason", problem)
             raise CheckpointError(
-                f"cannot be downloaded ({reason})",
+                f"the weights cannot be downloaded ({reason})",
                 where=weights.url,
                 hint=f"Download it on a computer with internet access and copy it to {target}",
             ) from problem

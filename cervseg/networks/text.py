@@ -136,7 +136,7 @@ def _read_phrases(phrases: list[str], *, folder: Path) -> torch.Tensor:
             hidden_NTD = model.float().eval()(**token).last_hidden_state
     except Exception as problem:  # transformers passes on exceptions of any type
         raise CheckpointError(
-            f"is not a text encoder that transformers can use ({one_line(problem)})",
+            f"not a text encoder that transformers can use ({one_line(problem)})",
             where=folder,
             hint=_FOLDER_HINT,
         ) from problem
@@ -144,7 +144,7 @@ def _read_phrases(phrases: list[str], *, folder: Path) -> torch.Tensor:
     missing = sorted(name for name in report["missing_keys"] if not name.startswith("pooler."))
     if missing:
         raise CheckpointError(
-            f"lacks {len(missing)} of the model's weights ({missing[0]}, ...)",
+            f"{len(missing)} of the model's weights are missing ({missing[0]}, ...)",
             where=folder,
             hint=_FOLDER_HINT,
         )
@@ -161,12 +161,12 @@ def _read_npy(path: Path) -> torch.Tensor:
     except FileNotFoundError as problem:
         raise CheckpointError("no such file", where=path, hint=_NPY_HINT) from problem
     except (OSError, ValueError, EOFError) as problem:
-        raise CheckpointError("is not an array of numbers", where=path, hint=_NPY_HINT) from problem
+        raise CheckpointError("not an array of numbers", where=path, hint=_NPY_HINT) from problem
     if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "fiu":
-        raise CheckpointError("is not an array of real numbers", where=path, hint=_NPY_HINT)
+        raise CheckpointError("not an array of real numbers", where=path, hint=_NPY_HINT)
     if rows.ndim not in (1, 2) or not rows.size:
         shape = " x ".join(map(str, rows.shape)) or "a single number"
-        raise CheckpointError(f"contains {shape}, not an embedding", where=path, hint=_NPY_HINT)
+        raise CheckpointError(f"no embedding, but {shape}", where=path, hint=_NPY_HINT)
     return torch.from_numpy(np.atleast_2d(rows).astype(np.float32))
 
 

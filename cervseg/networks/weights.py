@@ -56,7 +56,7 @@ def load_pretrained(network: nn.Module, path: Path) -> LoadReport:
     report = _fill(network, state, source=path.name)
     if report.num_loaded < LEAST_SHARE * len(network.state_dict()):
         raise CheckpointError(
-            f"contains only {report.num_loaded} of the network's {len(network.state_dict())} tensors",
+            f"only {report.num_loaded} of the network's {len(network.state_dict())} tensors are in this file",
             where=path,
             hint="Use a checkpoint of the same network and width",
         )
@@ -86,12 +86,12 @@ def load_sam_encoder(network: nn.Module, path: Path) -> LoadReport:
     state = {key.removeprefix(prefix): value for key, value in content.items() if key.startswith(prefix)}
     if not any(key.startswith(SAM_PREFIX) for key in content):
         raise CheckpointError(
-            "is not a SAM checkpoint", where=path, hint="Download it with cervseg_download_weights"
+            "not a SAM checkpoint", where=path, hint="Download it with cervseg_download_weights"
         )
     encoder = network if is_whole else getattr(network, "encoder", None)
     if not isinstance(encoder, nn.Module) or not (is_whole or hasattr(encoder, "pos_embed")):
         raise CheckpointError(
-            "cannot be loaded into a network without a SAM encoder",
+            "SAM weights do not fit a network without a SAM encoder",
             where=path,
             hint="Train without these weights",
         )
@@ -101,7 +101,7 @@ def load_sam_encoder(network: nn.Module, path: Path) -> LoadReport:
     ]
     if misfit:
         raise CheckpointError(
-            f"does not fit this encoder ({_misfit(misfit[0], state, encoder)})",
+            f"the weights do not fit this encoder ({_misfit(misfit[0], state, encoder)})",
             where=path,
             hint="SAM ViT-B needs embed_dim 768, depth 12, num_heads 12, patch_size 16, out_chans 256",
         )

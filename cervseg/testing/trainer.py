@@ -158,7 +158,7 @@ def gives_loss_terms(trial: Trial) -> None:
         result = trial.step(network, batch)
         check_logits(result.logits_BLHW, tuple(batch.target_BLHW.shape), who=trial.name)
         if not result.terms:
-            break_promise(trial.name, "step() returns no loss term", "return at least one")
+            break_promise(trial.name, "no loss term from step()", "return at least one")
         for name, term in result.terms.items():
             if not isinstance(term, torch.Tensor) or term.ndim != 0:
                 break_promise(

@@ -78,12 +78,13 @@ def test_round_trip(tmp_path: Path) -> None:
 
 def test_round_trip_of_a_training(tmp_path: Path) -> None:
     """Progress, optimizer, average and random state are restored."""
+    random_state = torch.get_rng_state()
     progress = Progress(epoch=2, batch=1, elapsed_s=3.25, dice=0.5, best_epoch=1, sums={"dice": 0.1 + 0.2})
     state = TrainingState(
         progress=progress,
         optimizer={"state": {0: {"step": torch.tensor(7.0)}}, "param_groups": [{"lr": 0.1, "params": [0]}]},
         average={"n_averaged": torch.tensor(4)},
-        random=RandomState(cpu=torch.get_rng_state()),
+        random=RandomState(cpu=random_state),
     )
     path = tmp_path / "checkpoint_latest.pt"
     write_checkpoint(path, checkpoint_of(small_network(), training=state))
@@ -93,7 +94,7 @@ def test_round_trip_of_a_training(tmp_path: Path) -> None:
     assert read.optimizer == state.optimizer
     assert read.average == state.average
     assert read.random is not None
-    assert torch.equal(read.random.cpu, torch.get_rng_state())
+    assert torch.equal(read.random.cpu, random_state)
 
 
 def format_1(network: nn.Module, **more: Any) -> dict[str, Any]:

@@ -278,7 +278,7 @@ def test_files_of_another_size_are_refused_and_change_nothing(tmp_path) -> None:
     with pytest.raises(CheckpointError, match=r"mask_decoder\.mask_tokens\.weight is missing"):
         load_pretrained(ours, path)
     torch.save({name: value[..., :8] for name, value in state.items()}, path)
-    with pytest.raises(CheckpointError, match="does not fit"):
+    with pytest.raises(CheckpointError, match="do not fit this encoder"):
         load_pretrained(ours, path)
     assert all(torch.equal(value, before[name]) for name, value in ours.state_dict().items())
 
