@@ -254,7 +254,7 @@ def load_tensors(path: Path) -> dict[str, Any]:
     return content
 
 
-_BROKEN = ("a truncated file or not a checkpoint",)
+_BROKEN = ("truncated or not a checkpoint",)
 _REPLACE = "Copy or download it again"
 
 

@@ -114,9 +114,9 @@ def check_logits(logits_BLHW: Any, shape: Sequence[int], *, who: str) -> None:
     if tuple(logits_BLHW.shape) != tuple(shape):
         found, wanted = (" x ".join(map(str, sizes)) for sizes in (logits_BLHW.shape, shape))
         hint = "logits have one plane per label and the height and width of the image"
-        break_promise(who, f"the logits are {found}, not {wanted}", hint)
+        break_promise(who, f"logits of {found}, not {wanted}", hint)
     if not torch.isfinite(logits_BLHW).all():
-        break_promise(who, "the logits are not finite", HINT_FINITE)
+        break_promise(who, "logits that are not finite", HINT_FINITE)
 
 
 def check_gradients(network: nn.Module, *, who: str) -> None:

@@ -161,11 +161,11 @@ def test_valid_networks(network: Any, arguments: Mapping[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (Halved, r"the logits are 2 x 1 x 128 x 48.*: Halved"),
-        (Endless, r"the logits are not finite.*: Endless"),
+        (Halved, r"logits of 2 x 1 x 128 x 48.*: Halved"),
+        (Endless, r"logits that are not finite.*: Endless"),
         (Idle, r"2 trainable parameter.*: Idle"),
         (Forgetful, r"a second network with the same weights computes other logits.*: Forgetful"),
-        (lambda **_: nn.Identity(), "the logits are 2 x 3 x 128 x 96, not 2 x 1"),
+        (lambda **_: nn.Identity(), "logits of 2 x 3 x 128 x 96, not 2 x 1"),
     ],
 )
 def test_invalid_networks(network: Any, message: str) -> None:
