@@ -143,7 +143,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError("not a cervseg checkpoint", where=path, hint="Name a checkpoint_best.pt")
     if content["format"] not in (1, FORMAT):
         raise CheckpointError(
-            f"checkpoint format {content['format']!r}, but this version reads 1 to {FORMAT}",
+            f"checkpoint format {content['format']!r}, this version reads 1 to {FORMAT}",
             where=path,
             hint="Use the version of cervseg that wrote it, or retrain",
         )
