@@ -111,9 +111,8 @@ class CrossValidation:
         """Return the state of a fold."""
         return fold_status(self.folder(fold), max_epochs=self.configuration.hyperparameters.epochs)
 
-    @property
-    def weights(self) -> Path | None:
-        """The file of initial weights: the named one, else the trainer's published one if downloaded."""
+    def initial_weights(self) -> Path | None:
+        """Find the file of initial weights: the named one, else the trainer's published one if downloaded."""
         if self.options.weights is not None or self.options.from_scratch:
             return self.options.weights
         published = self.trainer.pretrained(self.plan)

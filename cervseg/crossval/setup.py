@@ -38,12 +38,12 @@ def first_weights(
     """
     if folder.latest.is_file() and not job.options.restart:
         return dict(read_checkpoint(folder.latest).model.run.started_from)
-    from_file = job.weights is not None
+    weights = job.initial_weights()
     started = dict(
-        job.trainer.start(network, job.plan, pretrained=not (from_file or job.options.from_scratch))
+        job.trainer.start(network, job.plan, pretrained=weights is None and not job.options.from_scratch)
     )
-    if job.weights is not None:
-        report = load_pretrained(network, job.weights)
+    if weights is not None:
+        report = load_pretrained(network, weights)
         # The file replaces random weights; constant parts (a text) keep their source.
         constant = {part: source for part, source in started.items() if source is not None}
         started = {"network": str(report), **constant}

@@ -55,12 +55,41 @@ class StudyOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyJob:
-    """A study of one dataset: its models, their images and folders."""
+    """A study of one dataset: its models, their images and folders.
+
+    Args:
+        workspace: of the dataset and its models.
+        name: of the dataset.
+        plan: of the dataset.
+        options: of the user.
+        scored_on: the images to score on.
+        folds: that each model trains.
+    """
 
     workspace: Workspace
     name: str
     plan: Plan
     options: StudyOptions
+    scored_on: ScoredOn
+    folds: tuple[str, ...]
+
+    @classmethod
+    def make(cls, name: str, *, workspace: Workspace, plan: Plan, options: StudyOptions) -> StudyJob:
+        """Find out what the options leave open: the images to score on, and the folds.
+
+        Raises:
+            DatasetError: test images are requested and there are none with masks.
+        """
+        scored_on = _scored_on(workspace.raw(name), options.scored_on)
+        if options.folds is not None:
+            folds = tuple(str(fold) for fold in options.folds)
+        elif scored_on == "test":
+            folds = ("0",)
+        else:
+            folds = tuple(map(str, range(len(read_folds(workspace.splits_file(name))))))
+        return cls(
+            workspace=workspace, name=name, plan=plan, options=options, scored_on=scored_on, folds=folds
+        )
 
     @property
     def folder(self) -> StudyFolder:
@@ -76,25 +105,6 @@ class StudyJob:
     def raw(self) -> Path:
         """The raw dataset."""
         return self.workspace.raw(self.name)
-
-    @property
-    def scored_on(self) -> ScoredOn:
-        """The images to score on.
-
-        Raises:
-            DatasetError: test images are requested and there are none with masks.
-        """
-        has_test = all(
-            (self.raw / part).is_dir() and any((self.raw / part).iterdir())
-            for part in ("imagesTs", "labelsTs")
-        )
-        if self.options.scored_on == "test" and not has_test:
-            raise DatasetError(
-                "no held-out images with masks",
-                where=self.raw,
-                hint="put them into imagesTs and labelsTs, or use --score-on folds",
-            )
-        return self.options.scored_on or ("test" if has_test else "folds")
 
     @property
     def has_phantoms(self) -> bool:
@@ -131,16 +141,6 @@ class StudyJob:
             for seed in self.options.seeds
             if variant == first or trainer not in ABLATIONS
         ]
-
-    @property
-    def folds(self) -> tuple[str, ...]:
-        """The folds that each model trains."""
-        if self.options.folds is not None:
-            return tuple(str(fold) for fold in self.options.folds)
-        if self.scored_on == "test":
-            return ("0",)
-        splits = read_folds(self.workspace.splits_file(self.name))
-        return tuple(str(number) for number in range(len(splits)))
 
     def model_folder(self, model: StudyModel) -> ModelFolder:
         """The model's folder."""
@@ -204,3 +204,15 @@ class StudyJob:
         others = self.plan.configurations.keys() - {own}
         wanted = {k: v for k, v in self.options.settings.items() if k.partition(".")[0] not in others}
         return {**wanted, "seed": str(model.seed)}
+
+
+def _scored_on(raw: Path, wanted: ScoredOn | None) -> ScoredOn:
+    """The images to score on: by default the held-out ones, where there are any with masks."""
+    has_test = all((raw / part).is_dir() and any((raw / part).iterdir()) for part in ("imagesTs", "labelsTs"))
+    if wanted == "test" and not has_test:
+        raise DatasetError(
+            "no held-out images with masks",
+            where=raw,
+            hint="put them into imagesTs and labelsTs, or use --score-on folds",
+        )
+    return wanted or ("test" if has_test else "folds")

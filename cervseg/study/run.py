@@ -63,7 +63,7 @@ def prepare_study(
             log=log,
         )
     assert plan is not None
-    return StudyJob(workspace=workspace, name=name, plan=plan, options=options)
+    return StudyJob.make(name, workspace=workspace, plan=plan, options=options)
 
 
 def conduct_study(job: StudyJob, *, log: Log) -> Study:
