@@ -110,7 +110,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "input image: 1 x 1 x 128 x 96" in capsys.readouterr().out
     assert target.is_file()
     assert export.main(["-m", str(model), "-o", str(tmp_path / "model.pt")]) == 2
-    assert "End it in .onnx" in capsys.readouterr().err
+    assert "End the name in .onnx" in capsys.readouterr().err
     assert export.main(["-m", str(model), "-o", str(tmp_path / "none" / "model.onnx")]) == 2
     assert "no such folder" in capsys.readouterr().err
     assert export.main(["-m", str(model), "-f", "3", "-o", str(target)]) == 2
