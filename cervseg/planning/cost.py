@@ -27,7 +27,7 @@ def forward_gflop(family: str, network: Network, input_size: tuple[int, int]) ->
 def pass_seconds(
     *, family: str, network: Network, input_size: tuple[int, int], cores: int, precision: str
 ) -> float:
-    """Estimate the time in s that a CPU trains on one image, forward and backward.
+    """Estimate the time in s that a CPU trains on one image: forward, loss and backward.
 
     Args:
         family: name of the configuration.
@@ -38,7 +38,8 @@ def pass_seconds(
     """
     speeds = constants.GFLOP_PER_S_A_CORE
     speed = speeds.get(precision, speeds["float32"]) * min(cores, constants.CORES_THAT_SCALE)
-    return constants.BACKWARD_FACTOR * forward_gflop(family, network, input_size) / speed
+    seconds = constants.BACKWARD_FACTOR * forward_gflop(family, network, input_size) / speed
+    return seconds * constants.EPOCH_OVERHEAD.get(family, 1.0)
 
 
 def _vit_flop(network: Network, pixels: int) -> float:

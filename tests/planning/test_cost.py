@@ -103,3 +103,29 @@ def test_seconds_follow_cores_and_precision() -> None:
     assert seconds(2, "bfloat16") == pytest.approx(2 * seconds(4, "bfloat16"))
     assert seconds(2, "float32") == pytest.approx(2 * seconds(2, "bfloat16"))
     assert seconds(32, "float32") == seconds(64, "float32")
+
+
+UNET = {"features": 16, "num_levels": 5, "max_features": 256}
+SMALL_VIT = {
+    "embed_dim": 192,
+    "depth": 6,
+    "window_size": 0,
+    "global_attn_indexes": [],
+    "patch_size": 16,
+    "out_chans": 128,
+    "decoder_widths": [96, 48, 24, 16],
+}
+
+
+@pytest.mark.parametrize(
+    ("family", "network", "input_size", "epoch_s"),
+    [("2d_cnn", UNET, (320, 224), 18.4), ("2d_vit", SMALL_VIT, (352, 288), 19.9)],
+)
+def test_estimates_agree_with_timed_epochs(
+    family: str, network: dict[str, Any], input_size: tuple[int, int], epoch_s: float
+) -> None:
+    """Epochs of 160 phantoms, timed on two cores (docs/LOG.md), are estimated within a third."""
+    image_s = pass_seconds(
+        family=family, network=network, input_size=input_size, cores=2, precision="bfloat16"
+    )
+    assert 160 * image_s == pytest.approx(epoch_s, rel=1 / 3)
