@@ -35,7 +35,7 @@ demo: $(STAMP)
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh benchmarks/demo.sh
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(STAMP)
 	$(BIN)/ruff check .
@@ -50,7 +50,7 @@ docs: $(STAMP)
 	@echo "open site/index.html; the search works if you serve it: $(BIN)/python -m http.server -d site"
 
 coverage: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --cov --cov-report=term --cov-report=html
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term --cov-report=html
 
 dist: $(STAMP)
 	rm -rf dist build
