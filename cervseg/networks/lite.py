@@ -143,10 +143,9 @@ class LiteUNet(nn.Module):
         self.adapt = nn.Identity() if in_channels in (1, 3) else nn.Conv2d(in_channels, 3, kernel_size=1)
         self.encoder = LiteEncoder()
         skips = LiteEncoder.widths[-2::-1]
-        befores = (LiteEncoder.widths[-1], *decoder_widths[:-1])
+        wider = (LiteEncoder.widths[-1], *decoder_widths[:-1])
         self.up = nn.ModuleList(
-            _Up(before, skip, after)
-            for before, skip, after in zip(befores, skips, decoder_widths, strict=True)
+            _Up(before, skip, after) for before, skip, after in zip(wider, skips, decoder_widths, strict=True)
         )
         self.head = nn.Conv2d(decoder_widths[-1], num_labels, kernel_size=3, padding=1)
 
