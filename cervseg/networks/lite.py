@@ -120,7 +120,8 @@ class LiteUNet(nn.Module):
     """B x in_channels x H x W, normalized, to logits B x num_labels x H x W.
 
     Args:
-        in_channels: of the image; grey is repeated to the encoder's three channels.
+        in_channels: of the image; grey is repeated to the encoder's three channels, other numbers of channels
+            are mixed to three, which start as their mean.
         num_labels: foreground labels, one logit plane each.
         input_size: (height, width) in px, multiples of 32.
         decoder_widths: filters of the decoder at strides 16, 8, 4 and 2.
@@ -140,7 +141,7 @@ class LiteUNet(nn.Module):
         super().__init__()
         check_divisible(input_size, by=REDUCTION)
         self.in_channels, self.input_size = in_channels, (input_size[0], input_size[1])
-        self.adapt = nn.Identity() if in_channels in (1, 3) else nn.Conv2d(in_channels, 3, kernel_size=1)
+        self.adapt = nn.Identity() if in_channels in (1, 3) else _mean_of(in_channels)
         self.encoder = LiteEncoder()
         skips = LiteEncoder.widths[-2::-1]
         wider = (LiteEncoder.widths[-1], *decoder_widths[:-1])
@@ -162,6 +163,15 @@ class LiteUNet(nn.Module):
             feature_BCHW = up(feature_BCHW, skips.pop())
         logits_BLHW: torch.Tensor = self.head(feature_BCHW)
         return functional.interpolate(logits_BLHW, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+def _mean_of(channels: int) -> nn.Conv2d:
+    """A convolution to three channels that starts as the mean of its input, so equal channels act as grey."""
+    mix = nn.Conv2d(channels, 3, kernel_size=1)
+    nn.init.constant_(mix.weight, 1 / channels)
+    assert mix.bias is not None
+    nn.init.zeros_(mix.bias)
+    return mix
 
 
 class _Up(nn.Module):

@@ -32,6 +32,17 @@ def test_shapes_and_gradients(in_channels):
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
+def test_equal_channels_act_as_grey():
+    """With any number of channels, an image whose channels are equal gives the features of the grey one."""
+    grey, pair = (LiteUNet(in_channels=n, input_size=(32, 32)).eval() for n in (1, 2))
+    grey.load_state_dict(
+        {key: value for key, value in pair.state_dict().items() if not key.startswith("adapt")}
+    )
+    image = torch.randn(1, 1, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(pair(image.expand(-1, 2, -1, -1)), grey(image))
+
+
 def test_size():
     """The network stays small enough for a wheel: 3.8 M parameters, 7.7 MB in float16."""
     assert num_parameters(LiteUNet()) == pytest.approx(3.83e6, rel=0.01)
