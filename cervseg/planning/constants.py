@@ -233,9 +233,9 @@ GPU_USABLE = 0.9
 # Training speed, measured on 2 cores of a server CPU with AVX512-BF16 (forward and backward; convolutions
 # and attention agree within a factor of two). Time is a limit on CPUs only, so GPUs have no entry.
 GFLOP_PER_S_A_CORE: Mapping[str, float] = {"bfloat16": 100.0, "float16": 50.0, "float32": 50.0}
-# Time of an epoch relative to its multiplications, where it is not about 1: small transformers spend as much
-# in the compound loss (distance transforms, SSIM), norms and attention. See docs/LOG.md.
-EPOCH_OVERHEAD: Mapping[str, float] = {VIT: 2.0}
+# Time of a training step besides its multiplications, in core-seconds per megapixel: the compound loss
+# (distance transforms, SSIM) and norms. Small transformers spend half of their time there. See docs/LOG.md.
+OVERHEAD_CORE_S_PER_MEGAPIXEL: Mapping[str, float] = {VIT: 1.2}
 CORES_THAT_SCALE = 32
 BACKWARD_FACTOR = 3.0  # forward and backward pass, relative to the forward pass
 

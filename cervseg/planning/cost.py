@@ -36,10 +36,11 @@ def pass_seconds(
         cores: number of cores.
         precision: number format of the forward pass.
     """
-    speeds = constants.GFLOP_PER_S_A_CORE
-    speed = speeds.get(precision, speeds["float32"]) * min(cores, constants.CORES_THAT_SCALE)
-    seconds = constants.BACKWARD_FACTOR * forward_gflop(family, network, input_size) / speed
-    return seconds * constants.EPOCH_OVERHEAD.get(family, 1.0)
+    speeds, scaling = constants.GFLOP_PER_S_A_CORE, min(cores, constants.CORES_THAT_SCALE)
+    multiplications = constants.BACKWARD_FACTOR * forward_gflop(family, network, input_size)
+    overhead = constants.OVERHEAD_CORE_S_PER_MEGAPIXEL.get(family, 0.0)
+    core_s = multiplications / speeds.get(precision, speeds["float32"])
+    return (core_s + overhead * input_size[0] * input_size[1] / 1e6) / scaling
 
 
 def _vit_flop(network: Network, pixels: int) -> float:
