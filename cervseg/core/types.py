@@ -33,7 +33,8 @@ class DatasetDescription:
 
     ``labels`` maps names to consecutive integers, background = 0. ``groups`` maps a case id to its patient
     (or other group); the images of a group are always in the same fold. A case without an entry is its own
-    group.
+    group. ``auxiliary`` names labels that help to train and are neither shown nor scored; they have the
+    highest numbers.
     """
 
     name: str
@@ -43,10 +44,16 @@ class DatasetDescription:
     file_ending: str
     groups: dict[str, str] = field(default_factory=dict)
     spacing_mm: dict[str, SpacingMm] = field(default_factory=dict)
+    auxiliary: tuple[str, ...] = ()
 
     @property
     def foreground(self) -> dict[str, int]:
-        """Label names and numbers without the background, in the order of the numbers."""
+        """Labels that are shown and scored, name -> number 1, 2, ...: all but background and auxiliary."""
+        return {name: value for name, value in self.trained.items() if name not in self.auxiliary}
+
+    @property
+    def trained(self) -> dict[str, int]:
+        """Labels that a network learns, one plane each: ``foreground``, then the auxiliary labels."""
         return {name: value for name, value in sorted(self.labels.items(), key=lambda kv: kv[1]) if value}
 
 

@@ -28,7 +28,8 @@ def read_description(folder: Path) -> DatasetDescription:
 
     Raises:
         DatasetError: the folder or file is missing, a field is missing or invalid, or the dataset uses label
-            regions or an ignore label, which are not supported yet.
+            regions or an ignore label, which are not supported yet; an auxiliary label is unknown or not
+            among the highest numbers.
     """
     path = Path(folder) / "dataset.json"
     if not path.parent.is_dir():
@@ -40,8 +41,7 @@ def read_description(folder: Path) -> DatasetDescription:
             hint="Convert it again with cervseg_convert, or write dataset.json as for nnU-Net v2",
         )
     content = _content(path)
-    labels = _labels(content, path)
-    check_labels(labels, where=path)
+    labels, auxiliary = _checked_labels(content, path)
     num_training = from_json(
         int, _field(content, "numTraining", path), where=f"{path}.numTraining", error=DatasetError
     )
@@ -53,6 +53,7 @@ def read_description(folder: Path) -> DatasetDescription:
         file_ending=_file_ending(content, path),
         groups=_optional(dict[str, str], content, "groups", {}, path),
         spacing_mm=_spacing_mm(content, path),
+        auxiliary=auxiliary,
     )
 
 
@@ -63,7 +64,8 @@ def find_labels(masks: Path) -> dict[str, int] | None:
         masks: the folder; the file is in it, or in one of the two folders above it.
 
     Returns:
-        Foreground name -> value in the masks, in the order of the values; None if there is no dataset.json.
+        Name -> value in the masks, in the order of the values, without background and auxiliary labels; None
+        if there is no dataset.json.
 
     Raises:
         DatasetError: the labels in the file are invalid.
@@ -72,9 +74,9 @@ def find_labels(masks: Path) -> dict[str, int] | None:
     for folder in (masks, parent, parent.parent):
         path = folder / "dataset.json"
         if path.is_file():
-            labels = _labels(_content(path), path)
-            check_labels(labels, where=path)
-            return {name: value for name, value in sorted(labels.items(), key=lambda item: item[1]) if value}
+            labels, auxiliary = _checked_labels(_content(path), path)
+            shown = {name: value for name, value in labels.items() if value and name not in auxiliary}
+            return dict(sorted(shown.items(), key=lambda item: item[1]))
     return None
 
 
@@ -123,6 +125,14 @@ def _field(content: Mapping[str, Any], name: str, path: Path) -> Any:
 def _optional(kind: Any, content: Mapping[str, Any], name: str, default: Any, path: Path) -> Any:
     value = content.get(name)
     return default if value is None else from_json(kind, value, where=f"{path}.{name}", error=DatasetError)
+
+
+def _checked_labels(content: Mapping[str, Any], path: Path) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Read and check name -> number of all labels, and the names of the auxiliary ones."""
+    labels = _labels(content, path)
+    auxiliary: tuple[str, ...] = _optional(tuple[str, ...], content, "auxiliary", (), path)
+    check_labels(labels, where=path, auxiliary=auxiliary)
+    return labels, auxiliary
 
 
 def _labels(content: Mapping[str, Any], path: Path) -> dict[str, int]:

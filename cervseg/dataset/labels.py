@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from cervseg.core.errors import DatasetError
 
@@ -10,16 +10,18 @@ from cervseg.core.errors import DatasetError
 MAX_LABEL = 255
 
 
-def check_labels(labels: Mapping[str, int], *, where: object) -> None:
-    """Check label names and numbers.
+def check_labels(labels: Mapping[str, int], *, where: object, auxiliary: Collection[str] = ()) -> None:
+    """Check label names and numbers, and which labels are auxiliary.
 
     Args:
         labels: name -> number.
         where: the dataset's folder, file or option, for messages.
+        auxiliary: names of labels that are trained but neither shown nor scored.
 
     Raises:
         DatasetError: the numbers are not background = 0, then 1, 2, ..., there are no labels or more than
-            255, or a name is empty.
+            255, or a name is empty; an auxiliary label is unknown or the background, or no other label is
+            left, or one of the others has a higher number.
     """
     values = sorted(labels.values())
     if labels.get("background") != 0:
@@ -38,3 +40,30 @@ def check_labels(labels: Mapping[str, int], *, where: object) -> None:
         raise DatasetError(f"there must be 1 to {MAX_LABEL} labels besides the background", where=where)
     if not all(name.strip() for name in labels):
         raise DatasetError("a label has no name", where=where)
+    _check_auxiliary(labels, auxiliary, where=where)
+
+
+def _check_auxiliary(labels: Mapping[str, int], auxiliary: Collection[str], *, where: object) -> None:
+    unknown = [name for name in auxiliary if not labels.get(name)]
+    if unknown:
+        problem = "the background" if unknown[0] in labels else "not a label"
+        known = ", ".join(name for name, value in labels.items() if value)
+        raise DatasetError(
+            f"auxiliary label {unknown[0]!r} is {problem}", where=where, hint=f"The labels are: {known}"
+        )
+    by_number = [name for name, value in sorted(labels.items(), key=lambda item: item[1]) if value]
+    shown = [name for name in by_number if name not in auxiliary]
+    if not shown:
+        raise DatasetError(
+            "all labels are auxiliary, so none is left to show and score",
+            where=where,
+            hint="Take the label that you want to segment out of the auxiliary labels",
+        )
+    if by_number[: len(shown)] != shown:
+        order = [*shown, *(name for name in by_number if name in auxiliary)]
+        numbers = ", ".join(f"{name} = {number}" for number, name in enumerate(order, start=1))
+        raise DatasetError(
+            "auxiliary labels must have the highest numbers",
+            where=where,
+            hint=f"Renumber the labels, and the values in the masks: {numbers}",
+        )

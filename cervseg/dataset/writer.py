@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +70,7 @@ class DatasetWriter:
         labels: Mapping[str, int],
         groups: Mapping[str, str] | None = None,
         spacing_mm: Mapping[str, SpacingMm] | None = None,
+        auxiliary: Collection[str] = (),
     ) -> DatasetDescription:
         """Count the training images and write dataset.json, which completes the dataset.
 
@@ -78,11 +79,13 @@ class DatasetWriter:
             labels: name -> number, background = 0, then 1, 2, ...
             groups: case id -> patient.
             spacing_mm: case id -> (row, column) in mm.
+            auxiliary: names of labels that help to train and are neither shown nor scored; they have the
+                highest numbers.
 
         Raises:
             DatasetError: the labels are invalid, or there is no channel name.
         """
-        check_labels(labels, where=self.folder)
+        check_labels(labels, where=self.folder, auxiliary=auxiliary)
         if not channel_names:
             raise DatasetError("there must be at least one channel name", where=self.folder)
         description = DatasetDescription(
@@ -93,13 +96,16 @@ class DatasetWriter:
             file_ending=self.file_ending,
             groups=dict(groups or {}),
             spacing_mm=dict(spacing_mm or {}),
+            auxiliary=tuple(
+                name for name in sorted(labels, key=lambda name: labels[name]) if name in auxiliary
+            ),
         )
         write_description(self.folder / "dataset.json", description)
         return description
 
 
 def write_description(path: Path, description: DatasetDescription) -> None:
-    """Write dataset.json with the fields of nnU-Net v2, and groups and spacing if there are any."""
+    """Write dataset.json with the fields of nnU-Net v2, and groups, spacing and auxiliary labels if any."""
     content = {
         "name": description.name,
         "channel_names": {str(number): name for number, name in enumerate(description.channel_names)},
@@ -108,5 +114,6 @@ def write_description(path: Path, description: DatasetDescription) -> None:
         "file_ending": description.file_ending,
         **({"groups": description.groups} if description.groups else {}),
         **({"spacing_mm": description.spacing_mm} if description.spacing_mm else {}),
+        **({"auxiliary": description.auxiliary} if description.auxiliary else {}),
     }
     write_json(path, content)

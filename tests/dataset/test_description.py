@@ -65,6 +65,14 @@ def test_optional_fields(tmp_path: Path) -> None:
         ({"groups": ["a"]}, "expected an object, got"),
         ({"spacing_mm": {"a": [0.2]}}, "a list of 2"),
         ({"spacing_mm": {"a": [0.2, 0]}}, "must be positive"),
+        ({"auxiliary": "bone"}, "expected a list, got"),
+        ({"auxiliary": ["rib"]}, "auxiliary label 'rib' is not a label"),
+        ({"auxiliary": ["background"]}, "'background' is the background"),
+        ({"auxiliary": ["bone"]}, "all labels are auxiliary"),
+        (
+            {"labels": {"background": 0, "rib": 1, "bone": 2}, "auxiliary": ["rib"]},
+            "highest numbers(.|\n)*bone = 1, rib = 2",
+        ),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
@@ -73,6 +81,16 @@ def test_mistakes_are_named(tmp_path: Path, changes: dict[str, Any], message: st
     with pytest.raises(DatasetError, match=message) as caught:
         read_description(folder)
     assert "dataset.json" in str(caught.value)
+
+
+def test_auxiliary_labels_are_trained_but_not_shown(tmp_path: Path) -> None:
+    """They come last among the trained labels, and are not among the shown ones; by default none is."""
+    labels = {"T1": 3, "background": 0, "C7": 1, "C6": 2, "T2": 4}
+    found = read_description(dataset(tmp_path, labels=labels, auxiliary=["T2", "T1"]))
+    assert list(found.foreground.items()) == [("C7", 1), ("C6", 2)]
+    assert list(found.trained.items()) == [("C7", 1), ("C6", 2), ("T1", 3), ("T2", 4)]
+    plain = read_description(dataset(tmp_path, labels=labels))
+    assert (plain.auxiliary, plain.foreground) == ((), found.trained)
 
 
 def test_unfinished_datasets(tmp_path: Path) -> None:
@@ -118,6 +136,10 @@ def test_labels_beside_and_above_masks(tmp_path: Path) -> None:
     found = find_labels(masks)
     assert found == {"C2": 1, "C3": 2}
     assert list(found) == ["C2", "C3"]
+    (masks / "dataset.json").write_text(
+        '{"labels": {"C3": 2, "background": 0, "C2": 1}, "auxiliary": ["C3"]}'
+    )
+    assert find_labels(masks) == {"C2": 1}
     (masks / "dataset.json").write_text('{"labels": {"C2": 1}}')
     with pytest.raises(DatasetError, match="background"):
         find_labels(masks)

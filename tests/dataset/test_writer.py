@@ -58,6 +58,19 @@ def test_plain_datasets_have_no_extras(tmp_path: Path) -> None:
     assert isinstance(description, DatasetDescription)
 
 
+def test_auxiliary_labels_are_written_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    """And read again; a label that is not one leaves the dataset unfinished."""
+    writer = DatasetWriter(folder=tmp_path / "Dataset007_Spine")
+    writer.add_case("a", channels=[IMAGE], mask=MASK)
+    labels = {"background": 0, "C7": 1, "T1": 2, "rib": 3}
+    with pytest.raises(DatasetError, match="'skull' is not a label"):
+        writer.finish(channel_names=["xray"], labels=labels, auxiliary=["skull"])
+    assert not (writer.folder / "dataset.json").exists()
+    description = writer.finish(channel_names=["xray"], labels=labels, auxiliary={"rib", "T1"})
+    assert json.loads((writer.folder / "dataset.json").read_text())["auxiliary"] == ["T1", "rib"]
+    assert description == read_description(writer.folder)
+
+
 @pytest.mark.parametrize(
     ("case", "mask", "message"),
     [
