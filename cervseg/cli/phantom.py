@@ -36,6 +36,13 @@ def build_parser() -> CommandParser:
     parser.add_argument(
         "--long-side", type=int, metavar="PX", help="long side of every image (default: varied, 480 to 2500)"
     )
+    parser.add_argument(
+        "--labels",
+        choices=("process", "levels", "anatomy"),
+        default="process",
+        help="labels of the masks: process (one label for C1 to C7), levels (C1 to C7), or anatomy (levels, "
+        "thoracic processes, bodies, arches, skull, jaw) (default: process)",
+    )
     arguments.add_overwrite(parser, "replace a dataset of this number and name")
     arguments.add_workers(parser)
     arguments.add_root(parser)
@@ -68,6 +75,7 @@ def act(options: argparse.Namespace) -> int:
             seed=options.seed,
             workers=workers,
             long_side_px=options.long_side,
+            labels=options.labels,
         )
     except BaseException:  # Ctrl-C too: half a dataset would be in the way of the next run
         shutil.rmtree(folder, ignore_errors=True)

@@ -18,8 +18,10 @@ from cervseg.phantom.solid import Pose, Solid
 from cervseg.phantom.vertebra import Vertebra
 
 Posture = Literal["neutral", "flexion", "extension"]
-LEVELS = ("C2", "C3", "C4", "C5", "C6", "C7")
-_DRAWN_LEVELS = (*LEVELS, "T1", "T2")
+# Levels with a mask; of C1, which has no body and no spinous process, the posterior tubercle has one.
+LEVELS = ("C1", "C2", "C3", "C4", "C5", "C6", "C7")
+BODY_LEVELS = LEVELS[1:]
+_DRAWN_LEVELS = (*BODY_LEVELS, "T1", "T2")
 
 # Means over adults of both sexes, mm and degrees; order C2..C7, T1, T2.
 _BODY_WIDTH_MM = (16.4, 17.0, 17.2, 17.4, 17.8, 18.2, 18.4, 18.8)
@@ -61,6 +63,12 @@ class Anatomy:
 
     def __getitem__(self, level: str) -> Vertebra:
         return next(vertebra for vertebra in self.vertebrae if vertebra.level == level)
+
+    def process_outlines_mm(self, level: str) -> list[np.ndarray]:
+        """Compute the N x 2 outlines (mm) of a level's process, C1 to T2: one, or two if it is fractured."""
+        if level == "C1":
+            return [self.skull.atlas_process_outline_mm()]
+        return self[level].process_outlines_mm()
 
     def solids(self) -> list[Solid]:
         """List every solid that the beam crosses; attenuation is additive, so the order has no effect."""

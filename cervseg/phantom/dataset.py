@@ -15,6 +15,8 @@ from cervseg.core.types import SpacingMm
 from cervseg.core.workers import map_cases
 from cervseg.dataset.writer import DatasetWriter
 from cervseg.phantom.anatomy import LEVELS
+from cervseg.phantom.labels import LabelSet, label_mask, label_values
+from cervseg.phantom.masks import ANATOMY
 from cervseg.phantom.radiograph import PhantomImage, make_phantom
 
 
@@ -26,6 +28,7 @@ class _Series:
     seed: int
     num_train: int
     long_side_px: int | None
+    labels: LabelSet
 
 
 def write_phantom_dataset(
@@ -37,6 +40,7 @@ def write_phantom_dataset(
     seed: int,
     workers: int,
     long_side_px: int | None = None,
+    labels: LabelSet = "process",
     progress: bool = True,
 ) -> None:
     """Write a dataset of synthetic radiographs with masks.
@@ -53,6 +57,7 @@ def write_phantom_dataset(
         seed: seed; image i depends on the seed and i only, not on the number of images or workers.
         workers: number of processes; with fewer than 2, no process is started.
         long_side_px: height of every image in px; None draws it from 480 to 2500 px.
+        labels: label set of the masks, see :func:`~cervseg.phantom.labels.label_values`.
         progress: show a progress bar.
 
     Raises:
@@ -60,7 +65,11 @@ def write_phantom_dataset(
         OSError: a file cannot be written.
     """
     series = _Series(
-        writer=DatasetWriter(folder=folder), seed=seed, num_train=num_train, long_side_px=long_side_px
+        writer=DatasetWriter(folder=folder),
+        seed=seed,
+        num_train=num_train,
+        long_side_px=long_side_px,
+        labels=labels,
     )
     outcomes = map_cases(
         functools.partial(_write_image, series),
@@ -76,7 +85,10 @@ def write_phantom_dataset(
         assert outcome.result is not None
         spacing_mm[case_id(outcome.item)] = (outcome.result, outcome.result)
     series.writer.finish(
-        channel_names=("xray",), labels={"background": 0, "spinous_process": 1}, spacing_mm=spacing_mm
+        channel_names=("xray",),
+        labels=label_values(labels),
+        spacing_mm=spacing_mm,
+        auxiliary=ANATOMY if labels == "anatomy" else (),
     )
 
 
@@ -89,10 +101,10 @@ def level_bits(level_masks: dict[str, np.ndarray]) -> np.ndarray:
     """Pack the level masks into one bit field, so that overlaps are kept.
 
     Args:
-        level_masks: "C2".."C7" -> H x W uint8 {0, 1}.
+        level_masks: "C1".."C7" -> H x W uint8 {0, 1}.
 
     Returns:
-        H x W uint8; bit k is set inside the mask of level C(2 + k).
+        H x W uint8; bit k is set inside the mask of level C(1 + k).
     """
     shifted = [level_masks[level] << bit for bit, level in enumerate(LEVELS)]
     bits: np.ndarray = np.bitwise_or.reduce(shifted)
@@ -101,10 +113,16 @@ def level_bits(level_masks: dict[str, np.ndarray]) -> np.ndarray:
 
 def _write_image(series: _Series, index: int) -> float:
     """Generate and write image ``index``; return its mm_per_pixel."""
-    image = make_phantom(seed=series.seed, index=index, long_side_px=series.long_side_px)
+    image = make_phantom(
+        seed=series.seed,
+        index=index,
+        long_side_px=series.long_side_px,
+        with_anatomy=series.labels == "anatomy",
+    )
     case, folder = case_id(index), series.writer.folder / "phantoms"
     _write_truth(image, folder=folder, case=case)
-    series.writer.add_case(case, channels=[image.pixels], mask=image.mask, test=index >= series.num_train)
+    mask = label_mask(image, series.labels)
+    series.writer.add_case(case, channels=[image.pixels], mask=mask, test=index >= series.num_train)
     return image.mm_per_pixel
 
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import cv2
 import numpy as np
 
 from cervseg.core.errors import DatasetError
-from cervseg.phantom.anatomy import LEVELS, Anatomy, Posture, draw_anatomy
+from cervseg.phantom.anatomy import BODY_LEVELS, LEVELS, Anatomy, Posture, draw_anatomy
 from cervseg.phantom.detector import Exposure, add_marker, display, draw_exposure, expose, frame
+from cervseg.phantom.masks import anatomy_masks, process_masks
 from cervseg.phantom.solid import Solid, add_solid
+from cervseg.phantom.view import View, draw_view
 
 # Attenuation is summed at about 0.2 mm per pixel for every image size; the bones have no finer detail.
 _CANVAS_LONG_SIDE_PX = (900, 1280)
 _COARSE = 3
-_MASK_OVERSAMPLING = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,15 +28,17 @@ class PhantomImage:
     Args:
         pixels: H x W uint8 (row, column), bone bright.
         mask: H x W uint8 {0, 1}, the union of all level masks.
-        level_masks: "C2".."C7" -> H x W uint8 {0, 1}; neighbours may overlap. A mask is the projected
-            spinous process from the spinolaminar line to its tip. C1 has no spinous process; its posterior
-            tubercle is background.
+        level_masks: "C1".."C7" -> H x W uint8 {0, 1}; neighbours may overlap. A mask is the projected
+            spinous process from the spinolaminar line to its tip; of C1, which has none, the posterior
+            tubercle with the thick end of the posterior arch.
         landmarks: name -> (x, y) in pixels, pixel centres at integers, possibly outside the image.
             '<level> spinous tip' and '<level> spinolaminar' for C2..C7, and the 23 points of the bodies with
             their labels in CSXA ('C2 centroid', 'C5 top left', ...); left is anterior for both facings.
         mm_per_pixel: pixel size in mm in the plane of the spine.
         attributes: properties of the patient and the view: age, sex, posture, facing, hardware, fracture,
             overlap, rotation_deg and others.
+        anatomy_masks: name -> H x W uint8 {0, 1}, see :func:`~cervseg.phantom.masks.anatomy_masks`; empty
+            unless asked for.
     """
 
     pixels: np.ndarray
@@ -44,45 +47,7 @@ class PhantomImage:
     landmarks: dict[str, tuple[float, float]]
     mm_per_pixel: float
     attributes: dict[str, str | float | bool]
-
-
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """Image size, scale and position of the patient.
-
-    Args:
-        size_px: (height, width) of the image.
-        mm_per_pixel: pixel size in mm.
-        centre: position (x, y) of C4 before flipping, as fractions of width and height.
-        rotation_deg: rotation in the image plane (x towards y).
-        faces_right: flip the image, so that anterior is on the right.
-    """
-
-    size_px: tuple[int, int]
-    mm_per_pixel: float
-    centre: tuple[float, float]
-    rotation_deg: float
-    faces_right: bool
-
-    def mm_to_px(self, *, scale: float = 1.0) -> np.ndarray:
-        """Compute the similarity transform from the anatomy's mm to pixels.
-
-        Args:
-            scale: size of a resized copy of the image, relative to the image.
-
-        Returns:
-            2 x 3 float64; maps (x, y, 1) in mm to (x, y) in px of the copy.
-        """
-        height, width = self.size_px
-        angle = np.deg2rad(self.rotation_deg)
-        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / self.mm_per_pixel
-        matrix = np.column_stack([turn, np.array([self.centre[0] * width, self.centre[1] * height]) - 0.5])
-        if self.faces_right:
-            matrix[0] = -matrix[0]
-            matrix[0, 2] += width - 1
-        # Pixel centres are at integers, so resizing scales (x + 0.5).
-        matrix[:, 2] += 0.5
-        return np.asarray(matrix * scale - np.array([[0, 0, 0.5], [0, 0, 0.5]]))
+    anatomy_masks: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def make_phantom(
@@ -95,6 +60,7 @@ def make_phantom(
     hardware: bool | None = None,
     fracture: bool | None = None,
     overlap: bool | None = None,
+    with_anatomy: bool = False,
 ) -> PhantomImage:
     """Generate one synthetic radiograph of a series; the result is the same on every machine.
 
@@ -107,6 +73,7 @@ def make_phantom(
         hardware: add an anterior plate with screws.
         fracture: fracture a spinous process.
         overlap: let two processes touch or overlap.
+        with_anatomy: fill ``anatomy_masks``, too.
 
     Raises:
         DatasetError: ``long_side_px`` is less than 64.
@@ -116,33 +83,12 @@ def make_phantom(
     body, image, noise = (np.random.default_rng([seed, index, stream]) for stream in range(3))
     anatomy = draw_anatomy(body, posture=posture, hardware=hardware, fracture=fracture, overlap=overlap)
     view = draw_view(image, long_side_px=long_side_px, facing=facing)
-    return render(anatomy, view, draw_exposure(image), rng=noise)
+    return render(anatomy, view, draw_exposure(image), rng=noise, with_anatomy=with_anatomy)
 
 
-def draw_view(
-    rng: np.random.Generator, *, long_side_px: int | None, facing: Literal["left", "right"] | None
-) -> View:
-    """Draw the image size, the field of view and the position of the patient.
-
-    Args:
-        rng: random generator.
-        long_side_px: height of the image in px; None draws 480 to 2500 px, log-uniform.
-        facing: side of the image that the face points to; None draws it (left with probability 0.85).
-    """
-    drawn_px = round(float(np.exp(rng.uniform(np.log(480), np.log(2500)))))
-    height = long_side_px or drawn_px
-    field_mm, aspect = float(rng.uniform(215, 260)), float(rng.uniform(0.70, 0.82))
-    drawn_right = bool(rng.random() < 0.15)
-    return View(
-        size_px=(height, round(height * aspect)),
-        mm_per_pixel=field_mm / height,
-        centre=(float(rng.uniform(0.37, 0.50)), float(rng.uniform(0.42, 0.52))),
-        rotation_deg=float(np.clip(rng.normal(0, 3.5), -12, 12)),
-        faces_right=drawn_right if facing is None else facing == "right",
-    )
-
-
-def render(anatomy: Anatomy, view: View, exposure: Exposure, *, rng: np.random.Generator) -> PhantomImage:
+def render(
+    anatomy: Anatomy, view: View, exposure: Exposure, *, rng: np.random.Generator, with_anatomy: bool = False
+) -> PhantomImage:
     """Render a radiograph of ``anatomy`` with its masks and landmarks.
 
     Args:
@@ -150,13 +96,14 @@ def render(anatomy: Anatomy, view: View, exposure: Exposure, *, rng: np.random.G
         view: image size, scale and position of the patient.
         exposure: parameters of acquisition and display.
         rng: random generator of the texture and the photon noise.
+        with_anatomy: fill ``anatomy_masks``, too.
     """
     attenuation = attenuation_map(anatomy.solids(), view, rng=rng)
     add_marker(attenuation, exposure, mm_per_pixel=view.mm_per_pixel)
     signal = expose(attenuation, exposure, mm_per_pixel=view.mm_per_pixel, rng=rng)
     pixels = display(signal, exposure, mm_per_pixel=view.mm_per_pixel)
     frame(pixels, exposure)
-    level_masks = {level: _process_mask(anatomy, level, view) for level in LEVELS}
+    level_masks = process_masks(anatomy, view)
     mask = np.maximum.reduce(list(level_masks.values()))
     return PhantomImage(
         pixels=pixels,
@@ -165,6 +112,7 @@ def render(anatomy: Anatomy, view: View, exposure: Exposure, *, rng: np.random.G
         landmarks=_landmarks(anatomy, view),
         mm_per_pixel=view.mm_per_pixel,
         attributes=_attributes(anatomy, view, level_masks),
+        anatomy_masks=anatomy_masks(anatomy, view) if with_anatomy else {},
     )
 
 
@@ -237,29 +185,10 @@ def _streaks(rng: np.random.Generator, size: tuple[int, ...], *, px_per_mm: floa
     return total
 
 
-def _process_mask(anatomy: Anatomy, level: str, view: View) -> np.ndarray:
-    """Rasterize a process: H x W uint8, 1 where the process covers at least half of the pixel."""
-    mask = np.zeros(view.size_px, dtype=np.uint8)
-    matrix = view.mm_to_px()
-    for outline in anatomy[level].process_outlines_mm():
-        points = outline @ matrix[:, :2].T + matrix[:, 2]
-        low = np.maximum(np.floor(points.min(axis=0)).astype(int) - 1, 0)
-        high = np.minimum(np.ceil(points.max(axis=0)).astype(int) + 2, view.size_px[::-1])
-        if np.any(high <= low):
-            continue
-        n = _MASK_OVERSAMPLING
-        fine = np.zeros(((high - low) * n)[::-1], dtype=np.uint8)
-        cv2.fillPoly(fine, [np.round(((points - low + 0.5) * n - 0.5) * 64).astype(np.int32)], 255, shift=6)
-        cover = cv2.resize(fine, tuple(int(s) for s in high - low), interpolation=cv2.INTER_AREA)
-        window = mask[low[1] : high[1], low[0] : high[0]]
-        np.maximum(window, (cover >= 128).astype(np.uint8), out=window)
-    return mask
-
-
 def _landmarks(anatomy: Anatomy, view: View) -> dict[str, tuple[float, float]]:
     """Compute all landmarks (x, y) in px."""
     named: dict[str, tuple[float, float]] = {}
-    for level in LEVELS:
+    for level in BODY_LEVELS:
         vertebra = anatomy[level]
         corners = vertebra.body_corners_mm()
         if level == "C2":

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cervseg.phantom.solid import Pose, Solid, band, bone, ellipse, smooth_outline
+from cervseg.phantom.solid import Pose, Solid, band, bone, clip_outline, ellipse, smooth_outline
 
 # Visible edges of the skull base in the lateral view: points along the edge, width and depth (mm).
 _BASE_EDGES = (
@@ -24,6 +24,8 @@ _BASE_EDGES = (
     (((28, 2), (38, -6), (44, -20), (44, -36)), 2.0, 5),
     (((-104, -60), (-96, -44), (-92, -30), (-90, -22)), 1.4, 6),
 )
+# The thick end of C1's posterior arch begins here, in mm behind the tip of the dens.
+_TUBERCLE_FROM_MM = 32.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +52,35 @@ class Skull:
 
     def solids(self) -> list[Solid]:
         """List the solids of the head and C1, in mm."""
-        local = [*_vault(self), *_base(self), *_atlas(self), *_teeth(self)]
+        return [solid for part in self.parts().values() for solid in part]
+
+    def parts(self) -> dict[str, list[Solid]]:
+        """List the solids of "skull", "arch" (of C1), "process" (tubercle of C1), "teeth" and "jaw".
+
+        Within a part, the outline of the whole bone is among the outlines; all are in mm.
+        """
+        arch, tubercle = _atlas(self)
+        local = {"skull": [*_vault(self), *_base(self)], "arch": arch, "process": [tubercle]}
+        local |= {"teeth": _teeth(self), "jaw": []}
         for side in (-1, 1):
             shift_mm = np.asarray(self.oblique_mm) * side * 1.6
-            local += [replace(solid, outline_mm=solid.outline_mm + shift_mm) for solid in _jaw_side(self)]
-        return [replace(s, outline_mm=self.pose.apply(s.outline_mm * self.scale)) for s in local]
+            local["jaw"] += [replace(s, outline_mm=s.outline_mm + shift_mm) for s in _jaw_side(self)]
+        return {
+            name: [replace(solid, outline_mm=self._place(solid.outline_mm)) for solid in part]
+            for name, part in local.items()
+        }
+
+    def atlas_process_outline_mm(self) -> np.ndarray:
+        """Compute the N x 2 outline of C1's process after the pose, in mm.
+
+        C1 has no spinous process: this is the posterior tubercle with the thick end of the posterior arch.
+        """
+        end = clip_outline(_atlas_ramus(self), np.array([_TUBERCLE_FROM_MM, 0.0]), np.array([1.0, 0.0]))
+        return self._place(end)
+
+    def _place(self, outline_mm: np.ndarray) -> np.ndarray:
+        """Scale and move local points to the head's pose."""
+        return self.pose.apply(outline_mm * self.scale)
 
 
 def _vault(skull: Skull) -> list[Solid]:
@@ -123,28 +149,33 @@ def _base(skull: Skull) -> list[Solid]:
     return solids
 
 
-def _atlas(skull: Skull) -> list[Solid]:
-    """Model C1: anterior arch, lateral masses that overlap the dens, posterior arch with its tubercle."""
+def _atlas(skull: Skull) -> tuple[list[Solid], Solid]:
+    """Model C1: (anterior arch, lateral masses that overlap the dens, posterior arch), posterior tubercle."""
     v, density = skull.variation, skull.density
-    arch = ellipse(-8.4, 5.5, 3.2, 5.4, angle_deg=-12 + 4 * v[5])
-    solids = [bone(arch, depth_mm=13, edge_mm=2.6, shell_mm=0.9, density=density)]
-    up = v[6]
+    front = ellipse(-8.4, 5.5, 3.2, 5.4, angle_deg=-12 + 4 * v[5])
+    arch = [bone(front, depth_mm=13, edge_mm=2.6, shell_mm=0.9, density=density)]
     for side in (-1, 1):
         shift = np.asarray(skull.oblique_mm) * side
         mass = smooth_outline(
             np.array([(-6, 0), (2, -4), (10, -6), (13, 2), (11, 13), (1, 14), (-6, 9)]) + shift
         )
-        ramus = smooth_outline(np.array([
-            (6, -1.5), (14, -2.0), (21, 1.6), (29, 1.6 + 0.8 * up), (35.0, -1.2 + up), (40.0, -0.4 + up),
-            (42.5, 4.6 + up), (41.0, 10.4 + up), (36.5, 12.6 + up), (30, 9.6 + up),
-            (21, 8.2), (13, 10.5), (7, 11),
-        ]) + 0.6 * shift)  # fmt: skip
-        solids += [
+        arch += [
             bone(mass, depth_mm=11, edge_mm=6, shell_mm=0.4, density=density),
-            bone(ramus, depth_mm=6, edge_mm=2.8, shell_mm=1.0, density=density),
+            bone(_atlas_ramus(skull, side), depth_mm=6, edge_mm=2.8, shell_mm=1.0, density=density),
         ]
-    tubercle = ellipse(37, 5.6 + up, 3.6, 5.2, angle_deg=-15)
-    return [*solids, bone(tubercle, depth_mm=5, edge_mm=3.0, shell_mm=0.7, density=density)]
+    tubercle = ellipse(37, 5.6 + v[6], 3.6, 5.2, angle_deg=-15)
+    return arch, bone(tubercle, depth_mm=5, edge_mm=3.0, shell_mm=0.7, density=density)
+
+
+def _atlas_ramus(skull: Skull, side: int = 0) -> np.ndarray:
+    """Outline one half of C1's posterior arch (side -1 or 1), or its middle (0); its end is club-shaped."""
+    up = skull.variation[6]
+    shift = np.asarray(skull.oblique_mm) * side
+    return smooth_outline(np.array([
+        (6, -1.5), (14, -2.0), (21, 1.6), (29, 1.6 + 0.8 * up), (35.0, -1.2 + up), (40.0, -0.4 + up),
+        (42.5, 4.6 + up), (41.0, 10.4 + up), (36.5, 12.6 + up), (30, 9.6 + up),
+        (21, 8.2), (13, 10.5), (7, 11),
+    ]) + 0.6 * shift)  # fmt: skip
 
 
 def _jaw_side(skull: Skull) -> list[Solid]:

@@ -165,6 +165,28 @@ def band(line_mm: list[tuple[float, float]], widths_mm: list[float]) -> np.ndarr
     return smooth_outline(np.concatenate([line + across, (line - across)[::-1]]))
 
 
+def clip_outline(outline: np.ndarray, point: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    """Clip a closed outline to a half-plane (Sutherland-Hodgman).
+
+    Args:
+        outline: N x 2 points (x, y).
+        point: (x, y) on the edge of the half-plane.
+        normal: direction (x, y) into the half-plane.
+
+    Returns:
+        M x 2 float64; empty if the outline is outside.
+    """
+    side = (outline - point) @ normal
+    kept: list[np.ndarray] = []
+    for i, (here, there) in enumerate(zip(side, np.roll(side, -1))):
+        following = outline[(i + 1) % len(outline)]
+        if here >= 0:
+            kept.append(outline[i])
+        if (here >= 0) != (there >= 0):
+            kept.append(outline[i] + (following - outline[i]) * here / (here - there))
+    return np.array(kept)
+
+
 def add_solid(
     attenuation: np.ndarray, solid: Solid, *, mm_to_px: np.ndarray, texture: np.ndarray | None = None
 ) -> None:

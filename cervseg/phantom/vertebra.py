@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cervseg.phantom.solid import Pose, Solid, band, bone, ellipse, smooth_outline
+from cervseg.phantom.solid import Pose, Solid, band, bone, clip_outline, ellipse, smooth_outline
 
 # The middle of the spinolaminar line is slightly below the centre of the body.
 SPINOLAMINAR_Y_MM = 2.0
@@ -76,8 +76,8 @@ class Vertebra:
         # A clay-shoveler's fracture is oblique, in the outer half; the tip is displaced downwards.
         normal = Pose(x_mm=0, y_mm=0, angle_deg=20 + 5 * self.variation[11]).apply(axis[None])[0]
         cut = base + 0.58 * (tip - base)
-        fragment = _clip(whole, cut, normal) + np.asarray(self.fracture_mm)
-        return [self.pose.apply(_clip(whole, cut, -normal)), self.pose.apply(fragment)]
+        fragment = clip_outline(whole, cut, normal) + np.asarray(self.fracture_mm)
+        return [self.pose.apply(clip_outline(whole, cut, -normal)), self.pose.apply(fragment)]
 
     def tip_mm(self) -> tuple[float, float]:
         """Compute the tip (x, y) of the process after the pose; of the fragment if it is fractured."""
@@ -99,9 +99,17 @@ class Vertebra:
 
     def solids(self) -> list[Solid]:
         """List the solids of the vertebra after the pose, the spinous process last."""
-        local = _axis_body(self) if self.level == "C2" else _body(self)
-        local += [*_pillars(self), _lamina(self), *_junction(self)]
-        return [solid.moved(self.pose) for solid in local] + self._process_solids()
+        return [solid for part in self.parts().values() for solid in part]
+
+    def parts(self) -> dict[str, list[Solid]]:
+        """List the solids of "body" (the body itself first), "arch" and "process" after the pose, in mm."""
+        body = _axis_body(self) if self.level == "C2" else _body(self)
+        arch = [*_pillars(self), _lamina(self), *_junction(self)]
+        return {
+            "body": [solid.moved(self.pose) for solid in body],
+            "arch": [solid.moved(self.pose) for solid in arch],
+            "process": self._process_solids(),
+        }
 
     def _process_solids(self) -> list[Solid]:
         outlines = self.process_outlines_mm()
@@ -296,16 +304,3 @@ def _junction(vertebra: Vertebra) -> list[Solid]:
             wedge=True,
         ),
     ]
-
-
-def _clip(outline: np.ndarray, point: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """Clip a closed outline to the half-plane at ``point`` in direction ``normal`` (Sutherland-Hodgman)."""
-    side = (outline - point) @ normal
-    kept: list[np.ndarray] = []
-    for i, (here, there) in enumerate(zip(side, np.roll(side, -1))):
-        following = outline[(i + 1) % len(outline)]
-        if here >= 0:
-            kept.append(outline[i])
-        if (here >= 0) != (there >= 0):
-            kept.append(outline[i] + (following - outline[i]) * here / (here - there))
-    return np.array(kept)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cervseg.phantom.anatomy import LEVELS, Anatomy, draw_anatomy
+from cervseg.phantom.anatomy import BODY_LEVELS, Anatomy, draw_anatomy
 
 
 def _neutral(count: int) -> list[Anatomy]:
@@ -44,7 +44,7 @@ def test_posture_spreads_and_closes_the_tips() -> None:
     for posture in ("extension", "neutral", "flexion"):
         anatomy = draw_anatomy(np.random.default_rng(3), posture=posture, fracture=False, overlap=False)
         spans[posture] = np.linalg.norm(np.array(anatomy["C3"].tip_mm()) - np.array(anatomy["C7"].tip_mm()))
-        heights = [anatomy[level].pose.y_mm for level in LEVELS]
+        heights = [anatomy[level].pose.y_mm for level in BODY_LEVELS]
         assert heights == sorted(heights)
     assert spans["extension"] < spans["neutral"] < spans["flexion"]
 
@@ -63,7 +63,7 @@ def test_men_are_larger_and_age_thins_bone() -> None:
 def test_bodies_have_published_sizes() -> None:
     """Bodies of C3 to C7 are 14 to 21 mm wide and 11 to 18 mm high."""
     for anatomy in _neutral(30):
-        for level in LEVELS[1:]:
+        for level in BODY_LEVELS[1:]:
             assert 14 < anatomy[level].body_width_mm < 21
             assert 11 < anatomy[level].body_height_mm < 18
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from cervseg.phantom.anatomy import LEVELS
 from cervseg.phantom.dataset import level_bits, write_phantom_dataset
+from cervseg.phantom.labels import label_values
 from cervseg.phantom.radiograph import make_phantom
 
 
@@ -49,6 +50,30 @@ def test_raw_format_and_truth(tmp_path: Path) -> None:
     assert described["spacing_mm"]["phantom_0004"] == [image.mm_per_pixel] * 2
 
 
+def test_labels_of_levels_and_anatomy(tmp_path: Path) -> None:
+    """dataset.json and the masks have the labels of the label set."""
+    for labels, highest in (("levels", 7), ("anatomy", 12)):
+        folder = tmp_path / f"Dataset001_{labels}"
+        write_phantom_dataset(
+            folder=folder,
+            name="Phantom",
+            num_train=1,
+            num_test=0,
+            seed=5,
+            workers=1,
+            long_side_px=160,
+            labels=labels,
+            progress=False,
+        )
+        described = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        assert described["labels"] == label_values(labels)
+        helping = ["thoracic", "vertebral_body", "arch", "skull", "jaw"]
+        assert described.get("auxiliary", []) == (helping if labels == "anatomy" else [])
+        mask = cv2.imread(str(folder / "labelsTr/phantom_0001.png"), cv2.IMREAD_UNCHANGED)
+        assert mask is not None
+        assert set(np.unique(mask)) == set(range(highest + 1))
+
+
 def test_number_of_workers_has_no_effect(tmp_path: Path) -> None:
     """Two workers write the same bytes as one."""
     _write(tmp_path / "one" / "Dataset001_Phantom", workers=1)
@@ -63,4 +88,4 @@ def test_level_bits_keep_overlaps() -> None:
     """A pixel of C3 and C4 has both bits set."""
     masks = {level: np.zeros((2, 2), dtype=np.uint8) for level in LEVELS}
     masks["C3"][0, 0] = masks["C4"][0, 0] = masks["C7"][1, 1] = 1
-    np.testing.assert_array_equal(level_bits(masks), [[0b110, 0], [0, 0b100000]])
+    np.testing.assert_array_equal(level_bits(masks), [[0b1100, 0], [0, 0b1000000]])

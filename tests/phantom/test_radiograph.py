@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from cervseg.core.errors import DatasetError
-from cervseg.phantom.anatomy import LEVELS, draw_anatomy
-from cervseg.phantom.radiograph import PhantomImage, View, attenuation_map, draw_view, make_phantom
+from cervseg.phantom.anatomy import BODY_LEVELS, LEVELS, draw_anatomy
+from cervseg.phantom.radiograph import PhantomImage, attenuation_map, make_phantom
+from cervseg.phantom.view import View, draw_view
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,31 @@ def test_same_seed_and_index_same_bits() -> None:
     assert not np.array_equal(one.pixels[:200, :150], other.pixels[:200, :150])
 
 
+def test_pixels_of_a_seed_stay(images: list[PhantomImage]) -> None:
+    """Means of 3 x 2 tiles of two images; they change only if the anatomy, view or exposure is drawn anew."""
+    expected = [
+        [135.49, 97.93, 77.56, 75.48, 63.77, 176.03],
+        [81.41, 163.10, 82.17, 123.05, 138.43, 142.72],
+    ]
+    for image, means in zip(images, expected):
+        tiles = cv2.resize(image.pixels.astype(np.float32), (2, 3), interpolation=cv2.INTER_AREA)
+        np.testing.assert_allclose(tiles.ravel(), means, atol=0.05)
+
+
+def test_c1_is_the_club_at_the_end_of_the_posterior_arch() -> None:
+    """The mask of C1 is 6 to 13 mm wide, lies above and behind the base of C2's process, and is bright."""
+    for index in range(4):
+        image = make_phantom(seed=11, index=index, long_side_px=600, facing="left", posture="neutral")
+        rows, columns = np.nonzero(image.level_masks["C1"])
+        assert 6 < (np.ptp(columns) + 1) * image.mm_per_pixel < 13
+        x, y = image.landmarks["C2 spinolaminar"]
+        assert rows.mean() < y - 5 / image.mm_per_pixel
+        assert columns.mean() > x
+        around = cv2.dilate(image.level_masks["C1"], np.ones((15, 15), np.uint8)) > 0
+        inside = image.level_masks["C1"] > 0
+        assert image.pixels[inside].mean() > np.percentile(image.pixels[around & ~inside], 30)
+
+
 def test_arrays_are_what_the_docstring_says(images: list[PhantomImage]) -> None:
     """Arrays are uint8 of one shape; masks have values 0 and 1; the mask is the union of the levels."""
     for image in images:
@@ -36,12 +62,14 @@ def test_arrays_are_what_the_docstring_says(images: list[PhantomImage]) -> None:
 def test_landmarks_are_csxa_names_and_tips(images: list[PhantomImage]) -> None:
     """There are 23 points of the bodies with CSXA's labels, and two points per spinous process."""
     expected = {"C2 centroid", "C2 bottom left", "C2 bottom right"}
-    expected |= {f"{n} {v} {h}" for n in LEVELS[1:] for v in ("top", "bottom") for h in ("left", "right")}
+    expected |= {
+        f"{n} {v} {h}" for n in BODY_LEVELS[1:] for v in ("top", "bottom") for h in ("left", "right")
+    }
     assert len(expected) == 23
-    expected |= {f"{n} {what}" for n in LEVELS for what in ("spinous tip", "spinolaminar")}
+    expected |= {f"{n} {what}" for n in BODY_LEVELS for what in ("spinous tip", "spinolaminar")}
     for image in images:
         assert set(image.landmarks) == expected
-        for level in LEVELS[1:]:
+        for level in BODY_LEVELS[1:]:
             anterior, posterior = (
                 image.landmarks[f"{level} top left"][0],
                 image.landmarks[f"{level} top right"][0],
@@ -53,7 +81,7 @@ def test_most_of_the_spine_is_on_the_image(images: list[PhantomImage]) -> None:
     """Bodies C3 to C6 are inside every image."""
     for image in images:
         height, width = image.pixels.shape
-        for level in LEVELS[1:5]:
+        for level in BODY_LEVELS[1:5]:
             x, y = image.landmarks[f"{level} top left"]
             assert 0 < x < width
             assert 0 < y < height
@@ -62,7 +90,8 @@ def test_most_of_the_spine_is_on_the_image(images: list[PhantomImage]) -> None:
 def test_tips_and_spinolaminar_points_are_on_the_border_of_the_mask(images: list[PhantomImage]) -> None:
     """They are within 1.5 px of the border of the level's mask, if they are inside the image."""
     for image in images:
-        for level, mask in image.level_masks.items():
+        for level in BODY_LEVELS:
+            mask = image.level_masks[level]
             contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
             border = np.concatenate(contours)[:, 0].astype(float)
             for name in (f"{level} spinous tip", f"{level} spinolaminar"):

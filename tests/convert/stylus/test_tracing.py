@@ -49,13 +49,13 @@ PENS = {
 
 @pytest.mark.parametrize("name", PENS)
 def test_masks_come_back_from_tracings_of_phantoms(name: str) -> None:
-    """Images of three seeds and sizes: mean Dice at least 0.97 for every pen, and none below 0.95."""
+    """C2 to C7 of three seeds and sizes: mean Dice at least 0.97 for every pen, and none below 0.95."""
     scores = []
     for seed in range(3):
         image = phantom(seed, seed)
-        levels = list(image.level_masks.values())
+        levels = [mask for level, mask in image.level_masks.items() if level != "C1"]
         picture = trace(image.pixels, levels, PENS[name], rng=np.random.default_rng(seed))
-        scores.append(dice(read_tracing(picture).mask, image.mask))
+        scores.append(dice(read_tracing(picture).mask, np.maximum.reduce(levels)))
     assert np.mean(scores) >= 0.97, scores
     assert min(scores) >= 0.95, scores
 
