@@ -34,7 +34,7 @@ class DatasetDescription:
     ``labels`` maps names to consecutive integers, background = 0. ``groups`` maps a case id to its patient
     (or other group); the images of a group are always in the same fold. A case without an entry is its own
     group. ``auxiliary`` names labels that help to train and are neither shown nor scored; they have the
-    highest numbers.
+    highest numbers. ``synthetic`` says that the images are phantoms, not radiographs.
     """
 
     name: str
@@ -45,6 +45,7 @@ class DatasetDescription:
     groups: dict[str, str] = field(default_factory=dict)
     spacing_mm: dict[str, SpacingMm] = field(default_factory=dict)
     auxiliary: tuple[str, ...] = ()
+    synthetic: bool = False
 
     @property
     def foreground(self) -> dict[str, int]:
@@ -158,6 +159,26 @@ class Augmentation:
     ``rotation_deg`` and ``shear_deg`` act in both directions; ``scale`` is a range of factors;
     ``translation`` is a fraction of the network frame's side; ``gamma``, ``contrast`` and ``brightness``
     act on intensities scaled to [0, 1].
+
+    A ``probability`` of 0 turns everything off. The changes after it are off by default. Each has a
+    probability of its own; for all but the elastic deformation it holds for images that are changed strongly
+    at all, a fraction ``strong``. See :mod:`cervseg.training.strong`.
+
+    Args:
+        elastic: largest standard deviation of the displacement, a fraction of the frame's mean side.
+        curve: largest standard deviation of the logarithm of a monotone intensity curve's slopes.
+        equalize: clip limits of adaptive histogram equalization (CLAHE).
+        bias: largest standard deviation of the logarithm of a smooth gain.
+        bias_haze: largest value of a smooth field that is added.
+        sharpness: weights of the detail that is added (above 0) or removed (below 0).
+        sharpness_px: standard deviation of the blur that separates detail.
+        resolution: factors of down- and upsampling.
+        grain: largest standard deviation of blurred noise.
+        grain_px: standard deviation of its blur.
+        impulse: largest fraction of pixels that become black or white.
+        collimation: largest fraction of a side that is darkened at each edge.
+        erase: largest number of grey rectangles.
+        erase_size: their sides, fractions of the frame's.
     """
 
     rotation_deg: float = 15.0
@@ -172,6 +193,32 @@ class Augmentation:
     noise: float = 0.04
     blur_px: float = 1.0
     probability: float = 0.8
+    elastic: float = 0.015
+    elastic_probability: float = 0.0
+    strong: float = 1.0
+    curve: float = 0.7
+    curve_probability: float = 0.0
+    equalize: tuple[float, float] = (1.0, 6.0)
+    equalize_probability: float = 0.0
+    bias: float = 0.3
+    bias_haze: float = 0.15
+    bias_probability: float = 0.0
+    sharpness: tuple[float, float] = (-0.7, 1.5)
+    sharpness_px: tuple[float, float] = (1.0, 16.0)
+    sharpness_probability: float = 0.0
+    resolution: tuple[float, float] = (1.0, 4.0)
+    resolution_probability: float = 0.0
+    grain: float = 0.06
+    grain_px: tuple[float, float] = (0.6, 2.0)
+    grain_probability: float = 0.0
+    impulse: float = 0.03
+    impulse_probability: float = 0.0
+    collimation: float = 0.2
+    collimation_probability: float = 0.0
+    inversion_probability: float = 0.0
+    erase: int = 5
+    erase_size: tuple[float, float] = (0.04, 0.2)
+    erase_probability: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

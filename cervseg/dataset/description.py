@@ -54,6 +54,7 @@ def read_description(folder: Path) -> DatasetDescription:
         groups=_optional(dict[str, str], content, "groups", {}, path),
         spacing_mm=_spacing_mm(content, path),
         auxiliary=auxiliary,
+        synthetic=_optional(bool, content, "synthetic", False, path),
     )
 
 

@@ -71,6 +71,7 @@ class DatasetWriter:
         groups: Mapping[str, str] | None = None,
         spacing_mm: Mapping[str, SpacingMm] | None = None,
         auxiliary: Collection[str] = (),
+        synthetic: bool = False,
     ) -> DatasetDescription:
         """Count the training images and write dataset.json, which completes the dataset.
 
@@ -81,6 +82,7 @@ class DatasetWriter:
             spacing_mm: case id -> (row, column) in mm.
             auxiliary: names of labels that help to train and are neither shown nor scored; they have the
                 highest numbers.
+            synthetic: whether the images are phantoms.
 
         Raises:
             DatasetError: the labels are invalid, or there is no channel name.
@@ -99,13 +101,14 @@ class DatasetWriter:
             auxiliary=tuple(
                 name for name in sorted(labels, key=lambda name: labels[name]) if name in auxiliary
             ),
+            synthetic=synthetic,
         )
         write_description(self.folder / "dataset.json", description)
         return description
 
 
 def write_description(path: Path, description: DatasetDescription) -> None:
-    """Write dataset.json with the fields of nnU-Net v2, and groups, spacing and auxiliary labels if any."""
+    """Write dataset.json with the fields of nnU-Net v2, and those of our own that differ from the default."""
     content = {
         "name": description.name,
         "channel_names": {str(number): name for number, name in enumerate(description.channel_names)},
@@ -115,5 +118,6 @@ def write_description(path: Path, description: DatasetDescription) -> None:
         **({"groups": description.groups} if description.groups else {}),
         **({"spacing_mm": description.spacing_mm} if description.spacing_mm else {}),
         **({"auxiliary": description.auxiliary} if description.auxiliary else {}),
+        **({"synthetic": True} if description.synthetic else {}),
     }
     write_json(path, content)

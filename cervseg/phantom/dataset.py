@@ -89,6 +89,7 @@ def write_phantom_dataset(
         labels=label_values(labels),
         spacing_mm=spacing_mm,
         auxiliary=ANATOMY if labels == "anatomy" else (),
+        synthetic=True,
     )
 
 

@@ -72,7 +72,20 @@ def choice(kind: Any, value: str, *, where: str) -> Any:
     Raises:
         PlanError: it is not; the hint suggests the nearest.
     """
-    known = get_args(kind)
+    return one_of(value, get_args(kind), where=where)
+
+
+def one_of(value: str, known: Iterable[str], *, where: str) -> str:
+    """Return ``value`` if it is known.
+
+    Args:
+        value: as the user gave it.
+        known: the valid values.
+        where: name of the setting, for messages.
+
+    Raises:
+        PlanError: it is not; the hint suggests the nearest.
+    """
     if value not in known:
         raise PlanError(f"unknown value {value!r}", where=where, hint=_suggestion(value, known))
     return value
@@ -175,13 +188,25 @@ def _check_hyperparameters(hyper: Hyperparameters, *, where: str) -> None:
 
 
 def _check_augmentation(ranges: Augmentation, *, where: str) -> None:
-    for name in ("probability", "flip_horizontal", "flip_vertical", "translation"):
+    chances = [name for name in vars(ranges) if name.endswith("probability")]
+    for name in (*chances, "flip_horizontal", "flip_vertical", "translation", "strong", "impulse"):
         _within(where, name, getattr(ranges, name), 0, 1)
+    _within(where, "collimation", ranges.collimation, 0, 0.45)
+    for name in ("elastic", "curve", "bias", "bias_haze", "grain", "erase"):
+        _within(where, name, getattr(ranges, name), 0, math.inf)
+    low, high = ranges.sharpness
+    if not -1 <= low <= high < math.inf:
+        _refuse(where, "sharpness", f"{low} to {high}", "The smaller one first, -1 or more.")
+    low, high = ranges.erase_size
+    if not 0 < low <= high <= 1:
+        _refuse(where, "erase_size", f"{low} to {high}", "Both must be in (0, 1], the smaller one first.")
+    if ranges.resolution[0] < 1:
+        _refuse(where, "resolution", ranges.resolution[0], "It must be 1 or more.")
     _within(where, "rotation_deg", ranges.rotation_deg, 0, 180)
     _within(where, "shear_deg", ranges.shear_deg, 0, 60)
     for name in ("brightness", "noise", "blur_px"):
         _within(where, name, getattr(ranges, name), 0, math.inf)
-    for name in ("scale", "gamma", "contrast"):
+    for name in ("scale", "gamma", "contrast", "equalize", "sharpness_px", "resolution", "grain_px"):
         low, high = getattr(ranges, name)
         if not 0 < low <= high < math.inf:
             _refuse(where, name, f"{low} to {high}", "Both must be positive, the smaller one first.")

@@ -252,6 +252,49 @@ LIGHT_AUGMENTATION = Augmentation(
     blur_px=0.7,
     probability=0.5,
 )
+# For networks that see phantoms or few images, and meet other ones later. See docs/LOG.md for its cost.
+WIDE_AUGMENTATION = Augmentation(
+    rotation_deg=20.0,
+    scale=(0.75, 1.35),
+    translation=0.1,
+    shear_deg=6.0,
+    gamma=(0.5, 2.0),
+    contrast=(0.6, 1.5),
+    brightness=0.15,
+    noise=0.05,
+    blur_px=1.5,
+    elastic_probability=0.4,
+    strong=0.7,
+    curve_probability=0.4,
+    equalize_probability=0.3,
+    bias_probability=0.4,
+    sharpness_probability=0.3,
+    resolution_probability=0.25,
+    grain_probability=0.3,
+    impulse_probability=0.1,
+    collimation_probability=0.2,
+    inversion_probability=0.15,
+    erase_probability=0.2,
+)
+NO_AUGMENTATION = Augmentation(
+    rotation_deg=0.0,
+    scale=(1.0, 1.0),
+    translation=0.0,
+    gamma=(1.0, 1.0),
+    contrast=(1.0, 1.0),
+    brightness=0.0,
+    noise=0.0,
+    blur_px=0.0,
+    probability=0.0,
+)
+# Levels by name, for --set augmentation=wide; flips are not part of a level.
+AUGMENTATIONS: Mapping[str, Augmentation] = {
+    "off": NO_AUGMENTATION,
+    "light": LIGHT_AUGMENTATION,
+    "normal": Augmentation(),
+    "wide": WIDE_AUGMENTATION,
+}
+FEW_CASES = 100  # training images per fold; with fewer, augmentation is wide
 # Images are flipped if at least this many show the label and this fraction overlaps its mirror image.
 MIRROR_CASES, MIRROR_OVERLAP = 20, 0.75
 FOLD_TIME_S = 3600.0  # training time per fold on a CPU

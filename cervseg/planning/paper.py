@@ -4,24 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cervseg.core.types import Augmentation, Decision
+from cervseg.core.types import Decision
 from cervseg.planning import rules
-from cervseg.planning.constants import PAPER_LEARNING_RATES
+from cervseg.planning.constants import NO_AUGMENTATION, PAPER_LEARNING_RATES
 from cervseg.planning.context import Rule, Situation, in_words
 from cervseg.planning.families import PAPER, PAPER_CNN, SAM
-
-NO_AUGMENTATION = Augmentation(
-    rotation_deg=0.0,
-    scale=(1.0, 1.0),
-    translation=0.0,
-    gamma=(1.0, 1.0),
-    contrast=(1.0, 1.0),
-    brightness=0.0,
-    noise=0.0,
-    blur_px=0.0,
-    probability=0.0,
-)
-
 
 def precision(s: Situation) -> Decision:
     """Decide the number format of the forward pass."""

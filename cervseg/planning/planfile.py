@@ -9,7 +9,7 @@ from typing import Any
 
 from cervseg.core.errors import PlanError
 from cervseg.core.jsonio import from_json, read_json, to_json, write_json
-from cervseg.core.types import Configuration, Hyperparameters, Plan
+from cervseg.core.types import Augmentation, Configuration, Hyperparameters, Plan
 from cervseg.planning.checks import check_plan
 from cervseg.planning.planner import CACHE, value_of
 
@@ -113,6 +113,8 @@ def _planned_values(plan: Plan, configuration: Configuration) -> Iterator[tuple[
     }
     # Settings without a rule have their type's default.
     defaults = {f.name: f.default for f in fields(Hyperparameters) if f.default is not MISSING}
+    if isinstance(decided.get("augmentation"), dict):  # plans of earlier versions lack the later ranges
+        decided["augmentation"] = {**to_json(Augmentation()), **decided["augmentation"]}
     for name, planned in {**defaults, **decided}.items():
         if hasattr(configuration, name) or hasattr(configuration.hyperparameters, name):
             yield name, planned

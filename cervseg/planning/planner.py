@@ -25,12 +25,12 @@ from cervseg.planning.context import Rule, Situation
 from cervseg.planning.families import FAMILIES
 from cervseg.planning.paper import PAPER_RULES
 from cervseg.planning.rules import DEFAULT_RULES
-from cervseg.planning.settings import change, parse, plain_name, refuse_unknown, settable
+from cervseg.planning.settings import AUGMENTATION, change, parse, plain_name, refuse_unknown, settable
 
 PRESETS: Mapping[Preset, Mapping[str, Rule]] = {"default": DEFAULT_RULES, "paper": PAPER_RULES}
 CACHE = "cache_long_side_px"
 BY_USER, SET_BY_USER = "set with --set", "Set with --set."
-PARTS = ("network", "augmentation")  # decided by one rule each; the user may set single entries
+PARTS = ("network", AUGMENTATION)  # decided by one rule each; the user may set single entries
 
 
 def make_plan(
@@ -63,7 +63,13 @@ def make_plan(
     """
     known_preset: Preset = choice(Preset, preset, where="preset")
     situations = [
-        Situation(family=f, fingerprint=fingerprint, hardware=hardware, sam_checkpoint=sam_checkpoint)
+        Situation(
+            family=f,
+            fingerprint=fingerprint,
+            hardware=hardware,
+            sam_checkpoint=sam_checkpoint,
+            synthetic=description.synthetic,
+        )
         for f in FAMILIES.values()
     ]
     rules, decisions, configurations = (
@@ -127,7 +133,9 @@ def _planned(
     for key in settings:
         name = plain_name(configuration, key)
         part = settable(configuration)[name]
-        if part in PARTS:
+        if name == AUGMENTATION:
+            by_user.setdefault(name, {})[f"level {settings[key].strip()}"] = value_of(wanted, name)
+        elif part in PARTS:
             by_user.setdefault(part, {})[name] = value_of(wanted, part)[name]
         else:
             by_user[name] = value_of(wanted, name)
@@ -159,14 +167,23 @@ def _ask(
             decision = rule(situation)
         decision = replace(decision, value=to_json(decision.value))
         if name in by_user and name in PARTS:  # some of its entries
-            reason = f"{', '.join(by_user[name])} {BY_USER}. The rest: {decision.reason}"
-            decision = Decision(value={**decision.value, **by_user[name]}, reason=reason, origin="mixed")
+            decision = _mixed(decision, by_user[name])
         decisions[name] = decision
         situation = replace(situation, chosen={**situation.chosen, name: decision.value})
     others = {name: value for name, value in by_user.items() if name not in rules}
     return decisions | {
         name: Decision(value=value, reason=SET_BY_USER, origin="user") for name, value in others.items()
     }
+
+
+def _mixed(decision: Decision, by_user: Mapping[str, Any]) -> Decision:
+    """Replace some entries of a rule's value by the user's; a level of augmentation comes with all of its."""
+    levels = {name: entries for name, entries in by_user.items() if isinstance(entries, dict)}
+    entries = {name: value for name, value in by_user.items() if name not in levels}
+    for level in levels.values():
+        entries = {**level, **entries}
+    reason = f"{', '.join(by_user)} {BY_USER}. The rest: {decision.reason}"
+    return Decision(value={**decision.value, **entries}, reason=reason, origin="mixed")
 
 
 def _build(family: str, decisions: Mapping[str, Decision]) -> Configuration:

@@ -151,9 +151,15 @@ def num_workers(s: Situation) -> Decision:
 def augmentation(s: Situation) -> Decision:
     """Decide the ranges of random augmentation."""
     value, reason = Augmentation(), ""
-    if s.size.light_augmentation:
+    if s.synthetic:
+        value = constants.WIDE_AUGMENTATION
+        reason = 'level "wide", because the images are phantoms and radiographs look different; '
+    elif s.size.light_augmentation:
         value = constants.LIGHT_AUGMENTATION
         reason = "weak, because a small transformer learns slowly from scratch; "
+    elif s.num_training < constants.FEW_CASES:
+        value = constants.WIDE_AUGMENTATION
+        reason = f'level "wide", because {s.num_training} training images per fold are few; '
     reason += f"rotation up to {value.rotation_deg:.0f} degrees"
     labels = [label for label in s.fingerprint.labels.values() if label.num_cases]
     if labels and all(_is_mirrored(label) for label in labels):

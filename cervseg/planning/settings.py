@@ -10,8 +10,10 @@ from typing import Any, NoReturn
 
 from cervseg.core.errors import PlanError
 from cervseg.core.types import Augmentation, Configuration, Hyperparameters
-from cervseg.planning.checks import check_configuration, choice, nearest
+from cervseg.planning.checks import check_configuration, choice, nearest, one_of
+from cervseg.planning.constants import AUGMENTATIONS
 
+AUGMENTATION = "augmentation"
 _OWN_FIELDS = ("input_size", "resize", "normalization", "loss")
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -22,8 +24,9 @@ def configure(configuration: Configuration, settings: Mapping[str, str]) -> Conf
     Args:
         configuration: the configuration to change; it stays as it is.
         settings: names and values as typed: a field of the configuration ("input_size": "384x288"), of its
-            hyperparameters ("epochs": "5"), of its augmentation ("scale": "0.9,1.1") or an argument of its
-            network ("depth": "4"); a leading "2d_vit." (the configuration's own name) is allowed.
+            hyperparameters ("epochs": "5"), of its augmentation ("scale": "0.9,1.1"), a level for all of its
+            augmentation but flips ("augmentation": "wide"), or an argument of its network ("depth": "4"); a
+            leading "2d_vit." (the configuration's own name) is allowed.
 
     Returns:
         The changed configuration.
@@ -49,14 +52,15 @@ def change(configuration: Configuration, settings: Mapping[str, str]) -> Configu
     Raises:
         PlanError: a name is unknown, or a value has the wrong type.
     """
-    for key, text in settings.items():
-        configuration = _set(configuration, key, text)
+    # A level of augmentation comes first: single entries replace its own.
+    for key in sorted(settings, key=lambda key: plain_name(configuration, key) != AUGMENTATION):
+        configuration = _set(configuration, key, settings[key])
     return configuration
 
 
 def settable(configuration: Configuration) -> dict[str, str]:
     """Map every name that :func:`configure` knows to the part that holds it ("": the configuration)."""
-    names = dict.fromkeys(_OWN_FIELDS, "")
+    names = dict.fromkeys((*_OWN_FIELDS, AUGMENTATION), "")
     names |= {field.name: "hyperparameters" for field in fields(Hyperparameters)}
     names |= {field.name: "augmentation" for field in fields(Augmentation)}
     return names | dict.fromkeys(configuration.network, "network")
@@ -89,6 +93,8 @@ def _set(configuration: Configuration, key: str, text: str) -> Configuration:
     if name not in known:
         refuse_unknown(key, known)
     part = known[name]
+    if name == AUGMENTATION:
+        return replace(configuration, augmentation=_level(text, configuration.augmentation, where=key))
     if not part:
         kind = typing.get_type_hints(Configuration)[name]
         return replace(configuration, **{name: parse(text, kind, where=key)})
@@ -99,6 +105,12 @@ def _set(configuration: Configuration, key: str, text: str) -> Configuration:
     old_part = getattr(configuration, part)
     kind = typing.get_type_hints(type(old_part))[name]
     return replace(configuration, **{part: replace(old_part, **{name: parse(text, kind, where=key)})})
+
+
+def _level(text: str, planned: Augmentation, *, where: str) -> Augmentation:
+    """Return the level of that name with the planned flips: whether to flip depends on the anatomy."""
+    flips = {"flip_horizontal": planned.flip_horizontal, "flip_vertical": planned.flip_vertical}
+    return replace(AUGMENTATIONS[one_of(text.strip(), AUGMENTATIONS, where=where)], **flips)
 
 
 def parse(text: str, kind: Any, *, where: str) -> Any:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from itertools import zip_longest
 from typing import Any
 
+from cervseg.core.jsonio import to_json
 from cervseg.core.types import Configuration, Plan
-from cervseg.planning.constants import CNN, VIT
+from cervseg.planning.constants import CNN, VIT, WIDE_AUGMENTATION
 from cervseg.planning.families import FAMILIES
 from cervseg.planning.planfile import Edit, as_words, find_edits
 from cervseg.planning.planner import CACHE, value_of
@@ -83,8 +84,18 @@ def _short(name: str, value: Any) -> str:
     """Format a value; of an augmentation, only the active entries."""
     if name != "augmentation":
         return as_words(value)
+    flips = {key: item for key, item in value.items() if key.startswith("flip_") and item}
+    if {**value, **dict.fromkeys(flips, 0.0)} == to_json(WIDE_AUGMENTATION):
+        return ", ".join(filter(None, ("wide", as_words(flips))))
     active = {key: item for key, item in value.items() if item not in (0, [1.0, 1.0])}
-    return as_words(active) or "off"
+    return as_words({key: item for key, item in active.items() if _is_drawn(key, value)}) or "off"
+
+
+def _is_drawn(key: str, value: dict[str, Any]) -> bool:
+    """Tell whether an entry of an augmentation has an effect: the probability of its change is not zero."""
+    if key == "strong":
+        return any(chance for name, chance in value.items() if name.endswith("_probability"))
+    return value.get(f"{key.partition('_')[0]}_probability") != 0
 
 
 def _change(key: str, edit: Edit) -> str:

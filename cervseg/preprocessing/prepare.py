@@ -139,22 +139,30 @@ def scale_to_unit(pixels: np.ndarray) -> np.ndarray:
     return ((pixels - low) / max(high - low, 1e-12)).astype(np.float32)
 
 
-def warp_image(frame: Frame, *, augmentation: np.ndarray | None = None) -> np.ndarray:
+def warp_image(
+    frame: Frame, *, augmentation: np.ndarray | None = None, displacement: np.ndarray | None = None
+) -> np.ndarray:
     """Warp the image to its network frame: C x h x w float32 in [0, 1], margins 0.
 
     Args:
         frame: the image.
         augmentation: a 3 x 3 affine matrix within the network frame (see ``geometry.about_centre``).
+        displacement: h x w x 2 float32, (x, y) in px of the network frame: the result at p is the affinely
+            warped image at p + displacement(p), in the same interpolation.
     """
-    return _warp(frame.planes, _frame_matrix(frame, augmentation), size=frame.network_size)
+    matrix = _frame_matrix(frame, augmentation)
+    return _warp(frame.planes, matrix, size=frame.network_size, displacement=displacement)
 
 
-def warp_target(frame: Frame, *, augmentation: np.ndarray | None = None) -> np.ndarray:
+def warp_target(
+    frame: Frame, *, augmentation: np.ndarray | None = None, displacement: np.ndarray | None = None
+) -> np.ndarray:
     """Warp the labels to the network frame: L x h x w float32, 0 or 1.
 
     Args:
         frame: the image with its labels.
         augmentation: as in :func:`warp_image`.
+        displacement: as in :func:`warp_image`.
 
     Raises:
         ValueError: the frame has no labels.
@@ -164,16 +172,20 @@ def warp_target(frame: Frame, *, augmentation: np.ndarray | None = None) -> np.n
     target = np.zeros((len(frame.coverage), *frame.network_size), dtype=np.float32)
     matrix = _frame_matrix(frame, augmentation)
     # Labels cover a small part of an image: only the part of the frame that they can reach is computed.
-    left, top, right, bottom = _reached(frame.label_box, matrix, size=frame.network_size)
+    farthest_px = 0.0 if displacement is None else float(cv2.norm(displacement, cv2.NORM_INF))
+    left, top, right, bottom = _reached(
+        frame.label_box, matrix, size=frame.network_size, farthest_px=farthest_px
+    )
     if left < right and top < bottom:
         matrix[:2, 2] -= (left, top)
-        planes = _warp(frame.coverage, matrix, size=(bottom - top, right - left))
+        part = None if displacement is None else displacement[top:bottom, left:right]
+        planes = _warp(frame.coverage, matrix, size=(bottom - top, right - left), displacement=part)
         target[:, top:bottom, left:right] = planes >= 128
     return target
 
 
 def _reached(
-    box: tuple[int, int, int, int], matrix: np.ndarray, *, size: tuple[int, int]
+    box: tuple[int, int, int, int], matrix: np.ndarray, *, size: tuple[int, int], farthest_px: float = 0.0
 ) -> tuple[int, int, int, int]:
     """Bound the part of a frame that pixels of a box can reach.
 
@@ -181,21 +193,33 @@ def _reached(
         box: (left, top, right, bottom) in the source; right and bottom are exclusive.
         matrix: 3 x 3, from the source to the frame.
         size: (height, width) of the frame.
+        farthest_px: largest displacement along an axis after the matrix.
     """
     left, top, right, bottom = box
     # Interpolation spreads a pixel by one pixel, and rounding of coordinates by another one.
     corners = [(x, y) for x in (left - 1, right) for y in (top - 1, bottom)]
     moved = transform_points(np.array(corners, dtype=np.float64), matrix)
-    low, high = np.floor(moved.min(axis=0)) - 1, np.ceil(moved.max(axis=0)) + 2
+    low = np.floor(moved.min(axis=0) - farthest_px) - 1
+    high = np.ceil(moved.max(axis=0) + farthest_px) + 2
     low, high = np.clip(low, 0, size[::-1]).astype(int), np.clip(high, 0, size[::-1]).astype(int)
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
 
-def _warp(planes: np.ndarray, matrix: np.ndarray, *, size: tuple[int, int]) -> np.ndarray:
+def _warp(
+    planes: np.ndarray, matrix: np.ndarray, *, size: tuple[int, int], displacement: np.ndarray | None = None
+) -> np.ndarray:
     """Warp the planes of C x H x W by a 3 x 3 affine matrix, bilinear, to C x h x w of the same dtype."""
     warped = np.empty((len(planes), *size), dtype=planes.dtype)
+    if displacement is None:
+        for plane, into in zip(planes, warped, strict=True):
+            cv2.warpAffine(plane, matrix[:2], size[::-1], dst=into, flags=cv2.INTER_LINEAR)
+        return warped
+    points = displacement.copy()
+    points[..., 0] += np.arange(size[1], dtype=np.float32)
+    points[..., 1] += np.arange(size[0], dtype=np.float32)[:, None]
+    source = cv2.transform(points, np.linalg.inv(matrix)[:2])
     for plane, into in zip(planes, warped, strict=True):
-        cv2.warpAffine(plane, matrix[:2], size[::-1], dst=into, flags=cv2.INTER_LINEAR)
+        cv2.remap(plane, source, None, cv2.INTER_LINEAR, dst=into)
     return warped
 
 

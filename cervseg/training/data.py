@@ -26,7 +26,13 @@ from cervseg.preprocessing.prepare import (
     warp_target,
 )
 from cervseg.preprocessing.store import CaseStore
-from cervseg.training.augment import AugmentationDraw, apply_intensity, draw_augmentation
+from cervseg.training.augment import (
+    AugmentationDraw,
+    apply_intensity,
+    displacement_of,
+    draw_augmentation,
+    move_displacement,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +112,10 @@ class FrameSource:
         frame = self.frame(case)
         if draw is None:
             return normalize(warp_image(frame), frame.normalization), warp_target(frame)
-        image = apply_intensity(warp_image(frame, augmentation=draw.matrix), draw)
-        return normalize(image, frame.normalization), warp_target(frame, augmentation=draw.matrix)
+        displacement = displacement_of(draw, size=self.input_size)
+        image = warp_image(frame, augmentation=draw.matrix, displacement=displacement)
+        target = warp_target(frame, augmentation=draw.matrix, displacement=displacement)
+        return normalize(apply_intensity(image, draw), frame.normalization), target
 
     def view(
         self, case: str, *, of: FrameSource, draw: AugmentationDraw | None = None
@@ -124,10 +132,14 @@ class FrameSource:
         """
         frame = self.frame(case)
         from_other = frame.placement.matrix_to_network @ of.frame(case).placement.matrix_to_image
-        moved = None
+        matrix = displacement = None
         if draw is not None and draw.matrix is not None:
-            moved = from_other @ draw.matrix @ np.linalg.inv(from_other)
-        return normalize(warp_image(frame, augmentation=moved), frame.normalization), from_other
+            matrix = from_other @ draw.matrix @ np.linalg.inv(from_other)
+        if draw is not None:
+            theirs = displacement_of(draw, size=of.input_size)
+            displacement = move_displacement(theirs, from_other, size=self.input_size)
+        image = warp_image(frame, augmentation=matrix, displacement=displacement)
+        return normalize(image, frame.normalization), from_other
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,8 +224,8 @@ class BatchPlan:
     def _draw(self, epoch: int, position: int) -> AugmentationDraw | None:
         if self.ranges is None:
             return None
-        rng = np.random.default_rng([self.seed, epoch, position])
-        return draw_augmentation(rng, self.ranges, size=self.source.input_size)
+        rng, second = (np.random.default_rng([self.seed, epoch, position, *more]) for more in ((), (1,)))
+        return draw_augmentation(rng, self.ranges, size=self.source.input_size, second=second)
 
 
 def _stacked(arrays: Sequence[np.ndarray]) -> torch.Tensor:
