@@ -10,6 +10,7 @@ from cervseg.planning.constants import NO_AUGMENTATION, PAPER_LEARNING_RATES
 from cervseg.planning.context import Rule, Situation, in_words
 from cervseg.planning.families import PAPER, PAPER_CNN, SAM
 
+
 def precision(s: Situation) -> Decision:
     """Decide the number format of the forward pass."""
     return Decision(value="float32", reason=f"{_published(s, 'precision')}.")

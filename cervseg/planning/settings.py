@@ -109,8 +109,8 @@ def _set(configuration: Configuration, key: str, text: str) -> Configuration:
 
 def _level(text: str, planned: Augmentation, *, where: str) -> Augmentation:
     """Return the level of that name with the planned flips: whether to flip depends on the anatomy."""
-    flips = {"flip_horizontal": planned.flip_horizontal, "flip_vertical": planned.flip_vertical}
-    return replace(AUGMENTATIONS[one_of(text.strip(), AUGMENTATIONS, where=where)], **flips)
+    level = AUGMENTATIONS[one_of(text.strip(), AUGMENTATIONS, where=where)]
+    return replace(level, flip_horizontal=planned.flip_horizontal, flip_vertical=planned.flip_vertical)
 
 
 def parse(text: str, kind: Any, *, where: str) -> Any:

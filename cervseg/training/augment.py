@@ -62,7 +62,7 @@ def draw_augmentation(
             flip_horizontal=bool(rng.random() < ranges.flip_horizontal),
             flip_vertical=bool(rng.random() < ranges.flip_vertical),
         )
-    has_more = second is not None and ranges.probability > 0
+    more = second if ranges.probability > 0 else None
     return AugmentationDraw(
         matrix=matrix,
         gamma=float(np.exp(rng.uniform(*np.log(ranges.gamma)))) if rng.random() < often else 1.0,
@@ -71,8 +71,8 @@ def draw_augmentation(
         noise=rng.uniform(0, ranges.noise) if rng.random() < seldom else 0.0,
         blur_px=rng.uniform(0, ranges.blur_px) if rng.random() < seldom else 0.0,
         noise_seed=int(rng.integers(2**31)),
-        knots=_draw_knots(second, ranges, size=size) if has_more else None,
-        strong=draw_strong(second, ranges) if has_more else None,
+        knots=_draw_knots(more, ranges, size=size) if more is not None else None,
+        strong=draw_strong(more, ranges) if more is not None else None,
     )
 
 

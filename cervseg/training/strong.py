@@ -24,7 +24,7 @@ TILES = (8, 8)  # of the adaptive histogram equalization
 
 @dataclass(frozen=True, kw_only=True)
 class Collimation:
-    """A quadrilateral, 4 x 2 (x, y) in fractions of the frame; outside of it, light is scaled by ``level``."""
+    """A quadrilateral, 4 x 2 (x, y) in fractions of the frame; outside, the image is scaled by ``level``."""
 
     corners: np.ndarray
     level: float
@@ -151,8 +151,9 @@ def _bend(plane: np.ndarray, draw: StrongDraw) -> np.ndarray:
     """Apply the intensity curve."""
     if draw.slopes is None:
         return plane
-    index = cv2.multiply(plane, float(TABLE - 1), dtype=cv2.CV_16U)  # rounded
-    return curve_table(draw.slopes)[index]
+    index = (plane * (TABLE - 1) + 0.5).astype(np.uint16)  # rounded
+    bent: np.ndarray = curve_table(draw.slopes)[index]
+    return bent
 
 
 def _equalize(plane: np.ndarray, draw: StrongDraw) -> np.ndarray:
@@ -193,11 +194,11 @@ def _grain(plane: np.ndarray, draw: StrongDraw) -> np.ndarray:
     """Add blurred Gaussian noise."""
     if draw.grain <= 0:
         return plane
-    noise = np.empty(plane.shape, np.float32)
+    noise: np.ndarray = np.empty(plane.shape, np.float32)
     cv2.randn(noise, 0.0, 1.0)  # type: ignore[call-overload]  # its stub wants arrays for mean and deviation
     side = 2 * math.ceil(2.5 * draw.grain_px) + 1
     kernel = cv2.getGaussianKernel(side, draw.grain_px, cv2.CV_32F)
-    kernel /= np.linalg.norm(kernel)  # the blurred noise has the deviation 1, too
+    kernel = kernel / np.linalg.norm(kernel)  # the blurred noise has the deviation 1, too
     noise = cv2.sepFilter2D(noise, cv2.CV_32F, kernel, kernel)
     return cv2.addWeighted(plane, 1.0, noise, draw.grain, 0.0)
 
@@ -216,7 +217,7 @@ def _collimate(plane: np.ndarray, draw: StrongDraw) -> np.ndarray:
 
 def _invert(plane: np.ndarray, draw: StrongDraw) -> np.ndarray:
     """Swap black and white."""
-    return cv2.subtract(1.0, plane) if draw.is_inverted else plane
+    return 1 - plane if draw.is_inverted else plane
 
 
 def _spoil(plane: np.ndarray, draw: StrongDraw) -> np.ndarray:

@@ -48,6 +48,15 @@ def test_what_is_written_is_nnunets_raw_format(tmp_path: Path) -> None:
     assert description == read_description(writer.folder)
 
 
+def test_phantoms_are_marked(tmp_path: Path) -> None:
+    """A dataset of phantoms says so in dataset.json."""
+    writer = DatasetWriter(folder=tmp_path / "Dataset007_Spine")
+    writer.add_case("a", channels=[IMAGE], mask=MASK)
+    writer.finish(channel_names=["xray"], labels={"background": 0, "bone": 1}, synthetic=True)
+    assert json.loads((writer.folder / "dataset.json").read_text())["synthetic"] is True
+    assert read_description(writer.folder).synthetic
+
+
 def test_plain_datasets_have_no_extras(tmp_path: Path) -> None:
     """Without groups and spacing dataset.json has only nnU-Net's fields and the name."""
     writer = DatasetWriter(folder=tmp_path / "Dataset007_Spine")

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cervseg.core.errors import PlanError
-from cervseg.core.types import Plan
+from cervseg.core.types import Augmentation, Plan
 from cervseg.planning.planfile import as_words, edited, read_plan, user_settings, write_plan
 from tests.planning.invented import gpu
 
@@ -63,6 +63,26 @@ def test_edits_are_found(path: Path) -> None:
     ]
 
 
+def test_a_plan_without_the_later_ranges_of_augmentation(path: Path) -> None:
+    """A plan of an earlier version loads, its ranges have their defaults, and it counts as not edited."""
+    later = [field.name for field in fields(Augmentation)][12:]
+    assert later[0] == "elastic"
+
+    def change(data: Any) -> None:
+        for configuration in data["configurations"].values():
+            for name in later:
+                del configuration["augmentation"][name]
+        for key, decision in data["decisions"].items():
+            if key.endswith(".augmentation"):
+                for name in later:
+                    del decision["value"][name]
+
+    before = read_plan(path)
+    changed = edit(path, change)
+    assert changed.configurations == before.configurations
+    assert edited(changed) == []
+
+
 def test_an_average_switched_on_is_an_edit(path: Path) -> None:
     """What no rule decides stands at its default; any other value counts as set by hand."""
 
@@ -95,6 +115,10 @@ def test_configurations_rule_over_decisions(path: Path) -> None:
         (("normalization",), "minmax", "normalization"),
         (("loss",), "bce_dise", "Did you mean bce_dice"),
         (("augmentation", "scale"), [2.0, 1.0], "scale"),
+        (("augmentation", "curve_probability"), 1.5, "curve_probability cannot be 1.5"),
+        (("augmentation", "resolution"), [0.5, 2.0], "resolution cannot be 0.5"),
+        (("augmentation", "sharpness"), [-2.0, 1.0], "sharpness cannot be -2.0 to 1.0"),
+        (("augmentation", "erase_size"), [0.1, 2.0], "erase_size cannot be 0.1 to 2.0"),
         (("network", "num_levels"), 7, "num_levels"),
         (("network", "features"), 0, "features cannot be 0"),
         (("name",), "2d", "must be '2d_cnn'"),

@@ -8,12 +8,20 @@ from collections.abc import Callable
 import pytest
 
 from cervseg.core.errors import PlanError
-from cervseg.core.types import Hardware, Plan
+from cervseg.core.types import Augmentation, Hardware, Plan
 from cervseg.planning import constants
-from cervseg.planning.constants import UNET_SIZES, VIT_SIZES
+from cervseg.planning.constants import (
+    LIGHT_AUGMENTATION,
+    NO_AUGMENTATION,
+    UNET_SIZES,
+    VIT_SIZES,
+    WIDE_AUGMENTATION,
+)
 from cervseg.planning.families import FAMILIES
+from cervseg.planning.planfile import edited
+from cervseg.planning.planner import make_plan
 from cervseg.planning.rules import DEFAULT_RULES
-from tests.planning.invented import gpu, images, processor
+from tests.planning.invented import DESCRIPTION, gpu, images, processor
 
 MakePlan = Callable[..., Plan]
 MACHINES = [
@@ -145,6 +153,47 @@ def test_augmentation(plan: MakePlan) -> None:
     for configuration in (*small.values(), *large.values()):
         ranges = configuration.augmentation
         assert (ranges.flip_horizontal, ranges.flip_vertical) == (0, 0)
+
+
+def test_phantoms_and_few_images_get_wide_augmentation(plan: MakePlan) -> None:
+    """Phantoms always do, few images unless the network is a small transformer; the reason says why."""
+    few = plan(images(num_cases=120))
+    assert few.configurations["2d_cnn"].augmentation == WIDE_AUGMENTATION
+    assert few.configurations["2d_vit"].augmentation == LIGHT_AUGMENTATION
+    assert "96 training images per fold are few" in few.decisions["2d_cnn.augmentation"].reason
+    assert plan(images(num_cases=125)).configurations["2d_cnn"].augmentation == Augmentation()
+    phantoms = make_plan(
+        description=dataclasses.replace(DESCRIPTION, synthetic=True),
+        fingerprint=images(),
+        hardware=processor(2),
+    )
+    for name, configuration in phantoms.configurations.items():
+        assert configuration.augmentation == WIDE_AUGMENTATION
+        assert "the images are phantoms" in phantoms.decisions[f"{name}.augmentation"].reason
+
+
+def test_a_level_of_augmentation(plan: MakePlan) -> None:
+    """``augmentation=wide`` replaces all but the flips; single entries win, in any order."""
+    for preset in ("default", "paper"):
+        made = plan(
+            overrides={
+                "2d_cnn.rotation_deg": "3",
+                "2d_cnn.augmentation": "wide",
+                "2d_vit.augmentation": "off",
+            },
+            preset=preset,
+        )
+        assert made.configurations["2d_cnn"].augmentation == dataclasses.replace(
+            WIDE_AUGMENTATION, rotation_deg=3.0
+        )
+        assert made.configurations["2d_vit"].augmentation == NO_AUGMENTATION
+        decision = made.decisions["2d_cnn.augmentation"]
+        assert decision.origin == "mixed"
+        assert decision.reason.startswith("rotation_deg, level wide set with --set. The rest: ")
+        assert edited(made) == []
+    with pytest.raises(PlanError, match="unknown value 'wild'") as raised:
+        plan(overrides={"augmentation": "wild"})
+    assert "Did you mean wide?" in raised.value.hint
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,20 @@ def test_what_a_hand_changed_is_starred_and_in_full(plan: MakePlan) -> None:
     assert "\n2d_nnunet  " in table
 
 
+def test_ranges_without_a_probability_are_not_shown(plan: MakePlan) -> None:
+    """Strong changes appear where they are on; the level "wide" is one word."""
+    normal = plan_table(plan(), ["2d_cnn"])
+    assert "rotation_deg" in normal
+    assert "grain" not in normal
+    assert "strong" not in normal
+    some = " ".join(plan_table(plan(overrides={"2d_cnn.grain_probability": "0.5"})).split())
+    assert "strong" in some
+    assert "grain_px" in some
+    assert "curve" not in some
+    lines = plan_table(plan(overrides={"2d_cnn.augmentation": "wide"})).splitlines()
+    assert ["augmentation", "wide"] in [line.split()[:2] for line in lines]
+
+
 def test_switched_off_augmentation_reads_off(plan: MakePlan) -> None:
     """The paper's plan shows "off", not twelve zeros."""
     lines = plan_table(plan(preset="paper")).splitlines()

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -89,3 +91,43 @@ def test_cropped_warp_equals_full_warp(seed: int) -> None:
     assert target.dtype == np.float32
     assert np.count_nonzero(target[0] != whole) <= 1
     assert not target[1].any()
+
+
+def test_displacement_joins_the_affine_warp() -> None:
+    """No displacement is the affine warp; a constant one is a shift; image and target move together."""
+    pixels, mask = blob_image((90, 60))
+    coverage = label_coverage(mask, labels={"disc": 1}, size=(90, 60))
+    frame = make_frame(
+        pixels[None], configuration=configuration((96, 64)), image_size=(90, 60), coverage=coverage
+    )
+    turn = about_centre(size=(96, 64), rotation_deg=12, scale=1.1, shear_deg=3, translation_px=(2, -1))
+    still = np.zeros((96, 64, 2), np.float32)
+    np.testing.assert_allclose(
+        warp_image(frame, augmentation=turn, displacement=still),
+        warp_image(frame, augmentation=turn),
+        atol=0.02,
+    )
+    shifted = still + np.array([3, 5], np.float32)  # the result at p is the image at p + (3, 5)
+    for warp in (warp_image, warp_target):
+        moved, plain = (warp(frame, augmentation=turn, displacement=shift)[0] for shift in (shifted, still))
+        np.testing.assert_allclose(moved[:-5, :-3], plain[5:, 3:], atol=1e-3)
+        assert plain.max() > 0
+
+
+def test_a_displaced_target_is_not_cut() -> None:
+    """Only a part of the frame is computed for labels: the result is that of the complete frame."""
+    pixels, mask = blob_image((90, 60))
+    coverage = label_coverage(mask, labels={"disc": 1}, size=(90, 60))
+    frame = make_frame(
+        pixels[None], configuration=configuration((96, 64)), image_size=(90, 60), coverage=coverage
+    )
+    everywhere = np.full_like(coverage, 1)
+    everywhere[coverage > 0] = coverage[coverage > 0]  # the box of these labels is the whole image
+    complete = replace(frame, coverage=everywhere)
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        knots = rng.uniform(-12, 12, (4, 4, 2)).astype(np.float32)
+        field = cv2.resize(knots, (64, 96), interpolation=cv2.INTER_CUBIC)
+        expected = warp_target(complete, displacement=field)
+        np.testing.assert_array_equal(warp_target(frame, displacement=field), expected)
+        assert expected.sum() > 20

@@ -1,7 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 
 from cervseg.core.types import Augmentation
-from cervseg.training.augment import AugmentationDraw, apply_intensity, draw_augmentation
+from cervseg.planning.constants import AUGMENTATIONS, WIDE_AUGMENTATION
+from cervseg.training.augment import (
+    AugmentationDraw,
+    apply_intensity,
+    displacement_of,
+    draw_augmentation,
+    move_displacement,
+)
 
 
 def test_draws_stay_in_their_ranges_and_repeat_by_seed() -> None:
@@ -74,3 +83,51 @@ def test_contrast_brightness_and_noise_of_wide_images() -> None:
     draw = AugmentationDraw(matrix=None, contrast=0.8, brightness=0.05, gamma=1.3)
     expected = np.clip((image - image.mean()) * 0.8 + image.mean() + 0.05, 0, 1) ** 1.3
     np.testing.assert_allclose(apply_intensity(image, draw), expected, atol=1e-5)
+
+
+def test_the_second_generator_changes_nothing_of_the_first() -> None:
+    """Today's ranges draw the same with it; so do wide ones, but for the changes that are its own."""
+    for ranges in (Augmentation(), WIDE_AUGMENTATION):
+        alone, both = (
+            draw_augmentation(np.random.default_rng(7), ranges, size=(64, 48), second=second)
+            for second in (None, np.random.default_rng(8))
+        )
+        np.testing.assert_array_equal(alone.matrix, both.matrix)
+        names = ("gamma", "contrast", "brightness", "noise", "blur_px", "noise_seed")
+        assert [getattr(alone, name) for name in names] == [getattr(both, name) for name in names]
+        assert alone.knots is None
+        assert alone.strong is None
+
+
+def test_a_probability_of_zero_turns_everything_off() -> None:
+    """The level "off", and wide ranges with a probability of 0, leave every image as it is."""
+    for ranges in (AUGMENTATIONS["off"], replace(WIDE_AUGMENTATION, probability=0.0)):
+        rng, second = np.random.default_rng(0), np.random.default_rng(1)
+        for _ in range(20):
+            draw = draw_augmentation(rng, ranges, size=(64, 48), second=second)
+            assert draw == AugmentationDraw(matrix=None, noise_seed=draw.noise_seed)
+
+
+def test_displacement_is_smooth_and_bounded() -> None:
+    """Elastic deformation: at most about twice the deviation, no folds, the size of the frame."""
+    ranges = Augmentation(elastic=0.015, elastic_probability=1.0)
+    for seed in range(50):
+        draw = draw_augmentation(
+            np.random.default_rng(seed), ranges, size=(96, 64), second=np.random.default_rng([seed, 1])
+        )
+        field = displacement_of(draw, size=(96, 64))
+        assert field is not None
+        assert field.shape == (96, 64, 2)
+        assert np.abs(field).max() < 1.3 * 2 * 0.015 * 80
+        assert min(np.diff(field[..., 0], axis=1).min(), np.diff(field[..., 1], axis=0).min()) > -0.9
+
+
+def test_a_displacement_moves_to_another_frame() -> None:
+    """Twice the resolution and a shift: twice the displacement at the corresponding points."""
+    field = np.random.default_rng(0).random((1, 1, 2)).astype(np.float32) * np.ones((20, 30, 2), np.float32)
+    field[..., 0] += np.arange(30)
+    matrix = np.array([[2.0, 0, 5], [0, 2, 3], [0, 0, 1]])
+    moved = move_displacement(field, matrix, size=(60, 80))
+    assert moved is not None
+    np.testing.assert_allclose(moved[3 + 2 * 10, 5 + 2 * 12], 2 * field[10, 12], rtol=1e-4)
+    assert move_displacement(None, matrix, size=(6, 8)) is None
