@@ -219,7 +219,7 @@ def _warp(
     points[..., 1] += np.arange(size[0], dtype=np.float32)[:, None]
     source = cv2.transform(points, np.linalg.inv(matrix)[:2])
     for plane, into in zip(planes, warped, strict=True):
-        cv2.remap(plane, source, np.empty(0), cv2.INTER_LINEAR, dst=into)
+        cv2.remap(plane, source, None, cv2.INTER_LINEAR, dst=into)  # type: ignore[call-overload]
     return warped
 
 
