@@ -43,6 +43,13 @@ def build_parser() -> CommandParser:
         help="labels of the masks: process (one label for C1 to C7), levels (C1 to C7), or anatomy (levels, "
         "thoracic processes, bodies, arches, skull, jaw) (default: process)",
     )
+    parser.add_argument(
+        "--domain",
+        choices=("standard", "wide"),
+        default="standard",
+        help="standard: adults on one kind of detector; wide: sizes, shapes, exposures, objects and formats "
+        "of any source, to train networks for radiographs (default: standard)",
+    )
     arguments.add_overwrite(parser, "replace a dataset of this number and name")
     arguments.add_workers(parser)
     arguments.add_root(parser)
@@ -76,6 +83,7 @@ def act(options: argparse.Namespace) -> int:
             workers=workers,
             long_side_px=options.long_side,
             labels=options.labels,
+            domain=options.domain,
         )
     except BaseException:  # Ctrl-C too: half a dataset would be in the way of the next run
         shutil.rmtree(folder, ignore_errors=True)

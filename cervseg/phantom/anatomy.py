@@ -72,12 +72,17 @@ class Anatomy:
 
     def solids(self) -> list[Solid]:
         """List every solid that the beam crosses; attenuation is additive, so the order has no effect."""
+        return [solid for part in self.parts().values() for solid in part]
+
+    def parts(self) -> dict[str, list[Solid]]:
+        """List the solids by part: "neck", ..., "head skull", ..., "hyoid", "C2 body", ..., "implant"."""
         skull = self.skull
-        solids = [*self.tissue.solids(), *skull.solids()]
-        solids += hyoid_solids(self.hyoid, density=skull.density, oblique_mm=skull.oblique_mm)
+        parts = {**self.tissue.parts(), **{f"head {name}": part for name, part in skull.parts().items()}}
+        parts["hyoid"] = hyoid_solids(self.hyoid, density=skull.density, oblique_mm=skull.oblique_mm)
         for vertebra in self.vertebrae:
-            solids += vertebra.solids()
-        return solids + (self.implant.solids() if self.implant else [])
+            parts |= {f"{vertebra.level} {name}": part for name, part in vertebra.parts().items()}
+        parts["implant"] = self.implant.solids() if self.implant else []
+        return parts
 
 
 def draw_anatomy(
@@ -182,7 +187,7 @@ def _draw_vertebrae(rng: np.random.Generator, *, age: float, scale: float, fract
                 variation=_variation(rng, 12),
             )
         )
-    return _stack(vertebrae, _draw_discs(rng, worn=worn, scale=scale))
+    return stack_vertebrae(vertebrae, _draw_discs(rng, worn=worn, scale=scale))
 
 
 def _draw_discs(rng: np.random.Generator, *, worn: float, scale: float) -> list[float]:
@@ -191,8 +196,13 @@ def _draw_discs(rng: np.random.Generator, *, worn: float, scale: float) -> list[
     return [float(d) for d in np.array(_DISC_HEIGHT_MM) * scale * (1 - loss)]
 
 
-def _stack(vertebrae: list[Vertebra], discs_mm: list[float]) -> list[Vertebra]:
-    """Stack the bodies with discs between them, the centre of C4 at the origin."""
+def stack_vertebrae(vertebrae: list[Vertebra], discs_mm: list[float]) -> list[Vertebra]:
+    """Stack bodies along their tilt, the centre of C4 at the origin.
+
+    Args:
+        vertebrae: C2 to T2; their angles are kept.
+        discs_mm: height of each of the seven discs.
+    """
     centres = [np.zeros(2)]
     for i in range(1, len(vertebrae)):
         above, below = vertebrae[i - 1], vertebrae[i]
@@ -246,18 +256,18 @@ def _bend(vertebrae: list[Vertebra], rng: np.random.Generator, *, posture: Postu
     }
     turns = np.array(_FLEXION_DEG) * amount[posture] + rng.normal(0, 0.8, size=len(_FLEXION_DEG))
     lean = rng.normal(0, 4)
-    gaps = [_gap(above, below) for above, below in itertools.pairwise(vertebrae)]
+    gaps = [disc_height_mm(above, below) for above, below in itertools.pairwise(vertebrae)]
     # Flexion rotates a vertebra forwards (x towards -y) by the sum of all rotations below it.
     above_turns = np.append(np.cumsum(turns[::-1])[::-1], 0.0)
     bent = [
         replace(v, pose=replace(v.pose, angle_deg=float(v.pose.angle_deg - t + lean)))
         for v, t in zip(vertebrae, above_turns)
     ]
-    return _stack(bent, gaps)
+    return stack_vertebrae(bent, gaps)
 
 
-def _gap(above: Vertebra, below: Vertebra) -> float:
-    """Compute the disc height between two vertebrae in mm."""
+def disc_height_mm(above: Vertebra, below: Vertebra) -> float:
+    """Compute the height of the disc between two vertebrae in mm."""
     apart = np.hypot(above.pose.x_mm - below.pose.x_mm, above.pose.y_mm - below.pose.y_mm)
     return float(apart - (above.body_height_mm + below.body_height_mm) / 2)
 

@@ -17,7 +17,7 @@ from cervseg.dataset.writer import DatasetWriter
 from cervseg.phantom.anatomy import LEVELS
 from cervseg.phantom.labels import LabelSet, label_mask, label_values
 from cervseg.phantom.masks import ANATOMY
-from cervseg.phantom.radiograph import PhantomImage, make_phantom
+from cervseg.phantom.radiograph import Domain, PhantomImage, make_phantom
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +29,7 @@ class _Series:
     num_train: int
     long_side_px: int | None
     labels: LabelSet
+    domain: Domain
 
 
 def write_phantom_dataset(
@@ -41,6 +42,7 @@ def write_phantom_dataset(
     workers: int,
     long_side_px: int | None = None,
     labels: LabelSet = "process",
+    domain: Domain = "standard",
     progress: bool = True,
 ) -> None:
     """Write a dataset of synthetic radiographs with masks.
@@ -58,6 +60,7 @@ def write_phantom_dataset(
         workers: number of processes; with fewer than 2, no process is started.
         long_side_px: height of every image in px; None draws it from 480 to 2500 px.
         labels: label set of the masks, see :func:`~cervseg.phantom.labels.label_values`.
+        domain: "standard" or "wide", see :func:`~cervseg.phantom.radiograph.make_phantom`.
         progress: show a progress bar.
 
     Raises:
@@ -70,6 +73,7 @@ def write_phantom_dataset(
         num_train=num_train,
         long_side_px=long_side_px,
         labels=labels,
+        domain=domain,
     )
     outcomes = map_cases(
         functools.partial(_write_image, series),
@@ -118,6 +122,7 @@ def _write_image(series: _Series, index: int) -> float:
         seed=series.seed,
         index=index,
         long_side_px=series.long_side_px,
+        domain=series.domain,
         with_anatomy=series.labels == "anatomy",
     )
     case, folder = case_id(index), series.writer.folder / "phantoms"

@@ -100,6 +100,12 @@ def expose(
 
 
 def display(signal: np.ndarray, exposure: Exposure, *, mm_per_pixel: float) -> np.ndarray:
+    """Map the logarithmic signal to H x W uint8 grey values, see :func:`develop`."""
+    shown: np.ndarray = np.clip(develop(signal, exposure, mm_per_pixel=mm_per_pixel), 0, 255).astype(np.uint8)
+    return shown
+
+
+def develop(signal: np.ndarray, exposure: Exposure, *, mm_per_pixel: float) -> np.ndarray:
     """Map the logarithmic signal to grey values with a sigmoid display curve; bone is bright.
 
     Args:
@@ -108,7 +114,7 @@ def display(signal: np.ndarray, exposure: Exposure, *, mm_per_pixel: float) -> n
         mm_per_pixel: pixel size in mm.
 
     Returns:
-        H x W uint8.
+        H x W float32, from ``exposure.black`` to ``exposure.white``.
     """
     height, width = signal.shape
     slow = _lowpass(signal, 22.0 / mm_per_pixel)
@@ -121,9 +127,10 @@ def display(signal: np.ndarray, exposure: Exposure, *, mm_per_pixel: float) -> n
     columns = np.linspace(-0.5, 0.5, width, dtype=np.float32)[None] * np.float32(exposure.tilt[0])
     steepness = np.float32(exposure.contrast)
     curve = cv2.exp((flat + (rows + columns) - np.float32(reference + 0.18 + exposure.level)) * -steepness)
-    grey = np.float32(exposure.black) + np.float32(exposure.white - exposure.black) / (1.0 + curve)
-    shown: np.ndarray = np.clip(grey, 0, 255).astype(np.uint8)
-    return shown
+    grey: np.ndarray = np.float32(exposure.black) + np.float32(exposure.white - exposure.black) / (
+        1.0 + curve
+    )
+    return grey
 
 
 def add_marker(attenuation: np.ndarray, exposure: Exposure, *, mm_per_pixel: float) -> None:

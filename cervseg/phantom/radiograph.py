@@ -11,14 +11,18 @@ import numpy as np
 
 from cervseg.core.errors import DatasetError
 from cervseg.phantom.anatomy import BODY_LEVELS, LEVELS, Anatomy, Posture, draw_anatomy
-from cervseg.phantom.detector import Exposure, add_marker, display, draw_exposure, expose, frame
+from cervseg.phantom.detector import Exposure, add_marker, develop, display, draw_exposure, expose, frame
 from cervseg.phantom.masks import anatomy_masks, process_masks
 from cervseg.phantom.solid import Solid, add_solid
 from cervseg.phantom.view import View, draw_view
+from cervseg.phantom.wide import WideScene, widen
 
 # Attenuation is summed at about 0.2 mm per pixel for every image size; the bones have no finer detail.
 _CANVAS_LONG_SIDE_PX = (900, 1280)
+_WIDE_CANVAS_PX = (560, 1280)
 _COARSE = 3
+
+Domain = Literal["standard", "wide"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +30,7 @@ class PhantomImage:
     """A synthetic radiograph with its masks and landmarks.
 
     Args:
-        pixels: H x W uint8 (row, column), bone bright.
+        pixels: H x W uint8 (row, column), bone bright; in the wide domain some images are uint16 or inverted.
         mask: H x W uint8 {0, 1}, the union of all level masks.
         level_masks: "C1".."C7" -> H x W uint8 {0, 1}; neighbours may overlap. A mask is the projected
             spinous process from the spinolaminar line to its tip; of C1, which has none, the posterior
@@ -60,6 +64,7 @@ def make_phantom(
     hardware: bool | None = None,
     fracture: bool | None = None,
     overlap: bool | None = None,
+    domain: Domain = "standard",
     with_anatomy: bool = False,
 ) -> PhantomImage:
     """Generate one synthetic radiograph of a series; the result is the same on every machine.
@@ -73,6 +78,8 @@ def make_phantom(
         hardware: add an anterior plate with screws.
         fracture: fracture a spinous process.
         overlap: let two processes touch or overlap.
+        domain: "standard" for adults on one kind of detector; "wide" for sizes, shapes, exposures, objects
+            and storage far beyond, to train networks for radiographs of any source.
         with_anatomy: fill ``anatomy_masks``, too.
 
     Raises:
@@ -83,7 +90,12 @@ def make_phantom(
     body, image, noise = (np.random.default_rng([seed, index, stream]) for stream in range(3))
     anatomy = draw_anatomy(body, posture=posture, hardware=hardware, fracture=fracture, overlap=overlap)
     view = draw_view(image, long_side_px=long_side_px, facing=facing)
-    return render(anatomy, view, draw_exposure(image), rng=noise, with_anatomy=with_anatomy)
+    exposure = draw_exposure(image)
+    if domain == "wide":
+        rng = np.random.default_rng([seed, index, 3])
+        scene = widen(anatomy, view, exposure, rng=rng, facing=facing)
+        return render_wide(scene, rng=noise, with_anatomy=with_anatomy)
+    return render(anatomy, view, exposure, rng=noise, with_anatomy=with_anatomy)
 
 
 def render(
@@ -116,19 +128,61 @@ def render(
     )
 
 
-def attenuation_map(solids: list[Solid], view: View, *, rng: np.random.Generator) -> np.ndarray:
+def render_wide(scene: WideScene, *, rng: np.random.Generator, with_anatomy: bool = False) -> PhantomImage:
+    """Render a radiograph of the wide domain with its masks and landmarks.
+
+    Masks are 0 where the patient is not seen: outside the collimated field and under window bars.
+
+    Args:
+        scene: patient, view, exposure, objects and storage.
+        rng: random generator of the texture and the photon noise.
+        with_anatomy: fill ``anatomy_masks``, too.
+    """
+    view, exposure, mm_per_pixel = scene.view, scene.exposure, scene.view.mm_per_pixel
+    attenuation = attenuation_map(scene.solids(), view, rng=rng, canvas_px=_WIDE_CANVAS_PX)
+    add_marker(attenuation, exposure, mm_per_pixel=mm_per_pixel)
+    signal = expose(attenuation, exposure, mm_per_pixel=mm_per_pixel, rng=rng)
+    grey = develop(signal, exposure, mm_per_pixel=mm_per_pixel)
+    pixels = scene.capture.apply(grey, bodies_px=scene.bodies_px())
+    seen = scene.capture.visible(view.size_px)
+    level_masks = {level: mask & seen for level, mask in process_masks(scene.anatomy, view).items()}
+    others = anatomy_masks(scene.anatomy, view) if with_anatomy else {}
+    return PhantomImage(
+        pixels=pixels,
+        mask=np.maximum.reduce(list(level_masks.values())),
+        level_masks=level_masks,
+        landmarks=_landmarks(scene.anatomy, view),
+        mm_per_pixel=mm_per_pixel,
+        attributes={
+            **_attributes(scene.anatomy, view, level_masks),
+            "domain": "wide",
+            "inverted": scene.capture.inverted,
+            "field": scene.capture.field,
+        },
+        anatomy_masks={name: mask & seen for name, mask in others.items()},
+    )
+
+
+def attenuation_map(
+    solids: list[Solid],
+    view: View,
+    *,
+    rng: np.random.Generator,
+    canvas_px: tuple[int, int] = _CANVAS_LONG_SIDE_PX,
+) -> np.ndarray:
     """Sum coefficient times path length over all solids (the exponent of the Beer-Lambert law).
 
     Args:
         solids: the solids, in mm.
         view: image size, scale and position of the patient.
         rng: random generator of the texture.
+        canvas_px: smallest and largest height at which the solids are rendered; resampled to the view's.
 
     Returns:
         H x W float32, no unit, at least 0; the intensity behind the patient is exp(-map).
     """
     height, width = view.size_px
-    scale = float(np.clip(height, *_CANVAS_LONG_SIDE_PX)) / height
+    scale = float(np.clip(height, *canvas_px)) / height
     size = round(height * scale), round(width * scale)
     fine = np.zeros(size, dtype=np.float32)
     coarse = np.zeros((-(-size[0] // _COARSE), -(-size[1] // _COARSE)), dtype=np.float32)

@@ -26,6 +26,41 @@ _BASE_EDGES = (
 )
 # The thick end of C1's posterior arch begins here, in mm behind the tip of the dens.
 _TUBERCLE_FROM_MM = 32.0
+# The posterior arch of C1 tilts about this point, at the back of the lateral masses.
+_ARCH_PIVOT_MM = (12.0, 5.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtlasArch:
+    """Size and tilt of C1's posterior arch relative to that of the standard domain.
+
+    Args:
+        reach: length of the arch behind the lateral masses, relative to the standard.
+        thick: height of the bar in front of the tubercle, relative to the standard.
+        club: height of the tubercle, relative to the standard.
+        tilt_deg: rotation about the lateral masses; positive is downwards.
+        depth_mm: thickness of the bar along the beam.
+        shell_mm: thickness of the cortex.
+    """
+
+    reach: float
+    thick: float
+    club: float
+    tilt_deg: float
+    depth_mm: float
+    shell_mm: float
+
+    def apply(self, points_mm: np.ndarray) -> np.ndarray:
+        """Deform N x 2 points of the standard arch, in the axes of the head."""
+        x, y = np.asarray(points_mm, dtype=np.float64).T
+        behind = np.clip(x - _ARCH_PIVOT_MM[0], 0.0, None)
+        at_club = np.clip((x - 29.0) / 5.0, 0.0, 1.0)
+        size = np.where(behind > 0, self.thick + (self.club - self.thick) * at_club, 1.0)
+        height = (y - _ARCH_PIVOT_MM[1]) * size
+        angle = np.deg2rad(self.tilt_deg) * np.clip(behind / 12.0, 0.0, 1.0)
+        along = behind * self.reach
+        moved_x = np.minimum(x, _ARCH_PIVOT_MM[0]) + along * np.cos(angle) - height * np.sin(angle)
+        return np.stack([moved_x, _ARCH_PIVOT_MM[1] + along * np.sin(angle) + height * np.cos(angle)], axis=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +74,8 @@ class Skull:
         jaw_drop_mm: opening of the jaw in mm.
         oblique_mm: shift (x, y) of the left side, and the opposite of the right side, in mm.
         fillings: number of tooth positions that may have metal fillings.
+        occiput_mm: shift of the lower edge of the occiput; positive is down.
+        atlas: size and tilt of the posterior arch of C1.
         variation: 16 standard normal numbers that vary the shape.
     """
 
@@ -49,6 +86,8 @@ class Skull:
     oblique_mm: tuple[float, float]
     fillings: int
     variation: tuple[float, ...]
+    occiput_mm: float = 0.0
+    atlas: AtlasArch | None = None
 
     def solids(self) -> list[Solid]:
         """List the solids of the head and C1, in mm."""
@@ -76,7 +115,7 @@ class Skull:
         C1 has no spinous process: this is the posterior tubercle with the thick end of the posterior arch.
         """
         end = clip_outline(_atlas_ramus(self), np.array([_TUBERCLE_FROM_MM, 0.0]), np.array([1.0, 0.0]))
-        return self._place(end)
+        return self._place(end if self.atlas is None else self.atlas.apply(end))
 
     def _place(self, outline_mm: np.ndarray) -> np.ndarray:
         """Scale and move local points to the head's pose."""
@@ -86,7 +125,7 @@ class Skull:
 def _vault(skull: Skull) -> list[Solid]:
     """Model the cranial vault: a thick shell with an outer and an inner table."""
     v = skull.variation
-    low = 4.0 + 3.0 * v[0]
+    low = 4.0 + 3.0 * v[0] + skull.occiput_mm
     outline = smooth_outline([
         (4, -10), (20, -6 + 0.5 * low), (38, low), (56, low + 4 + v[1]), (75, low - 2), (95, -20 + 3 * v[2]),
         (113, -50), (118, -90), (95, -150), (40, -175), (-30, -160), (-70, -110), (-66, -75), (-35, -52),
@@ -161,10 +200,20 @@ def _atlas(skull: Skull) -> tuple[list[Solid], Solid]:
         )
         arch += [
             bone(mass, depth_mm=11, edge_mm=6, shell_mm=0.4, density=density),
-            bone(_atlas_ramus(skull, side), depth_mm=6, edge_mm=2.8, shell_mm=1.0, density=density),
+            _atlas_bone(skull, _atlas_ramus(skull, side), depth_mm=6, edge_mm=2.8, shell_mm=1.0),
         ]
     tubercle = ellipse(37, 5.6 + v[6], 3.6, 5.2, angle_deg=-15)
-    return arch, bone(tubercle, depth_mm=5, edge_mm=3.0, shell_mm=0.7, density=density)
+    return arch, _atlas_bone(skull, tubercle, depth_mm=5, edge_mm=3.0, shell_mm=0.7)
+
+
+def _atlas_bone(
+    skull: Skull, outline: np.ndarray, *, depth_mm: float, edge_mm: float, shell_mm: float
+) -> Solid:
+    """Make a bone of the posterior arch of C1, deformed as the arch is."""
+    if skull.atlas is not None:
+        outline = skull.atlas.apply(outline)
+        depth_mm, shell_mm = skull.atlas.depth_mm, skull.atlas.shell_mm
+    return bone(outline, depth_mm=depth_mm, edge_mm=edge_mm, shell_mm=shell_mm, density=skull.density)
 
 
 def _atlas_ramus(skull: Skull, side: int = 0) -> np.ndarray:

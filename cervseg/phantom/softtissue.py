@@ -39,7 +39,17 @@ class SoftTissue:
 
     def solids(self) -> list[Solid]:
         """List the solids of neck, shoulders, airway and shoulder girdle, in mm."""
-        return [*_neck(self), *_shoulders(self), *_airway(self), *_girdle(self)]
+        return [solid for part in self.parts().values() for solid in part]
+
+    def parts(self) -> dict[str, list[Solid]]:
+        """List the solids of "neck", "shoulders", "airway", "cartilage" and "girdle", in mm."""
+        return {
+            "neck": _neck(self),
+            "shoulders": _shoulders(self),
+            "airway": _airway(self),
+            "cartilage": _cartilage(self),
+            "girdle": _girdle(self),
+        }
 
     def from_level(self, level: str, dx_mm: float, dy_mm: float = 0.0) -> Point:
         """Return the point at an offset from the centre of a body.
@@ -54,6 +64,10 @@ class SoftTissue:
         """
         x, y = self.centres_mm[level]
         return x + dx_mm * self.scale, y + dy_mm * self.scale
+
+    def in_front(self, level: str, dx_mm: float, dy_mm: float = 0.0) -> Point:
+        """Return the point (x, y) in mm at an offset from the front of a body; dx is towards anterior."""
+        return self.from_level(level, -self.half_widths_mm[level] - dx_mm, dy_mm)
 
     def from_head(self, x_mm: float, y_mm: float) -> Point:
         """Map a point (x, y) in the axes of the head at mean size to (x, y) in mm."""
@@ -116,9 +130,7 @@ def _airway(tissue: SoftTissue) -> list[Solid]:
     """Model pharynx, larynx and trachea: air, as negative soft tissue, in front of the spine."""
     v, head = tissue.variation, tissue.from_head
 
-    def front(level: str, dx_mm: float, dy_mm: float = 0.0) -> Point:
-        return tissue.from_level(level, -tissue.half_widths_mm[level] - dx_mm, dy_mm)
-
+    front = tissue.in_front
     throat = 12.5 + 0.6 * v[7]
     pharynx = band(
         [head(-30, -46), head(-24, -24), head(-24, 4), front("C2", throat), front("C3", throat),
@@ -136,20 +148,18 @@ def _airway(tissue: SoftTissue) -> list[Solid]:
     epiglottis = band([head(-36, 44), front("C4", 24, -8), front("C4", 22, 4)], [1.6, 3.2, 2.2])
     air = Solid(outline_mm=pharynx, depth_mm=19.0, edge_mm=5.0, inside_per_mm=-SOFT_TISSUE_PER_MM)
     lid = Solid(outline_mm=epiglottis, depth_mm=12.0, edge_mm=1.2, inside_per_mm=SOFT_TISSUE_PER_MM)
-    flecks = [front("C5", 15, -8), front("C6", 13, -4), front("C6", 14, 10)]
     return [
         air,
         lid,
         replace(air, outline_mm=vallecula, depth_mm=15.0, edge_mm=7.0, wedge=True),
         replace(air, outline_mm=trachea, depth_mm=12.0, edge_mm=7.0),
-        *_cartilage(tissue, flecks),
     ]
 
 
-def _cartilage(tissue: SoftTissue, line: list[Point]) -> list[Solid]:
+def _cartilage(tissue: SoftTissue) -> list[Solid]:
     """Model small ossifications of the thyroid and cricoid cartilage."""
-    v = tissue.variation
-    shield = band(line, [1.6, 3.2, 1.6])
+    v, front = tissue.variation, tissue.in_front
+    shield = band([front("C5", 15, -8), front("C6", 13, -4), front("C6", 14, 10)], [1.6, 3.2, 1.6])
     solids = [Solid(outline_mm=shield, depth_mm=6, edge_mm=1.6, inside_per_mm=0.014, grain=0.5)]
     for i in range(6):
         x, y = tissue.from_level("C5", -tissue.half_widths_mm["C5"] - 20 + 3.0 * v[i], 6 + 4.0 * v[i + 6])

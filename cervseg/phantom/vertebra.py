@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cervseg.phantom.process import ProcessShape, sloped
 from cervseg.phantom.solid import Pose, Solid, band, bone, clip_outline, ellipse, smooth_outline
 
 # The middle of the spinolaminar line is slightly below the centre of the body.
@@ -34,6 +35,8 @@ class Vertebra:
         oblique_mm: shift (x, y) of one side, and the opposite of the other side.
         fracture_mm: displacement (x, y) of the fragment of a fractured process; None without a fracture.
         variation: 12 standard normal numbers that vary the shape.
+        shape: shape of the process; None for the shape of the standard domain.
+        wedge: loss of height of the front of the body, as a fraction; for C3 to T2.
     """
 
     level: str
@@ -50,6 +53,8 @@ class Vertebra:
     oblique_mm: tuple[float, float]
     fracture_mm: tuple[float, float] | None
     variation: tuple[float, ...]
+    shape: ProcessShape | None = None
+    wedge: float = 0.0
 
     @property
     def spinolaminar_local_mm(self) -> tuple[float, float]:
@@ -58,19 +63,19 @@ class Vertebra:
 
     def process_outline_local_mm(self) -> np.ndarray:
         """Compute the N x 2 outline of the intact process in local axes; row 0 is the tip."""
-        along, across = smooth_outline(_axis_process(self) if self.level == "C2" else _tongue(self)).T
-        slope = np.deg2rad(self.process_slope_deg)
-        # Near the canal, sections are parallel to the canal; further out they are perpendicular to the axis.
-        turn = slope * np.clip(along / (0.4 * self.process_length_mm), 0.0, 1.0)
-        x_mm = along * np.cos(slope) - across * np.sin(turn)
-        y_mm = along * np.sin(slope) + across * np.cos(turn)
-        return np.stack([x_mm, y_mm], axis=1) + self.spinolaminar_local_mm
+        if self.shape is not None:
+            straight = self.shape.outline_mm(
+                length_mm=self.process_length_mm, base_mm=self.process_height_mm, tip_mm=self.tip_height_mm
+            )
+        else:
+            straight = smooth_outline(_axis_process(self) if self.level == "C2" else _tongue(self))
+        return self._sloped(straight)
 
     def process_outlines_mm(self) -> list[np.ndarray]:
-        """Compute the N x 2 outlines of the process after the pose: one, or two if it is fractured."""
+        """Compute the N x 2 outlines of the process after the pose: one, or two (fracture, second tip)."""
         whole = self.process_outline_local_mm()
         if self.fracture_mm is None:
-            return [self.pose.apply(whole)]
+            return [self.pose.apply(whole), *self._lips()]
         base, tip = np.asarray(self.spinolaminar_local_mm), whole[0]
         axis = (tip - base) / np.linalg.norm(tip - base)
         # A clay-shoveler's fracture is oblique, in the outer half; the tip is displaced downwards.
@@ -84,6 +89,18 @@ class Vertebra:
         tip = self.process_outline_local_mm()[:1] + np.asarray(self.fracture_mm or (0.0, 0.0))
         x, y = self.pose.apply(tip)[0]
         return float(x), float(y)
+
+    def _lips(self) -> list[np.ndarray]:
+        """Compute the outline of the second tip after the pose, if there is one."""
+        if self.shape is None or self.shape.lip_mm <= 0:
+            return []
+        lip = self.shape.lip_outline_mm(length_mm=self.process_length_mm, tip_mm=self.tip_height_mm)
+        return [self.pose.apply(self._sloped(lip))]
+
+    def _sloped(self, straight: np.ndarray) -> np.ndarray:
+        """Slope a process along +x and place it at the spinolaminar line, in local axes."""
+        slope_deg, length_mm = self.process_slope_deg, self.process_length_mm
+        return sloped(straight, slope_deg=slope_deg, length_mm=length_mm) + self.spinolaminar_local_mm
 
     def body_corners_mm(self) -> dict[str, tuple[float, float]]:
         """Compute the corners of the body after the pose, 'top left' to 'bottom right'; left is anterior."""
@@ -113,6 +130,8 @@ class Vertebra:
 
     def _process_solids(self) -> list[Solid]:
         outlines = self.process_outlines_mm()
+        if self.shape is not None:
+            return self._shaped_solids(self.shape, outlines)
         depth_mm = {"C2": 12.0, "C6": 7.5, "C7": 8.5}.get(self.level, 8.0)
         solids = [_bone(self, outline, depth_mm, 3.8, 0.7) for outline in outlines]
         # The two tubercles of a bifid tip overlap, which makes it denser.
@@ -125,6 +144,21 @@ class Vertebra:
                 outline_mm=tubercle, depth_mm=5.0, edge_mm=2.6, inside_per_mm=0.03 * self.density, wedge=True
             ),
         ]
+
+    def _shaped_solids(self, shape: ProcessShape, outlines: list[np.ndarray]) -> list[Solid]:
+        depth_mm, edge_mm, shell_mm = shape.depth_mm, shape.edge_mm, shape.shell_mm
+        solids = [_bone(self, outlines[0], depth_mm, edge_mm, shell_mm)]
+        # A second tip lies beside the first; a fragment is as thick as the rest.
+        share = 1.0 if self.fracture_mm else 0.55
+        solids += [
+            _bone(self, outline, share * depth_mm, 0.7 * edge_mm, shell_mm) for outline in outlines[1:]
+        ]
+        if shape.core > 0:
+            x, y = 0.35 * outlines[-1].mean(axis=0) + 0.65 * np.asarray(self.tip_mm())
+            core = ellipse(x, y, 2.6, self.tip_height_mm * 0.34)
+            dense = 0.03 * self.density * shape.core
+            solids.append(Solid(outline_mm=core, depth_mm=5.0, edge_mm=2.6, inside_per_mm=dense, wedge=True))
+        return solids
 
 
 def _bone(vertebra: Vertebra, outline: np.ndarray, depth_mm: float, edge_mm: float, shell_mm: float) -> Solid:
@@ -187,6 +221,9 @@ def _body(vertebra: Vertebra) -> list[Solid]:
         (-w - 0.1 - spur, h + 0.1), (-w + 0.05, h - 1.9),
         (-w + 0.5 + 0.12 * v[7], h * 0.15), (-w + 0.4, -h * 0.45),
     ])  # fmt: skip
+    if vertebra.wedge > 0:
+        ahead = np.clip((1 - outline[:, 0] / w) / 2, 0, 1)
+        outline = outline * np.stack([np.ones_like(ahead), 1 - vertebra.wedge * ahead], axis=1)
     solids = [_bone(vertebra, outline, 22.0, 4.5, 0.6)]
     for y in (-h + 0.9, h - 1.0):
         plate = smooth_outline(
