@@ -168,7 +168,7 @@ def draw_capture(rng: np.random.Generator) -> Capture:
         gamma=float(np.exp(rng.normal(0, 0.22))),
         zoom=float(rng.choice([1.0, rng.uniform(0.35, 0.95)], p=(0.7, 0.3))),
         grey_levels=int(rng.choice([256, 128, 64], p=(0.85, 0.1, 0.05))),
-        jpeg_quality=int(rng.choice([0, rng.integers(15, 95)], p=(0.6, 0.4))),
+        jpeg_quality=int(rng.integers(15, 95)) if rng.random() < 0.4 else 0,
         bits=int(rng.choice([10, 12, 14, 16])) if deep else 8,
     )
 
