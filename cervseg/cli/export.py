@@ -1,4 +1,4 @@
-"""cervseg_export: write a trained model as one file that needs no cervseg."""
+"""cervseg_export: write a trained model as ONNX, or as a small folder for sharing."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from cervseg.cli.run import run
 def build_parser() -> CommandParser:
     """Define the command's options."""
     parser = CommandParser(
-        description="Write a model as ONNX: its folds averaged in one file, checked against the network.",
-        example="cervseg_export -d 001 -tr CervSpineNetTrainer -o cervspinenet.onnx",
+        description="Write a model as ONNX (its folds averaged in one file, checked against the network), or "
+        "as a folder for sharing: float16 weights without the state of the training.",
+        example="cervseg_export -d 001 -tr CervSpineNetTrainer -o cervspinenet.onnx\n"
+        "  cervseg_export -d 001 -tr CervSpineNetTrainer -o my_model",
         notes="exit code: 0 done; 2 error",
     )
-    arguments.add_output(parser, "file to write, such as model.onnx", metavar="FILE")
+    arguments.add_output(parser, "model.onnx for ONNX; another name for a folder", metavar="NAME")
     arguments.add_model(parser)
     arguments.add_folds(parser, text="folds to average (default: all trained folds)")
     arguments.add_root(parser)
@@ -30,14 +32,12 @@ def act(options: argparse.Namespace) -> int:
     from cervseg.core.paths import Workspace
     from cervseg.core.registry import import_file
 
-    if options.output.suffix.lower() != ".onnx":
-        raise CervsegError("not an ONNX file name", where=options.output, hint="End the name in .onnx.")
     if not options.output.absolute().parent.is_dir():
         raise CervsegError("no such folder", where=options.output.parent, hint="Create it first.")
     if options.trainer_file is not None:
         import_file(options.trainer_file)
-    from cervseg.inference.find_model import find_model
-    from cervseg.pipeline.export import export
+    from cervseg.inference.find_model import describe, find_model
+    from cervseg.pipeline.export import export, share
 
     model = find_model(
         Workspace.find(options.root),
@@ -46,8 +46,9 @@ def act(options: argparse.Namespace) -> int:
         trainer=options.trainer,
         variant=options.variant,
     )
-    print(f"model: {model.parent.name}/{model.name}")
-    export(options.output, model=model, folds=options.folds, log=print)
+    print(f"model: {describe(model)}")
+    write = export if options.output.suffix.lower() == ".onnx" else share
+    write(options.output, model=model, folds=options.folds, log=print)
     return 0
 
 

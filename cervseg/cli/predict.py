@@ -81,7 +81,7 @@ def act(options: argparse.Namespace) -> int:
     if not options.images.exists():
         raise ImageError("no such file or folder", where=options.images)
     from cervseg.core.registry import import_file
-    from cervseg.inference.find_model import find_model, remember_default
+    from cervseg.inference.find_model import describe, find_model, remember_default
     from cervseg.pipeline.predict import predict
 
     if options.trainer_file is not None:
@@ -94,7 +94,7 @@ def act(options: argparse.Namespace) -> int:
         trainer=options.trainer,
         variant=options.variant,
     )
-    print(f"model: {model.parent.name}/{model.name}")
+    print(f"model: {describe(model)}")
     report = predict(
         options.images,
         options.output,

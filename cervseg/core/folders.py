@@ -29,8 +29,18 @@ class FoldFolder:
 
     @property
     def best(self) -> Path:
-        """The checkpoint for prediction."""
+        """The checkpoint for prediction that training writes."""
         return self.path / "checkpoint_best.pt"
+
+    @property
+    def shared(self) -> Path:
+        """The same network in float16, for sharing."""
+        return self.path / "model.safetensors"
+
+    @property
+    def weights(self) -> Path:
+        """The file to predict with: the trained checkpoint, else the shared one."""
+        return self.best if self.best.is_file() or not self.shared.is_file() else self.shared
 
     @property
     def latest(self) -> Path:
@@ -100,6 +110,11 @@ class ModelFolder:
         return self.path / "dataset.json"
 
     @property
+    def card(self) -> Path:
+        """The model card of a shared model: recipe, scores, limits, licences."""
+        return self.path / "model_card.md"
+
+    @property
     def crossval_summary(self) -> Path:
         """The scores of all folds, pooled."""
         return self.path / "crossval_summary.json"
@@ -113,12 +128,12 @@ class ModelFolder:
         return [FoldFolder(path) for path in sorted(self.path.glob("fold_*"))]
 
     def trained_folds(self) -> list[FoldFolder]:
-        """The folds that have a checkpoint for prediction.
+        """The folds that have weights for prediction.
 
         A network that has seen every case is a model of its own: "all" is left out where another fold is
         there.
         """
-        found = [fold for fold in self.folds() if fold.best.is_file()]
+        found = [fold for fold in self.folds() if fold.weights.is_file()]
         return [fold for fold in found if fold.fold != "all"] or found
 
 

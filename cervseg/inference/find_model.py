@@ -8,6 +8,7 @@ from cervseg.core.errors import CheckpointError
 from cervseg.core.folders import ModelFolder
 from cervseg.core.jsonio import read_json, write_json
 from cervseg.core.paths import Workspace
+from cervseg.shipped import DEFAULT, about, is_shipped, shipped_models
 
 
 def find_model(
@@ -20,9 +21,11 @@ def find_model(
 ) -> Path:
     """Find a model folder: the given one, else the default of the workspace, else the last trained.
 
+    Where nothing was trained, it is the model that comes with the package.
+
     Args:
         workspace: the workspace.
-        model: a model folder.
+        model: a model folder, or the name of a shipped model ("spinous").
         dataset: number or name of a dataset, to select among the models of the workspace.
         trainer: name of a trainer, for the same purpose.
         variant: variant of the dataset, with ``dataset`` or ``trainer``.
@@ -31,9 +34,15 @@ def find_model(
         CheckpointError: there is no such model, or several.
     """
     if model is not None:
-        if not model.is_dir():
-            raise CheckpointError("no such model folder", where=model)
-        return model
+        if model.is_dir():
+            return model
+        shipped = shipped_models()
+        if str(model) in shipped:
+            return shipped[str(model)].path
+        names = " or ".join(shipped)
+        raise CheckpointError(
+            "no such model folder", where=model, hint=f"a shipped model is {names}" if names else ""
+        )
     if dataset is not None or trainer is not None:
         return _named_model(workspace, dataset, trainer, variant)
     for memory in (workspace.default_model_file, workspace.last_model_file):
@@ -42,11 +51,18 @@ def find_model(
             found = workspace.results / str(read_json(memory, error=CheckpointError)["model"])
             if found.is_dir():
                 return found
+    if DEFAULT in (shipped := shipped_models()):
+        return shipped[DEFAULT].path
     raise CheckpointError(
         "no model has been trained in this workspace",
         where=workspace.root,
         hint="train one with cervseg_train, or select a model folder with -m",
     )
+
+
+def describe(model: Path) -> str:
+    """Describe a model folder in one line: its dataset and name; of a shipped model, what it is."""
+    return f"{model.name}: {about(model)}" if is_shipped(model) else f"{model.parent.name}/{model.name}"
 
 
 def _named_model(workspace: Workspace, dataset: str | None, trainer: str | None, variant: str) -> Path:

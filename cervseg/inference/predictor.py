@@ -212,7 +212,7 @@ def checkpoint_files(model: Path, *, folds: Sequence[str | int] | None = None) -
     """
     folder = ModelFolder(model)
     found = folder.trained_folds() if folds is None else [folder.fold(fold) for fold in folds]
-    files = [fold.best for fold in found]
+    files = [fold.weights for fold in found]
     missing = [path for path in files if not path.is_file()]
     if not files or missing:
         raise CheckpointError(

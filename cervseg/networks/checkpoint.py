@@ -6,6 +6,7 @@ checkpoint never executes code.
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
@@ -24,6 +27,8 @@ from cervseg.networks.base import build_network
 
 # Version of the file format. cervseg 0.1 wrote version 1: no random state, the scaler within the progress.
 FORMAT = 2
+SHARED_SUFFIX = ".safetensors"
+_HEADER = "cervseg"  # key of the metadata of a shared model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +135,7 @@ class Checkpoint:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a cervseg checkpoint of the current or an older format.
+    """Read a cervseg checkpoint of the current or an older format, or a shared model (.safetensors).
 
     Args:
         path: a checkpoint file.
@@ -138,6 +143,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises:
         CheckpointError: the file is missing, truncated, not a checkpoint, of a newer format or contains code.
     """
+    if path.suffix == SHARED_SUFFIX:
+        return read_shared(path)
     content = load_tensors(path)
     if "format" not in content or "state_dict" not in content:
         raise CheckpointError("not a cervseg checkpoint", where=path, hint="Name a checkpoint_best.pt")
@@ -185,6 +192,56 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             content["training"]["random"] = dict(vars(state.random))
     with atomic_path(path) as temporary:
         torch.save(content, temporary)
+
+
+def write_shared(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a model for sharing: safetensors, weights in float16, the description in the metadata.
+
+    Batch statistics and other tensors of less than two axes stay in float32: variances may leave the range of
+    float16, and they are small.
+
+    Args:
+        path: the file to write, ending in .safetensors.
+        checkpoint: the model; its training state is left out.
+    """
+    tensors = {
+        name: (value.half() if value.is_floating_point() and value.ndim > 1 else value).contiguous()
+        for name, value in checkpoint.state_dict.items()
+    }
+    header = {"format": FORMAT, "model": to_json(checkpoint.model), "epoch": checkpoint.epoch}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={_HEADER: json.dumps({**header, "dice": checkpoint.dice})})
+
+
+def read_shared(path: Path) -> Checkpoint:
+    """Read a shared model; its weights become float32.
+
+    Args:
+        path: a file of :func:`write_shared`.
+
+    Raises:
+        CheckpointError: the file is missing, truncated, of a newer format or not a cervseg model.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get(_HEADER, "null"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
+    except FileNotFoundError as problem:
+        raise CheckpointError("no such file", where=path) from problem
+    except (SafetensorError, OSError, ValueError) as problem:
+        raise CheckpointError(*_BROKEN, where=path, hint=_REPLACE) from problem
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise CheckpointError(
+            "not a cervseg model of this version", where=path, hint="Use the version of cervseg that wrote it"
+        )
+    return Checkpoint(
+        model=from_json(ModelDescription, header.get("model"), where=str(path), error=CheckpointError),
+        state_dict={
+            name: value.float() if value.dtype == torch.float16 else value for name, value in tensors.items()
+        },
+        epoch=int(header.get("epoch", 0)),
+        dice=header.get("dice"),
+    )
 
 
 def without_weights(checkpoint: Checkpoint) -> Checkpoint:
