@@ -55,6 +55,7 @@ def read_description(folder: Path) -> DatasetDescription:
         spacing_mm=_spacing_mm(content, path),
         auxiliary=auxiliary,
         synthetic=_optional(bool, content, "synthetic", False, path),
+        levels_of=_optional(str, content, "levels_of", "", path),
     )
 
 

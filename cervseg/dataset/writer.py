@@ -72,6 +72,7 @@ class DatasetWriter:
         spacing_mm: Mapping[str, SpacingMm] | None = None,
         auxiliary: Collection[str] = (),
         synthetic: bool = False,
+        levels_of: str = "",
     ) -> DatasetDescription:
         """Count the training images and write dataset.json, which completes the dataset.
 
@@ -83,6 +84,8 @@ class DatasetWriter:
             auxiliary: names of labels that help to train and are neither shown nor scored; they have the
                 highest numbers.
             synthetic: whether the images are phantoms.
+            levels_of: the structure whose levels the shown labels are, from top to bottom; empty if they are
+                different structures.
 
         Raises:
             DatasetError: the labels are invalid, or there is no channel name.
@@ -102,6 +105,7 @@ class DatasetWriter:
                 name for name in sorted(labels, key=lambda name: labels[name]) if name in auxiliary
             ),
             synthetic=synthetic,
+            levels_of=levels_of,
         )
         write_description(self.folder / "dataset.json", description)
         return description
@@ -119,5 +123,6 @@ def write_description(path: Path, description: DatasetDescription) -> None:
         **({"spacing_mm": description.spacing_mm} if description.spacing_mm else {}),
         **({"auxiliary": description.auxiliary} if description.auxiliary else {}),
         **({"synthetic": True} if description.synthetic else {}),
+        **({"levels_of": description.levels_of} if description.levels_of else {}),
     }
     write_json(path, content)

@@ -94,6 +94,7 @@ def write_phantom_dataset(
         spacing_mm=spacing_mm,
         auxiliary=ANATOMY if labels == "anatomy" else (),
         synthetic=True,
+        levels_of="" if labels == "process" else "spinous_process",
     )
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from cervseg.core.types import Configuration, NetworkSpec, Plan
 from cervseg.losses.compound import build_loss
+from cervseg.losses.levels import LevelsLoss
 from cervseg.networks.base import Splittable
 from cervseg.networks.published import PublishedWeights
 from cervseg.training.data import Batch
@@ -61,8 +62,14 @@ class Trainer:
         return {}
 
     def loss(self, plan: Plan) -> nn.Module:
-        """Return a module (logits, target) -> weighted terms by name; by default the plan's loss."""
-        return build_loss(self.configured(plan).loss)
+        """Return a module (logits, target) -> weighted terms by name; by default the plan's loss.
+
+        Where the labels are levels of one structure, half of the loss is that of the structure.
+        """
+        loss = build_loss(self.configured(plan).loss)
+        if plan.dataset.levels_of:
+            return LevelsLoss(loss, num_levels=len(plan.dataset.foreground))
+        return loss
 
     def optimizer(self, network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
         """Return the optimizer; by default AdamW over :func:`~cervseg.training.freezing.parameter_groups`.
