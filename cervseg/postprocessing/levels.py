@@ -84,7 +84,9 @@ def name_levels(votes: np.ndarray) -> list[tuple[int | None, float]]:
     if num_parts > num_levels:
         return [(None, 0.0)] * num_parts
     evidence = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1e-9) + _FLOOR
-    steps = np.arange(num_levels)[None] - np.arange(num_levels)[:, None] - 1  # levels skipped from row to column
+    steps = (
+        np.arange(num_levels)[None] - np.arange(num_levels)[:, None] - 1
+    )  # levels skipped from row to column
     follow = np.where(steps >= 0, _SKIP ** np.maximum(steps, 0), 0.0)
     ahead, behind = evidence.copy(), np.ones_like(evidence)
     for i in range(1, num_parts):
@@ -103,7 +105,9 @@ def name_levels(votes: np.ndarray) -> list[tuple[int | None, float]]:
     return named
 
 
-def _parts(probabilities: np.ndarray, inside: np.ndarray) -> list[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:
+def _parts(
+    probabilities: np.ndarray, inside: np.ndarray
+) -> list[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:
     """List the pixels (rows, columns) and votes of each part, from top to bottom."""
     count, components = cv2.connectedComponents(inside.astype(np.uint8), connectivity=8)
     parts = []
