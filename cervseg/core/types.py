@@ -34,8 +34,9 @@ class DatasetDescription:
     ``labels`` maps names to consecutive integers, background = 0. ``groups`` maps a case id to its patient
     (or other group); the images of a group are always in the same fold. A case without an entry is its own
     group. ``auxiliary`` names labels that help to train and are neither shown nor scored; they have the
-    highest numbers. ``synthetic`` says that the images are phantoms, not radiographs. ``levels_of`` names the structure whose levels the shown labels are, from top to bottom
-    (C1 to C7 of "spinous_process"); empty if they are different structures.
+    highest numbers. ``synthetic`` says that the images are phantoms, not radiographs. ``levels_of`` names the
+    structure whose levels the shown labels are, from top to bottom (C1 to C7 of "spinous_process"); empty if
+    they are different structures.
     """
 
     name: str

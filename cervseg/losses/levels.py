@@ -1,4 +1,4 @@
-"""A loss over levels that also asks for their union: which level it is matters less than whether it is one."""
+"""A loss over levels and over their union: which level it is matters less than whether it is one."""
 
 from __future__ import annotations
 
