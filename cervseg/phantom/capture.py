@@ -182,7 +182,7 @@ def _draw_text(rng: np.random.Generator) -> Text:
     return Text(
         words=str(rng.choice(_TEXTS)),
         at=(float(x), float(y)),
-        size=float(np.exp(rng.uniform(np.log(0.012), np.log(0.07)))),
+        size=float(np.exp(rng.uniform(np.log(0.01), np.log(0.045)))),
         grey=float(rng.choice([0.0, 180.0, 255.0])),
         outlined=bool(rng.random() < 0.4),
     )

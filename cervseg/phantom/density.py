@@ -18,7 +18,9 @@ _RANGES = {
     "cartilage": (0.0, 2.0),
     "hyoid": (0.5, 1.6),
     "implant": (0.7, 1.3),
-    "process": (0.45, 1.35),
+    "head arch": (0.8, 1.7),
+    "head process": (0.8, 1.7),
+    "process": (0.35, 1.25),
 }
 _LEVEL = re.compile(r"^[CT]\d ")
 

@@ -21,6 +21,19 @@ from cervseg.phantom.solid import Pose, Solid
 from cervseg.phantom.vertebra import Vertebra
 from cervseg.phantom.view import View
 
+_SIZES = ("body_width", "body_height", "canal", "length", "base", "tip")
+# Means of the wide domain that differ from the standard: length and height of the process relative to the
+# standard, and degrees added to its slope. Processes of C6 and C7 are slender; that of C2 hangs over C3's.
+_LEVEL_MEANS = {
+    "": (1.0, 0.93, 0.0),
+    "C2": (1.0, 1.0, 6.0),
+    "C3": (0.97, 0.93, -5.0),
+    "C6": (1.03, 0.82, 0.0),
+    "C7": (1.08, 0.74, 0.0),
+    "T1": (1.0, 0.78, 0.0),
+    "T2": (1.0, 0.8, 0.0),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class WideScene:
@@ -28,6 +41,7 @@ class WideScene:
 
     Args:
         anatomy: the patient.
+        parts: name -> solids of the patient, see :meth:`~cervseg.phantom.anatomy.Anatomy.parts`.
         densities: attenuation of every group of solids.
         objects: solids that are no part of the patient, in mm.
         view: image size, scale and position of the patient.
@@ -36,6 +50,7 @@ class WideScene:
     """
 
     anatomy: Anatomy
+    parts: dict[str, list[Solid]]
     densities: Densities
     objects: tuple[Solid, ...]
     view: View
@@ -44,12 +59,12 @@ class WideScene:
 
     def solids(self) -> list[Solid]:
         """List every solid that the beam crosses."""
-        return [*self.densities.apply(self.anatomy.parts()), *self.objects]
+        return [*self.densities.apply(self.parts), *self.objects]
 
     def bodies_px(self) -> list[np.ndarray]:
         """Compute the outlines (x, y) of the vertebral bodies in px, each N x 2 float64."""
         matrix = self.view.mm_to_px()
-        outlines = [vertebra.parts()["body"][0].outline_mm for vertebra in self.anatomy.vertebrae]
+        outlines = [self.parts[f"{v.level} body"][0].outline_mm for v in self.anatomy.vertebrae]
         return [outline @ matrix[:, :2].T + matrix[:, 2] for outline in outlines]
 
 
@@ -66,9 +81,11 @@ def widen(
         facing: "left", "right", or None to draw it.
     """
     wide = widen_anatomy(anatomy, rng)
+    parts = wide.parts()
     return WideScene(
         anatomy=wide,
-        densities=draw_densities(rng, wide.parts()),
+        parts=parts,
+        densities=draw_densities(rng, parts),
         objects=tuple(draw_decorations(wide, rng)),
         view=widen_view(view, rng, facing=facing),
         exposure=widen_exposure(exposure, rng),
@@ -114,7 +131,7 @@ def widen_anatomy(anatomy: Anatomy, rng: np.random.Generator) -> Anatomy:
         head=head.pose,
         scale=anatomy.tissue.scale * float(rng.uniform(0.8, 1.25)),
         depth_mm=anatomy.tissue.depth_mm * float(rng.uniform(0.75, 1.4)),
-        shoulder_rise_mm=float(rng.uniform(-45, 35)),
+        shoulder_rise_mm=float(np.clip(rng.normal(8, 18), -40, 42)),
         shoulder_depth_mm=anatomy.tissue.shoulder_depth_mm * float(rng.uniform(0.6, 1.3)),
     )
     before = anatomy.vertebrae[1].pose
@@ -189,33 +206,36 @@ def widen_exposure(exposure: Exposure, rng: np.random.Generator) -> Exposure:
 
 
 def _resize(vertebrae: list[Vertebra], rng: np.random.Generator, *, child: bool) -> list[Vertebra]:
-    """Vary the dimensions: each with a factor common to all levels and a smaller one per level."""
-    width, height, canal, length, base, tip = rng.uniform(0.8, 1.2, 6) * (1, 1, 1, 1, 1, 0.9)
+    """Vary the dimensions of all levels together, and of each level a little more."""
+    common = dict(zip(_SIZES, rng.uniform(0.8, 1.2, len(_SIZES))))
     if child:
-        height, length, width = 0.72 * height, 0.75 * length, 0.9 * width
+        common |= {"body_height": 0.72 * common["body_height"], "length": 0.75 * common["length"]}
     slope = float(rng.uniform(-6, 6))
-    shift = (float(rng.normal(0, 1.2)), float(rng.normal(0, 1.0)))
+    shift_mm = (float(rng.normal(0, 1.2)), float(rng.normal(0, 1.0)))
+    spurs = 0.0 if child else float(rng.choice([0.0, 0.35, 0.7]))
     varied = []
     for vertebra in vertebrae:
-        own = np.clip(rng.normal(1, 0.07, 6), 0.8, 1.2)
-        tip_ratio = 1.0 if vertebra.level == "C2" else float(rng.choice([1.0, rng.uniform(0.45, 1.4)]))
-        collapsed = 0.7 if rng.random() < 0.03 and vertebra.level != "C2" else 1.0
-        spur = float(rng.gamma(1.0, 1.5)) if rng.random() < 0.35 and not child else 0.0
+        level = vertebra.level
+        more_length, more_height, more_slope = _LEVEL_MEANS.get(level, _LEVEL_MEANS[""])
+        own = dict(zip(_SIZES, np.clip(rng.normal(1, 0.07, len(_SIZES)), 0.8, 1.2)))
+        size = {name: float(common[name] * own[name]) for name in _SIZES}
+        length = float(np.clip(size["length"] * rng.uniform(0.9, 1.1), 0.65, 1.35)) * more_length
+        pointed = 1.0 if level == "C2" or rng.random() < 0.4 else float(rng.uniform(0.45, 1.35))
+        collapsed = 0.7 if level != "C2" and rng.random() < 0.03 else 1.0
+        spur_mm = float(rng.gamma(1.0, 1.5)) if rng.random() < spurs else 0.0
         varied.append(
             replace(
                 vertebra,
-                body_width_mm=float(vertebra.body_width_mm * width * own[0]),
-                body_height_mm=float(vertebra.body_height_mm * height * own[1] * collapsed),
-                canal_mm=float(vertebra.canal_mm * canal * own[2]),
-                process_length_mm=float(
-                    vertebra.process_length_mm * np.clip(length * own[3] * rng.uniform(0.9, 1.1), 0.65, 1.35)
-                ),
-                process_height_mm=float(vertebra.process_height_mm * np.clip(base * own[4], 0.7, 1.3)),
-                tip_height_mm=float(vertebra.tip_height_mm * np.clip(tip * own[5], 0.7, 1.3) * tip_ratio),
-                process_slope_deg=float(vertebra.process_slope_deg + slope + rng.normal(0, 3)),
-                osteophyte_mm=float(min(vertebra.osteophyte_mm + spur, 6.0)),
-                oblique_mm=(vertebra.oblique_mm[0] + shift[0], vertebra.oblique_mm[1] + shift[1]),
-                shape=draw_process_shape(rng, vertebra.level),
+                body_width_mm=vertebra.body_width_mm * size["body_width"],
+                body_height_mm=vertebra.body_height_mm * size["body_height"] * collapsed,
+                canal_mm=vertebra.canal_mm * size["canal"],
+                process_length_mm=vertebra.process_length_mm * length,
+                process_height_mm=vertebra.process_height_mm * size["base"] * more_height,
+                tip_height_mm=vertebra.tip_height_mm * 0.9 * size["tip"] * more_height * pointed,
+                process_slope_deg=float(vertebra.process_slope_deg + slope + more_slope + rng.normal(0, 3)),
+                osteophyte_mm=min(vertebra.osteophyte_mm + spur_mm, 6.0),
+                oblique_mm=(vertebra.oblique_mm[0] + shift_mm[0], vertebra.oblique_mm[1] + shift_mm[1]),
+                shape=draw_process_shape(rng, level),
                 wedge=float(rng.uniform(0.1, 0.35)) if child and rng.random() < 0.8 else 0.0,
             )
         )
@@ -234,7 +254,7 @@ def _bend(vertebrae: list[Vertebra], rng: np.random.Generator) -> list[Vertebra]
         replace(v, pose=replace(v.pose, angle_deg=float(v.pose.angle_deg + turn + lean)))
         for v, turn in zip(vertebrae, turns - turns[2])
     ]
-    factors = rng.uniform(0.5, 1.35) * rng.uniform(0.8, 1.15, count - 1)
+    factors = rng.uniform(0.5, 1.15) * rng.uniform(0.8, 1.15, count - 1)
     if rng.random() < 0.2:  # degenerated or fused segments
         first = int(rng.integers(1, 5))
         factors[first : first + int(rng.integers(1, 3))] = float(rng.choice([0.0, 0.2, 0.35]))
@@ -256,12 +276,12 @@ def _listhesis(vertebrae: list[Vertebra], rng: np.random.Generator) -> list[Vert
 def _draw_atlas(rng: np.random.Generator, *, nod_deg: float) -> AtlasArch:
     """Draw the posterior arch of C1; it follows only half of the head's nod."""
     return AtlasArch(
-        reach=float(rng.uniform(0.75, 1.15)),
-        thick=float(rng.uniform(0.5, 1.0)),
-        club=float(rng.uniform(0.55, 1.1)),
-        tilt_deg=float(np.clip(rng.normal(7, 7) - 0.5 * nod_deg, -10, 24)),
+        reach=float(rng.uniform(0.75, 1.1)),
+        thick=float(rng.uniform(0.45, 0.9)),
+        club=float(rng.uniform(0.5, 0.85)),
+        tilt_deg=float(np.clip(rng.normal(25, 6) - 0.6 * nod_deg, 0, 42)),
         depth_mm=float(rng.uniform(3.5, 8.0)),
-        shell_mm=float(rng.uniform(0.4, 1.2)),
+        shell_mm=float(rng.uniform(0.6, 1.5)),
     )
 
 
