@@ -18,7 +18,7 @@ from cervseg.phantom.mesh_placement import (
     draw_waves,
 )
 from cervseg.phantom.mesh_projection import Beam
-from cervseg.phantom.mesh_set import CHEST_FMA, SKULL_FMA, MeshSet
+from cervseg.phantom.mesh_set import CHEST_FMA, SKULL_FMA, VERTEBRA_FMA, MeshSet
 from cervseg.phantom.solid import CANCELLOUS_BONE_PER_MM, CORTICAL_BONE_PER_MM, Pose
 from cervseg.phantom.vertebra import Vertebra
 
@@ -26,16 +26,23 @@ Placement = VertebraPlacement | RigidPlacement
 Region = Literal["body", "arch", "process"]
 
 # Thickness of the cortex in mm; that of a vertebra grows from the body to the arch.
-_BODY_SHELL_MM, _ARCH_SHELL_MM = 0.45, 0.9
+_BODY_SHELL_MM, _ARCH_SHELL_MM = 0.45, 0.8
 _SHELL_MM = {
     "mandible": 1.5, "hyoid": 0.6, "manubrium": 0.7, "clavicle_L": 1.3, "clavicle_R": 1.3,
     "occipital": 1.2, "parietal_L": 1.2, "parietal_R": 1.2, "frontal": 1.2,
     "temporal_L": 1.0, "temporal_R": 1.0,
 }  # fmt: skip
 _THIN_SHELL_MM = 0.5
-# Spongy bone of the head is looser than that of a vertebra, as diploe and air cells are not in the surfaces.
-_HEAD_SHARE = 0.6
-_HEAD_BONES = (*SKULL_FMA, "mandible")
+# Factors of the attenuation of cortex and inside, by bone; chosen to look like radiographs. Attenuation inside
+# thick bones is less than that of a vertebral body, as they have marrow and air cells in them.
+_SHARES = {
+    **dict.fromkeys(VERTEBRA_FMA, (0.9, 0.85)),
+    **dict.fromkeys(SKULL_FMA, (1.0, 1.0)),
+    **dict.fromkeys(CHEST_FMA, (0.75, 0.6)),
+    "C1": (0.75, 0.55),
+    "mandible": (0.9, 0.9),
+    "hyoid": (0.8, 0.8),
+}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -107,9 +114,9 @@ def shell_mm(patient: MeshPatient, bone: str) -> np.ndarray | float:
 
 def coefficients_per_mm(patient: MeshPatient, bone: str) -> tuple[float, float]:
     """Return the linear attenuation coefficients of cortex and inside in 1/mm, in excess of soft tissue."""
-    share = _HEAD_SHARE if bone in _HEAD_BONES else 1.0
+    shell, inside = _SHARES[bone]
     density = patient.density
-    return CORTICAL_BONE_PER_MM * (0.4 + 0.6 * density) * share, CANCELLOUS_BONE_PER_MM * density * share
+    return CORTICAL_BONE_PER_MM * (0.4 + 0.6 * density) * shell, CANCELLOUS_BONE_PER_MM * density * inside
 
 
 def _draw_spine(
