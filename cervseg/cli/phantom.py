@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 from cervseg.cli import arguments
 from cervseg.cli.command_parser import CommandParser
@@ -50,6 +51,12 @@ def build_parser() -> CommandParser:
         help="standard: adults on one kind of detector; wide: sizes, shapes, exposures, objects and formats "
         "of any source, to train networks for radiographs (default: standard)",
     )
+    parser.add_argument(
+        "--meshes",
+        type=Path,
+        metavar="FOLDER",
+        help="bones as closed surfaces (C1.stl ... or files of BodyParts3D) for every second image",
+    )
     arguments.add_overwrite(parser, "replace a dataset of this number and name")
     arguments.add_workers(parser)
     arguments.add_root(parser)
@@ -84,6 +91,7 @@ def act(options: argparse.Namespace) -> int:
             long_side_px=options.long_side,
             labels=options.labels,
             domain=options.domain,
+            meshes=options.meshes,
         )
     except BaseException:  # Ctrl-C too: half a dataset would be in the way of the next run
         shutil.rmtree(folder, ignore_errors=True)

@@ -17,6 +17,7 @@ from cervseg.dataset.writer import DatasetWriter
 from cervseg.phantom.anatomy import LEVELS
 from cervseg.phantom.labels import LabelSet, label_mask, label_values
 from cervseg.phantom.masks import ANATOMY
+from cervseg.phantom.mesh_set import MeshSet, read_meshes
 from cervseg.phantom.radiograph import Domain, PhantomImage, make_phantom
 
 
@@ -30,6 +31,7 @@ class _Series:
     long_side_px: int | None
     labels: LabelSet
     domain: Domain
+    meshes: Path | None
 
 
 def write_phantom_dataset(
@@ -43,6 +45,7 @@ def write_phantom_dataset(
     long_side_px: int | None = None,
     labels: LabelSet = "process",
     domain: Domain = "standard",
+    meshes: Path | None = None,
     progress: bool = True,
 ) -> None:
     """Write a dataset of synthetic radiographs with masks.
@@ -61,12 +64,16 @@ def write_phantom_dataset(
         long_side_px: height of every image in px; None draws it from 480 to 2500 px.
         labels: label set of the masks, see :func:`~cervseg.phantom.labels.label_values`.
         domain: "standard" or "wide", see :func:`~cervseg.phantom.radiograph.make_phantom`.
+        meshes: folder of bones as closed surfaces for every second image, see
+            :func:`~cervseg.phantom.mesh_set.read_meshes`; None for none.
         progress: show a progress bar.
 
     Raises:
-        DatasetError: ``long_side_px`` is less than 64.
+        DatasetError: ``long_side_px`` is less than 64, or ``meshes`` cannot be read.
         OSError: a file cannot be written.
     """
+    if meshes is not None:
+        _read_meshes(meshes)
     series = _Series(
         writer=DatasetWriter(folder=folder),
         seed=seed,
@@ -74,6 +81,7 @@ def write_phantom_dataset(
         long_side_px=long_side_px,
         labels=labels,
         domain=domain,
+        meshes=meshes,
     )
     outcomes = map_cases(
         functools.partial(_write_image, series),
@@ -117,6 +125,12 @@ def level_bits(level_masks: dict[str, np.ndarray]) -> np.ndarray:
     return bits
 
 
+@functools.cache
+def _read_meshes(folder: Path) -> MeshSet:
+    """Read a folder once per process."""
+    return read_meshes(folder)
+
+
 def _write_image(series: _Series, index: int) -> float:
     """Generate and write image ``index``; return its mm_per_pixel."""
     image = make_phantom(
@@ -125,6 +139,7 @@ def _write_image(series: _Series, index: int) -> float:
         long_side_px=series.long_side_px,
         domain=series.domain,
         with_anatomy=series.labels == "anatomy",
+        meshes=_read_meshes(series.meshes) if series.meshes else None,
     )
     case, folder = case_id(index), series.writer.folder / "phantoms"
     _write_truth(image, folder=folder, case=case)

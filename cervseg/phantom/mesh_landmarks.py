@@ -32,6 +32,8 @@ class VertebraLandmarks:
         wall_deg: direction of the spinolaminar line, 0 for parallel to the local y axis; x towards y.
         tip_mm: tip (x, y) of the spinous process, of the posterior tubercle for C1, in local axes.
         top_mm: highest point (x, y) of the body in local axes, the tip of the dens for C2.
+        corners_mm: 'top left', 'top right', 'bottom left', 'bottom right' -> corner of the body in local
+            axes; left is anterior.
     """
 
     pose: Pose
@@ -42,6 +44,7 @@ class VertebraLandmarks:
     wall_deg: float
     tip_mm: tuple[float, float]
     top_mm: tuple[float, float]
+    corners_mm: dict[str, tuple[float, float]]
 
     @property
     def canal_mm(self) -> float:
@@ -66,6 +69,24 @@ class VertebraLandmarks:
         turn = Pose(x_mm=0.0, y_mm=0.0, angle_deg=-self.pose.angle_deg)
         xy = turn.apply(points[:, :2] - (self.pose.x_mm, self.pose.y_mm))
         return np.column_stack([xy, points[:, 2] - self.middle_mm])
+
+    def cut(self, points_mm: np.ndarray, at_mm: np.ndarray, direction_deg: float) -> np.ndarray:
+        """Push points that lie behind a plane onto it: a closed surface becomes that of the part before it.
+
+        Args:
+            points_mm: N x 3 points in the frame of the mesh.
+            at_mm: point (x, y) of the plane in local axes.
+            direction_deg: direction from the plane to the part that is kept, in local axes, x towards y.
+
+        Returns:
+            N x 3 float64 in the frame of the mesh.
+        """
+        local = self.to_local(points_mm)
+        angle = np.deg2rad(direction_deg)
+        normal = np.array([np.cos(angle), np.sin(angle)])
+        before_mm = (local[:, :2] - at_mm) @ normal
+        local[:, :2] -= np.minimum(before_mm, 0.0)[:, None] * normal
+        return np.column_stack([self.pose.apply(local[:, :2]), points_mm[:, 2]])
 
 
 def find_landmarks(level: str, mesh: Mesh) -> VertebraLandmarks:
@@ -100,6 +121,7 @@ def find_landmarks(level: str, mesh: Mesh) -> VertebraLandmarks:
         wall_deg=wall_deg,
         tip_mm=(float(tip[0]), float(tip[1])),
         top_mm=(float(top[0]), float(top[1])),
+        corners_mm=_corners(front, width, height),
     )
 
 
@@ -142,6 +164,16 @@ def _axis_pose(points: np.ndarray) -> tuple[Pose, float, float]:
     left, right = low[:, 0].min(), low[:, 0].max()
     x, y = whole.apply(np.array([[(left + right) / 2, (height - body) / 2]]))[0]
     return Pose(x_mm=float(x), y_mm=float(y), angle_deg=whole.angle_deg), float(right - left), body
+
+
+def _corners(points: np.ndarray, width_mm: float, height_mm: float) -> dict[str, tuple[float, float]]:
+    """Find the points of a body, in local axes, that are nearest to the corners of its rectangle."""
+    corners = {}
+    for row, y in (("top", -height_mm / 2), ("bottom", height_mm / 2)):
+        for column, x in (("left", -width_mm / 2), ("right", width_mm / 2)):
+            nearest = points[np.argmin(np.hypot(*(points - (x, y)).T))]
+            corners[f"{row} {column}"] = float(nearest[0]), float(nearest[1])
+    return corners
 
 
 def _spinolaminar(points: np.ndarray) -> tuple[np.ndarray, float]:

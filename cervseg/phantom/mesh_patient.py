@@ -33,8 +33,7 @@ _SHELL_MM = {
     "temporal_L": 1.0, "temporal_R": 1.0,
 }  # fmt: skip
 _THIN_SHELL_MM = 0.5
-# Factors of the attenuation of cortex and inside, by bone; chosen to look like radiographs. Attenuation inside
-# thick bones is less than that of a vertebral body, as they have marrow and air cells in them.
+# Factors of the attenuation of cortex and inside, by bone, so that images look like radiographs.
 _SHARES = {
     **dict.fromkeys(VERTEBRA_FMA, (0.9, 0.85)),
     **dict.fromkeys(SKULL_FMA, (1.0, 1.0)),
@@ -78,15 +77,18 @@ class MeshPatient:
         return -1.0 if self.mirrored else 1.0
 
 
-def draw_mesh_patient(rng: np.random.Generator, *, meshes: MeshSet, anatomy: Anatomy) -> MeshPatient:
+def draw_mesh_patient(
+    rng: np.random.Generator, *, meshes: MeshSet, anatomy: Anatomy, variety: float = 1.0
+) -> MeshPatient:
     """Draw a patient: random shapes, in the posture and with the dimensions of an anatomy.
 
     Args:
         rng: random generator; the same state gives the same patient.
         meshes: the bones.
         anatomy: its vertebral bodies, processes, head and hyoid are followed.
+        variety: factor of the changes of shape and density, 1 for adults of usual proportions.
     """
-    spine = _draw_spine(rng, meshes, anatomy)
+    spine = _draw_spine(rng, meshes, anatomy, variety)
     placements: dict[str, Placement] = {**spine}
     placements |= _draw_head(rng, meshes, anatomy, spine["C2"])
     placements |= _draw_chest(rng, meshes, anatomy, spine["T1"])
@@ -97,8 +99,8 @@ def draw_mesh_patient(rng: np.random.Generator, *, meshes: MeshSet, anatomy: Ana
         targets={v.level: v for v in anatomy.vertebrae if v.level in spine},
         beam=Beam(source_mm=(float(x), float(y + 10.0)), distance_mm=float(rng.uniform(1250, 1600))),
         mirrored=bool(rng.random() < 0.5),
-        density=anatomy.skull.density,
-        shell=float(np.clip(rng.normal(1.0, 0.15), 0.7, 1.4)),
+        density=float(np.clip(anatomy.skull.density * np.exp(rng.normal(0, 0.1 * variety)), 0.5, 1.5)),
+        shell=float(np.clip(rng.normal(1.0, 0.15 * variety), 0.6, 1.5)),
     )
 
 
@@ -120,12 +122,16 @@ def coefficients_per_mm(patient: MeshPatient, bone: str) -> tuple[float, float]:
 
 
 def _draw_spine(
-    rng: np.random.Generator, meshes: MeshSet, anatomy: Anatomy
+    rng: np.random.Generator, meshes: MeshSet, anatomy: Anatomy, variety: float
 ) -> dict[str, VertebraPlacement | RigidPlacement]:
     """Draw C1 to T4; rotation and tilt change smoothly along the neck."""
-    rotation, tilt = np.clip(rng.normal(0, (3.0, 2.5)), (-8.0, -6.0), (8.0, 6.0))
+    rotation, tilt = np.clip(rng.normal(0, (3.0 * variety, 2.5 * variety)), (-8.0, -6.0), (8.0, 6.0))
     twist, bow = rng.normal(0, (0.5, 0.4))
-    length, thickness, canal = rng.uniform(0.3, 0.9), rng.normal(0, 0.08, size=2), rng.uniform(0.5, 1.0)
+    length, thickness, canal = (
+        rng.uniform(0.3, 0.9),
+        rng.normal(0, 0.08 * variety, size=2),
+        rng.uniform(0.5, 1.0),
+    )
     spine: dict[str, VertebraPlacement | RigidPlacement] = {}
     for i, target in enumerate(anatomy.vertebrae):
         if target.level not in meshes.landmarks or target.level == "C1":
@@ -133,7 +139,9 @@ def _draw_spine(
         source = meshes.landmarks[target.level]
         spine[target.level] = VertebraPlacement(
             landmarks=source,
-            shape=_draw_shape(rng, source, target, length=length, canal=canal, thickness=thickness),
+            shape=_draw_shape(
+                rng, source, target, length=length, canal=canal, thickness=thickness, variety=variety
+            ),
             position=Position(
                 pose=target.pose,
                 rotation_deg=float(rotation + twist * (3 - i) + rng.normal(0, 0.5)),
@@ -151,20 +159,22 @@ def _draw_shape(
     length: float,
     canal: float,
     thickness: np.ndarray,
+    variety: float,
 ) -> Shape:
     """Draw a shape between that of the surface and the dimensions of a drawn vertebra."""
     x, y = target.body_width_mm / source.body_width_mm, target.body_height_mm / source.body_height_mm
     wanted = target.process_length_mm / (source.process_length_mm * x)
     shift = target.canal_mm - source.canal_mm * x
     bend = target.process_slope_deg - source.process_slope_deg
+    higher, wider = np.clip(1 + thickness + rng.normal(0, 0.06 * variety, size=2), 0.7, 1.4)
     return Shape(
         scale=(x, y, float(np.sqrt(x * y) * (1 + 0.04 * rng.standard_normal()))),
         canal_shift_mm=float(np.clip(canal * shift, -4.0, 4.0)),
-        stretch=float(np.clip(wanted**length * (1 + 0.06 * rng.standard_normal()), 0.55, 1.5)),
-        thickness=tuple(float(f) for f in np.clip(1 + thickness + rng.normal(0, 0.06, size=2), 0.75, 1.3)),  # type: ignore[arg-type]
+        stretch=float(np.clip(wanted**length * (1 + 0.06 * variety * rng.standard_normal()), 0.5, 1.5)),
+        thickness=(float(higher), float(wider)),
         bend_deg=float(np.clip(bend, -25.0, 25.0)),
         spur_mm=target.osteophyte_mm,
-        waves=draw_waves(rng, amplitude_mm=0.45, length_mm=(14.0, 45.0)),
+        waves=draw_waves(rng, amplitude_mm=0.45 * variety, length_mm=(14.0, 45.0)),
     )
 
 

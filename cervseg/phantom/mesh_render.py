@@ -1,22 +1,51 @@
-"""Attenuation, masks and landmarks of a patient whose bones are surfaces."""
+"""Attenuation of a patient whose bones are surfaces."""
 
 from __future__ import annotations
 
-import cv2
+from dataclasses import replace
+
 import numpy as np
 
-from cervseg.phantom.mesh_landmarks import VertebraLandmarks
-from cervseg.phantom.mesh_patient import MeshPatient, Region, coefficients_per_mm, shell_mm
+from cervseg.phantom.anatomy import Anatomy
+from cervseg.phantom.mesh_patient import MeshPatient, coefficients_per_mm, shell_mm
 from cervseg.phantom.mesh_projection import Topology, join, path_length
+from cervseg.phantom.solid import Pose, Solid, ellipse
 
-_OVERSAMPLING = 2
-# A solid that is thinner along the beam than this leaves no visible edge.
-_THINNEST_MM = 0.1
-_THINNEST_PART_MM = 0.6
-_SLIVER_MM = 0.45
-_PROCESS_HALF_WIDTH_MM, _BODY_HALF_WIDTH_MM = 11.0, 10.0
+# Modulation by the texture, and the attenuation at which it is halved.
+_GRAIN, _AVERAGED = 0.15, 0.6
 # A clay-shoveler's fracture: place along the process, and angle of the cut.
 _FRACTURE_SHARE, _FRACTURE_DEG = 0.58, 20.0
+_SOFT_PARTS = ("neck", "shoulders", "airway", "cartilage", "implant")
+# The teeth belong to the outlines' head; this shift (mm, axes of the head) brings them between the jaws.
+_TEETH_SHIFT_MM = (4.0, 24.0)
+_BRAIN_DEPTH_MM, _BRAIN_PER_MM = 150.0, 0.0034
+
+
+def parts_beside_bones(anatomy: Anatomy) -> dict[str, list[Solid]]:
+    """List the solids of a patient beside the bones that surfaces replace: tissue, brain, teeth, implant.
+
+    Args:
+        anatomy: the patient.
+
+    Returns:
+        Name of the part -> its solids, as in :meth:`~cervseg.phantom.anatomy.Anatomy.parts`.
+    """
+    parts = {name: part for name, part in anatomy.parts().items() if name in _SOFT_PARTS}
+    head, scale = anatomy.skull.pose, anatomy.skull.scale
+    x, y = head.apply(np.array([_TEETH_SHIFT_MM]) * scale)[0]
+    lower = replace(anatomy.skull, pose=Pose(x_mm=float(x), y_mm=float(y), angle_deg=head.angle_deg))
+    parts["head teeth"] = lower.parts()["teeth"]
+    outline = head.apply(ellipse(25.0, -88.0, 92.0, 82.0) * scale)
+    parts["head brain"] = [
+        Solid(
+            outline_mm=outline,
+            depth_mm=_BRAIN_DEPTH_MM,
+            edge_mm=48.0,
+            inside_per_mm=_BRAIN_PER_MM,
+            coarse=True,
+        )
+    ]
+    return parts
 
 
 def mesh_attenuation(patient: MeshPatient, *, mm_to_px: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
@@ -54,6 +83,23 @@ def mesh_attenuation(patient: MeshPatient, *, mm_to_px: np.ndarray, size_px: tup
     )
 
 
+def add_bones(
+    attenuation: np.ndarray, patient: MeshPatient, *, mm_to_px: np.ndarray, texture: np.ndarray
+) -> None:
+    """Add the attenuation of all bones to an image.
+
+    Args:
+        attenuation: H x W float32, changed in place.
+        patient: the bones and the beam.
+        mm_to_px: 2 x 3 similarity transform from mm in the plane of the spine to (x, y) in px.
+        texture: H x W float32 with mean 0.
+    """
+    bones = mesh_attenuation(patient, mm_to_px=mm_to_px, size_px=(attenuation.shape[0], attenuation.shape[1]))
+    # Many trabeculae behind each other average out.
+    grain = np.float32(_GRAIN) / (1.0 + np.maximum(bones, 0.0) / np.float32(_AVERAGED))
+    attenuation += bones * (1.0 + grain * texture)
+
+
 def fragments(patient: MeshPatient, bone: str, points_mm: np.ndarray) -> list[np.ndarray]:
     """Place the vertices of a surface: one closed surface, or two if the process is fractured.
 
@@ -71,167 +117,7 @@ def fragments(patient: MeshPatient, bone: str, points_mm: np.ndarray) -> list[np
     landmarks = patient.meshes.landmarks[bone]
     base, tip = np.asarray(landmarks.spinolaminar_mm), np.asarray(landmarks.tip_mm)
     cut, direction = base + _FRACTURE_SHARE * (tip - base), landmarks.process_slope_deg + _FRACTURE_DEG
-    tip_side = _clamp(landmarks, points_mm, cut, direction)
+    tip_side = landmarks.cut(points_mm, cut, direction)
     tip_side = patient.place(bone, tip_side)
     tip_side[:, :2] += target.fracture_mm
-    return [patient.place(bone, _clamp(landmarks, points_mm, cut, direction + 180.0)), tip_side]
-
-
-def region_mask(
-    patient: MeshPatient, level: str, region: Region, *, mm_to_px: np.ndarray, size_px: tuple[int, int]
-) -> np.ndarray:
-    """Project a part of a vertebra.
-
-    The process is what lies behind the plane through the spinolaminar line, the body what lies in front of
-    its posterior wall, the arch what is between.
-
-    Args:
-        patient: the bones.
-        level: "C1" to "T2".
-        region: part of the vertebra.
-        mm_to_px: 2 x 3 similarity transform from mm in the plane of the spine to (x, y) in px.
-        size_px: (height, width) of the mask.
-
-    Returns:
-        H x W uint8, 1 where the part covers at least half of the pixel.
-    """
-    landmarks = patient.meshes.landmarks[level]
-    points, line = patient.meshes[level].vertices_mm, np.asarray(landmarks.spinolaminar_mm)
-    wall = np.array([landmarks.body_width_mm / 2, 0.0])
-    if region == "process":
-        points = _clamp(landmarks, points, line, landmarks.wall_deg)
-        points = _clamp_sides(landmarks, points, _PROCESS_HALF_WIDTH_MM)
-    elif region == "body":
-        points = _clamp(landmarks, points, wall, 180.0)
-        points = _clamp_sides(landmarks, points, _BODY_HALF_WIDTH_MM)
-    else:
-        points = _clamp(landmarks, points, wall, 0.0)
-        points = _clamp(landmarks, points, line, landmarks.wall_deg + 180.0)
-    pieces = fragments(patient, level, points)
-    return _silhouette(
-        patient,
-        pieces,
-        patient.meshes[level].topology,
-        mm_to_px=mm_to_px,
-        size_px=size_px,
-        cut=True,
-    )
-
-
-def bone_mask(
-    patient: MeshPatient, bone: str, *, mm_to_px: np.ndarray, size_px: tuple[int, int]
-) -> np.ndarray:
-    """Project a whole bone: H x W uint8, 1 where it covers at least half of the pixel."""
-    pieces = fragments(patient, bone, patient.meshes[bone].vertices_mm)
-    return _silhouette(
-        patient,
-        pieces,
-        patient.meshes[bone].topology,
-        mm_to_px=mm_to_px,
-        size_px=size_px,
-        cut=False,
-    )
-
-
-def landmarks_mm(patient: MeshPatient, level: str) -> dict[str, tuple[float, float]]:
-    """Project the landmarks of C2 to T2 onto the plane of the spine.
-
-    Args:
-        patient: the bones.
-        level: "C1" to "T2".
-
-    Returns:
-        'spinous tip', 'spinolaminar', 'centroid' and the corners of the body, 'top left' to 'bottom right',
-        -> (x, y) in mm; left is anterior.
-    """
-    landmarks = patient.meshes.landmarks[level]
-    half_width, half_height = landmarks.body_width_mm / 2, landmarks.body_height_mm / 2
-    points = {
-        "centroid": (0.0, 0.0),
-        "top left": (-half_width, -half_height),
-        "top right": (half_width, -half_height),
-        "bottom left": (-half_width, half_height),
-        "bottom right": (half_width, half_height),
-        "spinolaminar": landmarks.spinolaminar_mm,
-        "spinous tip": landmarks.tip_mm,
-    }
-    local = np.array(list(points.values()))
-    flat = np.column_stack([landmarks.pose.apply(local), np.full(len(local), landmarks.middle_mm)])
-    placed = patient.place(level, flat)
-    target = patient.targets.get(level)
-    if target is not None and target.fracture_mm is not None:
-        placed[-1, :2] += target.fracture_mm
-    return {name: (float(x), float(y)) for name, (x, y) in zip(points, patient.beam.onto_plane(placed))}
-
-
-def _clamp(
-    landmarks: VertebraLandmarks, points_mm: np.ndarray, at_mm: np.ndarray, direction_deg: float
-) -> np.ndarray:
-    """Push points onto a plane that they lie behind: a closed surface becomes that of the solid before it.
-
-    Args:
-        landmarks: landmarks with the local axes.
-        points_mm: N x 3 points in the frame of the mesh.
-        at_mm: point (x, y) of the plane in local axes.
-        direction_deg: direction towards the kept part in local axes, x towards y.
-    """
-    local = landmarks.to_local(points_mm)
-    angle = np.deg2rad(direction_deg)
-    normal = np.array([np.cos(angle), np.sin(angle)])
-    before = (local[:, :2] - at_mm) @ normal
-    local[:, :2] -= np.minimum(before, 0.0)[:, None] * normal
-    return np.column_stack([landmarks.pose.apply(local[:, :2]), points_mm[:, 2]])
-
-
-def _clamp_sides(landmarks: VertebraLandmarks, points_mm: np.ndarray, half_width_mm: float) -> np.ndarray:
-    """Keep the part of a solid near the midsagittal plane."""
-    clamped = np.array(points_mm)
-    clamped[:, 2] = np.clip(
-        clamped[:, 2], landmarks.middle_mm - half_width_mm, landmarks.middle_mm + half_width_mm
-    )
-    return clamped
-
-
-def _silhouette(
-    patient: MeshPatient,
-    pieces: list[np.ndarray],
-    topology: Topology,
-    *,
-    mm_to_px: np.ndarray,
-    size_px: tuple[int, int],
-    cut: bool,
-) -> np.ndarray:
-    """Rasterize the projection of closed surfaces: H x W uint8 {0, 1}."""
-    mask = np.zeros(size_px, dtype=np.uint8)
-    for piece in pieces:
-        points = patient.beam.onto_plane(piece) @ mm_to_px[:, :2].T + mm_to_px[:, 2]
-        low = np.maximum(np.floor(points.min(axis=0)).astype(int) - 1, 0)
-        high = np.minimum(np.ceil(points.max(axis=0)).astype(int) + 2, size_px[::-1])
-        if np.any(high <= low):
-            continue
-        n = _OVERSAMPLING
-        fine = np.array(mm_to_px) * n
-        fine[:, 2] += (n - 1) / 2 - low * n
-        width, height = (int(side) for side in high - low)
-        depth = path_length(
-            piece, topology, beam=patient.beam, mm_to_px=fine, size_px=(height * n, width * n)
-        )
-        thinnest_mm = _THINNEST_PART_MM if cut else _THINNEST_MM
-        filled = (patient.sign * depth > thinnest_mm).astype(np.uint8)
-        solid = _largest_part(filled, fine) if cut else filled
-        cover = cv2.resize(solid.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
-        window = mask[low[1] : high[1], low[0] : high[0]]
-        np.maximum(window, (cover >= 0.5).astype(np.uint8), out=window)
-    return mask
-
-
-def _largest_part(filled: np.ndarray, mm_to_px: np.ndarray) -> np.ndarray:
-    """Drop slivers, which the warped plane of a cut leaves, and everything that hangs on them only."""
-    radius = max(round(_SLIVER_MM * float(np.hypot(*mm_to_px[:, 0]))), 1)
-    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    opened = cv2.morphologyEx(filled, cv2.MORPH_OPEN, brush)
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
-    if count < 2:
-        return filled
-    largest: np.ndarray = (parts == 1 + np.argmax(stats[1:, cv2.CC_STAT_AREA])).astype(np.uint8)
-    return largest
+    return [patient.place(bone, landmarks.cut(points_mm, cut, direction + 180.0)), tip_side]

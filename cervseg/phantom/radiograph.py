@@ -13,6 +13,10 @@ from cervseg.core.errors import DatasetError
 from cervseg.phantom.anatomy import BODY_LEVELS, LEVELS, Anatomy, Posture, draw_anatomy
 from cervseg.phantom.detector import Exposure, add_marker, develop, display, draw_exposure, expose, frame
 from cervseg.phantom.masks import anatomy_masks, process_masks
+from cervseg.phantom.mesh_masks import mesh_anatomy_masks, mesh_landmarks, mesh_process_masks
+from cervseg.phantom.mesh_patient import MeshPatient, draw_mesh_patient
+from cervseg.phantom.mesh_render import add_bones, parts_beside_bones
+from cervseg.phantom.mesh_set import MeshSet
 from cervseg.phantom.solid import Solid, add_solid
 from cervseg.phantom.view import View, draw_view
 from cervseg.phantom.wide import WideScene, widen
@@ -21,6 +25,7 @@ from cervseg.phantom.wide import WideScene, widen
 _CANVAS_LONG_SIDE_PX = (900, 1280)
 _WIDE_CANVAS_PX = (560, 1280)
 _COARSE = 3
+_WIDE_VARIETY = 1.6
 
 Domain = Literal["standard", "wide"]
 
@@ -66,6 +71,8 @@ def make_phantom(
     overlap: bool | None = None,
     domain: Domain = "standard",
     with_anatomy: bool = False,
+    meshes: MeshSet | None = None,
+    mesh_share: float = 0.5,
 ) -> PhantomImage:
     """Generate one synthetic radiograph of a series; the result is the same on every machine.
 
@@ -81,6 +88,9 @@ def make_phantom(
         domain: "standard" for adults on one kind of detector; "wide" for sizes, shapes, exposures, objects
             and storage far beyond, to train networks for radiographs of any source.
         with_anatomy: fill ``anatomy_masks``, too.
+        meshes: bones as closed surfaces (:func:`~cervseg.phantom.mesh_set.read_meshes`); None for none.
+        mesh_share: probability that an image has the surfaces for its bones, if there are any; every other
+            image is the same as without them.
 
     Raises:
         DatasetError: ``long_side_px`` is less than 64.
@@ -91,15 +101,26 @@ def make_phantom(
     anatomy = draw_anatomy(body, posture=posture, hardware=hardware, fracture=fracture, overlap=overlap)
     view = draw_view(image, long_side_px=long_side_px, facing=facing)
     exposure = draw_exposure(image)
-    if domain == "wide":
-        rng = np.random.default_rng([seed, index, 3])
-        scene = widen(anatomy, view, exposure, rng=rng, facing=facing)
-        return render_wide(scene, rng=noise, with_anatomy=with_anatomy)
-    return render(anatomy, view, exposure, rng=noise, with_anatomy=with_anatomy)
+    wide, bones = (np.random.default_rng([seed, index, stream]) for stream in (3, 4))
+    scene = widen(anatomy, view, exposure, rng=wide, facing=facing) if domain == "wide" else None
+    patient = None
+    if meshes is not None and bones.random() < mesh_share:
+        variety = 1.0 if scene is None else _WIDE_VARIETY
+        followed = anatomy if scene is None else scene.anatomy
+        patient = draw_mesh_patient(bones, meshes=meshes, anatomy=followed, variety=variety)
+    if scene is not None:
+        return render_wide(scene, rng=noise, with_anatomy=with_anatomy, patient=patient)
+    return render(anatomy, view, exposure, rng=noise, with_anatomy=with_anatomy, patient=patient)
 
 
 def render(
-    anatomy: Anatomy, view: View, exposure: Exposure, *, rng: np.random.Generator, with_anatomy: bool = False
+    anatomy: Anatomy,
+    view: View,
+    exposure: Exposure,
+    *,
+    rng: np.random.Generator,
+    with_anatomy: bool = False,
+    patient: MeshPatient | None = None,
 ) -> PhantomImage:
     """Render a radiograph of ``anatomy`` with its masks and landmarks.
 
@@ -109,26 +130,35 @@ def render(
         exposure: parameters of acquisition and display.
         rng: random generator of the texture and the photon noise.
         with_anatomy: fill ``anatomy_masks``, too.
+        patient: surfaces that replace the anatomy's bones.
     """
-    attenuation = attenuation_map(anatomy.solids(), view, rng=rng)
+    parts = anatomy.parts() if patient is None else parts_beside_bones(anatomy)
+    solids = [solid for part in parts.values() for solid in part]
+    attenuation = attenuation_map(solids, view, rng=rng, patient=patient)
     add_marker(attenuation, exposure, mm_per_pixel=view.mm_per_pixel)
     signal = expose(attenuation, exposure, mm_per_pixel=view.mm_per_pixel, rng=rng)
     pixels = display(signal, exposure, mm_per_pixel=view.mm_per_pixel)
     frame(pixels, exposure)
-    level_masks = process_masks(anatomy, view)
+    level_masks = _level_masks(anatomy, patient, view)
     mask = np.maximum.reduce(list(level_masks.values()))
     return PhantomImage(
         pixels=pixels,
         mask=mask,
         level_masks=level_masks,
-        landmarks=_landmarks(anatomy, view),
+        landmarks=_landmarks(anatomy, view) if patient is None else mesh_landmarks(patient, view),
         mm_per_pixel=view.mm_per_pixel,
-        attributes=_attributes(anatomy, view, level_masks),
-        anatomy_masks=anatomy_masks(anatomy, view) if with_anatomy else {},
+        attributes=_attributes(anatomy, view, level_masks) | _bones(patient),
+        anatomy_masks=_anatomy_masks(anatomy, patient, view) if with_anatomy else {},
     )
 
 
-def render_wide(scene: WideScene, *, rng: np.random.Generator, with_anatomy: bool = False) -> PhantomImage:
+def render_wide(
+    scene: WideScene,
+    *,
+    rng: np.random.Generator,
+    with_anatomy: bool = False,
+    patient: MeshPatient | None = None,
+) -> PhantomImage:
     """Render a radiograph of the wide domain with its masks and landmarks.
 
     Masks are 0 where the patient is not seen: outside the collimated field and under window bars.
@@ -137,24 +167,29 @@ def render_wide(scene: WideScene, *, rng: np.random.Generator, with_anatomy: boo
         scene: patient, view, exposure, objects and storage.
         rng: random generator of the texture and the photon noise.
         with_anatomy: fill ``anatomy_masks``, too.
+        patient: surfaces that replace the anatomy's bones.
     """
     view, exposure, mm_per_pixel = scene.view, scene.exposure, scene.view.mm_per_pixel
-    attenuation = attenuation_map(scene.solids(), view, rng=rng, canvas_px=_WIDE_CANVAS_PX)
+    solids = scene.solids()
+    if patient is not None:
+        solids = [*scene.densities.apply(parts_beside_bones(scene.anatomy)), *scene.objects]
+    attenuation = attenuation_map(solids, view, rng=rng, canvas_px=_WIDE_CANVAS_PX, patient=patient)
     add_marker(attenuation, exposure, mm_per_pixel=mm_per_pixel)
     signal = expose(attenuation, exposure, mm_per_pixel=mm_per_pixel, rng=rng)
     grey = develop(signal, exposure, mm_per_pixel=mm_per_pixel)
     pixels = scene.capture.apply(grey, bodies_px=scene.bodies_px())
     seen = scene.capture.visible(view.size_px)
-    level_masks = {level: mask & seen for level, mask in process_masks(scene.anatomy, view).items()}
-    others = anatomy_masks(scene.anatomy, view) if with_anatomy else {}
+    level_masks = {level: mask & seen for level, mask in _level_masks(scene.anatomy, patient, view).items()}
+    others = _anatomy_masks(scene.anatomy, patient, view) if with_anatomy else {}
     return PhantomImage(
         pixels=pixels,
         mask=np.maximum.reduce(list(level_masks.values())),
         level_masks=level_masks,
-        landmarks=_landmarks(scene.anatomy, view),
+        landmarks=_landmarks(scene.anatomy, view) if patient is None else mesh_landmarks(patient, view),
         mm_per_pixel=mm_per_pixel,
         attributes={
             **_attributes(scene.anatomy, view, level_masks),
+            **_bones(patient),
             "domain": "wide",
             "inverted": scene.capture.inverted,
             "field": scene.capture.field,
@@ -169,6 +204,7 @@ def attenuation_map(
     *,
     rng: np.random.Generator,
     canvas_px: tuple[int, int] = _CANVAS_LONG_SIDE_PX,
+    patient: MeshPatient | None = None,
 ) -> np.ndarray:
     """Sum coefficient times path length over all solids (the exponent of the Beer-Lambert law).
 
@@ -177,6 +213,7 @@ def attenuation_map(
         view: image size, scale and position of the patient.
         rng: random generator of the texture.
         canvas_px: smallest and largest height at which the solids are rendered; resampled to the view's.
+        patient: surfaces to add to the solids.
 
     Returns:
         H x W float32, no unit, at least 0; the intensity behind the patient is exp(-map).
@@ -196,6 +233,8 @@ def attenuation_map(
             add_solid(coarse, solid, mm_to_px=coarse_map, texture=mottle)
         else:
             add_solid(fine, solid, mm_to_px=fine_map, texture=texture)
+    if patient is not None:
+        add_bones(fine, patient, mm_to_px=fine_map, texture=texture)
     streaks = _streaks(rng, coarse.shape, px_per_mm=coarse_px_per_mm)
     smooth = cv2.GaussianBlur(coarse, (0, 0), 0.8)
     smooth = smooth * (np.float32(1) + np.float32(0.025) * streaks + np.float32(0.008) * mottle)
@@ -237,6 +276,21 @@ def _streaks(rng: np.random.Generator, size: tuple[int, ...], *, px_per_mm: floa
         streak *= np.float32(weight) / streak.std()
         total += cv2.resize(streak, size[::-1], interpolation=cv2.INTER_LINEAR)
     return total
+
+
+def _level_masks(anatomy: Anatomy, patient: MeshPatient | None, view: View) -> dict[str, np.ndarray]:
+    """Project the processes of C1 to C7 from the surfaces, or from the outlines without any."""
+    return process_masks(anatomy, view) if patient is None else mesh_process_masks(patient, view)
+
+
+def _anatomy_masks(anatomy: Anatomy, patient: MeshPatient | None, view: View) -> dict[str, np.ndarray]:
+    """Project the bones beside the processes from the surfaces, or from the outlines without any."""
+    return anatomy_masks(anatomy, view) if patient is None else mesh_anatomy_masks(patient, view)
+
+
+def _bones(patient: MeshPatient | None) -> dict[str, str | float | bool]:
+    """Describe surfaces in plain values; nothing without any."""
+    return {} if patient is None else {"bones": "meshes", "mirrored": patient.mirrored}
 
 
 def _landmarks(anatomy: Anatomy, view: View) -> dict[str, tuple[float, float]]:

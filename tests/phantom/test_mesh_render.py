@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from cervseg.phantom.anatomy import Anatomy, draw_anatomy
+from cervseg.phantom.mesh_masks import bones_mask, region_mask
 from cervseg.phantom.mesh_patient import MeshPatient, draw_mesh_patient
-from cervseg.phantom.mesh_render import bone_mask, fragments, landmarks_mm, mesh_attenuation, region_mask
+from cervseg.phantom.mesh_render import mesh_attenuation
 from cervseg.phantom.mesh_set import MeshSet, read_meshes
 from tests.meshes import write_bones
 
@@ -36,68 +37,6 @@ def _process(patient: MeshPatient, level: str) -> np.ndarray:
     return region_mask(patient, level, "process", mm_to_px=MM_TO_PX, size_px=SIZE_PX)
 
 
-def test_spine_follows_the_anatomy(meshes: MeshSet) -> None:
-    """Bodies lie where the anatomy has them, and have its width."""
-    anatomy = _anatomy()
-    patient = _patient(meshes, anatomy)
-    for vertebra in anatomy.vertebrae:
-        if vertebra.level in ("C1", "C2"):
-            continue
-        named = landmarks_mm(patient, vertebra.level)
-        centre = np.array(named["centroid"])
-        assert np.hypot(*(centre - (vertebra.pose.x_mm, vertebra.pose.y_mm))) < 2.0
-        width = np.hypot(*np.subtract(named["top right"], named["top left"]))
-        assert width == pytest.approx(vertebra.body_width_mm + vertebra.osteophyte_mm, abs=2.5)
-
-
-def test_process_lies_behind_the_spinolaminar_line(meshes: MeshSet) -> None:
-    """The mask of a process reaches from the spinolaminar landmark to the tip and no further."""
-    patient = _patient(meshes, _anatomy())
-    for level in ("C1", "C3", "C5", "C7", "T1"):
-        named = landmarks_mm(patient, level)
-        rows, columns = np.nonzero(_process(patient, level))
-        points = (np.stack([columns, rows], axis=1) - MM_TO_PX[:, 2]) / PX_PER_MM
-        tip, line = np.array(named["spinous tip"]), np.array(named["spinolaminar"])
-        assert np.hypot(*(points - line).T).min() < 1.5
-        assert points[:, 0].min() > line[0] - 4.0
-        assert np.hypot(*(points - tip).T).min() < 1.5
-        assert np.hypot(*(points - line).T).max() < np.hypot(*(tip - line)) + 4.5
-
-
-def test_regions_cover_the_bone(meshes: MeshSet) -> None:
-    """Body, arch and process together are the silhouette of the vertebra; body and process are disjoint."""
-    patient = _patient(meshes, _anatomy())
-    body, arch, process = (
-        region_mask(patient, "C5", region, mm_to_px=MM_TO_PX, size_px=SIZE_PX)
-        for region in ("body", "arch", "process")
-    )
-    whole = bone_mask(patient, "C5", mm_to_px=MM_TO_PX, size_px=SIZE_PX)
-    assert not np.any(body & process)
-    union = body | arch | process
-    assert (union & whole).sum() > 0.93 * whole.sum()
-    assert (union & whole).sum() > 0.97 * union.sum()
-
-
-def test_fractured_process_has_two_parts(meshes: MeshSet) -> None:
-    """The fragment is displaced, and the tip with it; both parts have the volume of the whole."""
-    anatomy = _anatomy(fracture=True)
-    level = next(v.level for v in anatomy.vertebrae if v.fracture_mm)
-    patient = _patient(meshes, anatomy)
-    pieces = fragments(patient, level, meshes[level].vertices_mm)
-    assert len(pieces) == 2
-
-    def volume_mm3(vertices: np.ndarray) -> float:
-        a, b, c = (vertices[meshes[level].triangles[:, i]] for i in range(3))
-        return patient.sign * float((a * np.cross(b, c)).sum() / 6)
-
-    whole = patient.place(level, meshes[level].vertices_mm)
-    assert sum(map(volume_mm3, pieces)) == pytest.approx(volume_mm3(whole), rel=0.02)
-    assert min(map(volume_mm3, pieces)) > 100
-    columns = np.nonzero(_process(patient, level))[1]
-    tip = landmarks_mm(patient, level)["spinous tip"]
-    assert (columns.max() - MM_TO_PX[0, 2]) / PX_PER_MM == pytest.approx(tip[0], abs=2.5)
-
-
 def test_attenuation_is_that_of_bone(meshes: MeshSet) -> None:
     """Bone attenuates, the canal does not, and the rim of a process is denser than its middle per mm."""
     patient = _patient(meshes, _anatomy())
@@ -106,7 +45,7 @@ def test_attenuation_is_that_of_bone(meshes: MeshSet) -> None:
     assert attenuation.dtype == np.float32
     outside = np.ones(SIZE_PX, dtype=bool)
     for bone in patient.placements:
-        outside &= bone_mask(patient, bone, mm_to_px=MM_TO_PX, size_px=SIZE_PX) == 0
+        outside &= bones_mask(patient, (bone,), mm_to_px=MM_TO_PX, size_px=SIZE_PX) == 0
     assert np.abs(attenuation[outside]).mean() < 1e-3
     process = _process(patient, "C6") == 1
     assert 0.1 < attenuation[process].mean() < 0.5
@@ -120,11 +59,3 @@ def test_patient_is_the_same_for_the_same_state(meshes: MeshSet) -> None:
     )
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 0.05
-
-
-def test_mirrored_patients_occur_and_attenuate(meshes: MeshSet) -> None:
-    """Exchanging left and right keeps path lengths positive."""
-    patients = [_patient(meshes, _anatomy(), seed) for seed in range(8)]
-    assert {patient.mirrored for patient in patients} == {False, True}
-    for patient in patients[:4]:
-        assert _process(patient, "C5").sum() > 100
