@@ -97,7 +97,17 @@ def training_batches(job: CrossValidation, cases: Sequence[str], *, teacher: Tea
         job: the model.
         cases: ids of the cases to train on.
         teacher: also sees the images, in its own frame.
+
+    Raises:
+        PlanError: there is a teacher, and the trainer has transforms of its own.
     """
+    transforms = tuple(job.trainer.transforms(job.plan))
+    if teacher is not None and transforms:
+        raise PlanError(
+            "a trainer with transforms of its own cannot learn from a teacher",
+            where=job.trainer_name,
+            hint="Leave --teacher out: the teacher would see an image that was not moved",
+        )
     hyper = job.configuration.hyperparameters
     source = FrameSource(
         job.store,
@@ -119,6 +129,7 @@ def training_batches(job: CrossValidation, cases: Sequence[str], *, teacher: Tea
         batch_size=hyper.batch_size,
         num_workers=hyper.num_workers,
         ranges=job.configuration.augmentation,
+        transforms=transforms,
         seed=hyper.seed,
         teacher=view,
     )

@@ -35,6 +35,7 @@ from cervseg.training.data import Batch
 from cervseg.training.freezing import choose_trained, train_mode
 from cervseg.training.schedule import schedule
 from cervseg.training.trainer import StepResult, Trainer
+from cervseg.training.transforms import apply_transforms
 
 DICE, MAX_STEPS, MAX_TIME_S = 0.9, 200, 120.0
 # Overrides that make networks smaller than the size "small".
@@ -182,6 +183,22 @@ def trains_every_parameter(trial: Trial) -> None:
         break_promise(trial.name, what, "pass them to it, or set requires_grad to False in start()")
 
 
+def transforms_images(trial: Trial) -> None:
+    """Check that the trainer's transforms keep the size, stay finite and depend on the seed alone."""
+    transforms = trial.trainer.transforms(trial.plan)
+    for index, (image_CHW, target_LHW) in enumerate(
+        zip(trial.batch.image_BCHW.numpy(), trial.batch.target_BLHW.numpy(), strict=True)
+    ):
+        first, again = (
+            apply_transforms(transforms, image_CHW, target_LHW, seed=(0, index)) for _ in range(2)
+        )
+        if not np.isfinite(first[0]).all():
+            break_promise(trial.name, "transforms give an image that is not finite", "images are normalized")
+        if any((one != other).any() for one, other in zip(first, again, strict=True)):
+            what = "transforms give another image for the same seed"
+            break_promise(trial.name, what, "draw from numpy's or Python's global generator, keep no state")
+
+
 def survives_a_checkpoint(trial: Trial) -> None:
     """Check that the network rebuilt from a checkpoint returns bit-identical logits."""
     network = trial.network()
@@ -246,6 +263,7 @@ PROMISES: Mapping[str, Callable[[Trial], None]] = MappingProxyType(
             gives_logits,
             gives_loss_terms,
             trains_every_parameter,
+            transforms_images,
             survives_a_checkpoint,
             predicts_any_image,
             learns_two_images,

@@ -2,7 +2,7 @@
 
 OpenCV and numpy release the interpreter lock, so threads are fast enough; they need no copies, leave no
 orphaned processes and do not import torch again. A sample depends on (seed, epoch, position) only: neither
-the number of threads nor an interruption changes it.
+the number of threads nor an interruption changes it. That holds for a trainer's own transforms, too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -33,6 +33,10 @@ from cervseg.training.augment import (
     draw_augmentation,
     move_displacement,
 )
+from cervseg.training.transforms import apply_transforms
+
+if TYPE_CHECKING:
+    from batchgenerators.transforms.abstract_transforms import AbstractTransform
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,8 +150,9 @@ class FrameSource:
 class BatchPlan:
     """The cases of an epoch and how they are batched: training shuffles and augments, validation does not.
 
-    ``features`` holds the output of a frozen encoder for each case, C x h x w. ``teacher`` is the source of a
-    teacher's view of the images.
+    ``transforms`` follow the augmentation, see :mod:`cervseg.training.transforms`; they may move the image,
+    so there is no teacher with them. ``features`` holds the output of a frozen encoder for each case,
+    C x h x w. ``teacher`` is the source of a teacher's view of the images.
     """
 
     source: FrameSource
@@ -155,6 +160,7 @@ class BatchPlan:
     batch_size: int
     num_workers: int
     ranges: Augmentation | None = None
+    transforms: Sequence[AbstractTransform] = ()
     seed: int = 0
     features: Mapping[str, torch.Tensor] | None = None
     teacher: FrameSource | None = None
@@ -162,7 +168,7 @@ class BatchPlan:
     @property
     def is_fixed(self) -> bool:
         """Whether every epoch has the same images."""
-        return self.ranges is None or self.ranges.probability == 0
+        return self.ranges is None or (self.ranges.probability == 0 and not self.transforms)
 
     @property
     def num_batches(self) -> int:
@@ -202,6 +208,11 @@ class BatchPlan:
         cases = tuple(self.cases[position] for position in positions)
         draws = [self._draw(epoch, int(position)) for position in positions]
         samples = [self.source.sample(case, draw=draw) for case, draw in zip(cases, draws, strict=True)]
+        if self.transforms and self.ranges is not None:
+            samples = [
+                apply_transforms(self.transforms, *sample, seed=(self.seed, epoch, int(position), 2))
+                for sample, position in zip(samples, positions, strict=True)
+            ]
         batch = Batch(
             image_BCHW=_stacked([image for image, _ in samples]),
             target_BLHW=_stacked([target for _, target in samples]),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import torch
 from torch import nn
@@ -16,6 +16,9 @@ from cervseg.networks.base import Splittable
 from cervseg.networks.published import PublishedWeights
 from cervseg.training.data import Batch
 from cervseg.training.freezing import parameter_groups
+
+if TYPE_CHECKING:
+    from batchgenerators.transforms.abstract_transforms import AbstractTransform
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +87,18 @@ class Trainer:
         """
         hyper = self.configured(plan).hyperparameters
         return torch.optim.AdamW(parameter_groups(network, hyper), lr=hyper.learning_rate)
+
+    def transforms(self, plan: Plan) -> Sequence[AbstractTransform]:
+        """Return transforms of batchgenerators that follow the plan's augmentation; by default none.
+
+        They see normalized images, as in nnU-Net, and must keep their size; see
+        :func:`~cervseg.training.transforms.apply_transforms`. To replace the plan's augmentation, set
+        ``settings = {"augmentation": "off"}``.
+
+        Args:
+            plan: as the trainer sees it.
+        """
+        return ()
 
     def step(self, network: nn.Module, loss: nn.Module, batch: Batch) -> StepResult:
         """Compute logits and loss terms of one batch; the loop does the backward pass and the update.

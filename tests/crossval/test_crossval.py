@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from cervseg.cli import plan_and_preprocess, predict, train
+from cervseg.core import registry
+from cervseg.crossval import setup
 from cervseg.networks.checkpoint import Checkpoint, network_from_checkpoint, read_checkpoint
 from cervseg.networks.lora import ALPHA
 from cervseg.training.data import Batch, BatchPlan
@@ -101,6 +103,54 @@ def test_distillation(workspace: Path, tmp_path: Path, capsys: pytest.CaptureFix
     # The teacher was trained on the validation cases of any other fold.
     assert train_it(workspace, "UNetTrainer", fold="1", more=taught) == 2
     assert "the teacher has no fold_1" in capsys.readouterr().err
+
+
+TRANSFORMING = """
+from cervseg.trainers.unet import UNetTrainer
+
+class NnunetListTrainer(UNetTrainer):
+    def transforms(self, plan):
+        from batchgenerators.transforms.color_transforms import ContrastAugmentationTransform, GammaTransform
+        from batchgenerators.transforms.noise_transforms import GaussianNoiseTransform
+        from batchgenerators.transforms.spatial_transforms import MirrorTransform
+
+        return [
+            GaussianNoiseTransform(p_per_sample=0.5),
+            ContrastAugmentationTransform(p_per_sample=0.5),
+            GammaTransform((0.7, 1.5), retain_stats=True, p_per_sample=0.5),
+            MirrorTransform((0, 1)),
+        ]
+"""
+
+
+def test_a_trainer_with_transforms_of_its_own(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They reach the training images, not the validation; a teacher is refused; a seed repeats."""
+    monkeypatch.setattr(registry, "_registered", {registry.TRAINERS: {}, registry.NETWORKS: {}})
+    used: list[BatchPlan] = []
+    made = setup.BatchPlan
+    monkeypatch.setattr(setup, "BatchPlan", lambda **parts: used.append(made(**parts)) or used[-1])
+    (tmp_path / "mine.py").write_text(TRANSFORMING)
+    where = ["1", "-f", "0", "--device", "cpu", "--root", str(workspace), "--restart"]
+    where += ["--trainer-file", str(tmp_path / "mine.py")]
+    states = []
+    for settings in ([], ["num_workers=4"], ["seed=0", "augmentation=off"]):
+        monkeypatch.setattr(registry, "_registered", {registry.TRAINERS: {}, registry.NETWORKS: {}})
+        assert train.main([*where, "--set", *CNN, *settings]) == 0
+        states.append(content_of(workspace, "NnunetListTrainer", kind="latest").state_dict)
+    assert [type(transform).__name__ for transform in used[0].transforms][::3] == [
+        "GaussianNoiseTransform",
+        "MirrorTransform",
+    ]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert not all(torch.equal(states[0][name], states[2][name]) for name in states[0])
+    teacher = tmp_path / "Dataset001_Blobs" / "Teacher"
+    shutil.copytree(model_of(workspace, "NnunetListTrainer"), teacher)
+    monkeypatch.setattr(registry, "_registered", {registry.TRAINERS: {}, registry.NETWORKS: {}})
+    capsys.readouterr()
+    assert train.main([*where, "--teacher", str(teacher), "--set", *CNN]) == 2
+    assert "a trainer with transforms of its own cannot learn from a teacher" in capsys.readouterr().err
 
 
 def test_a_refused_run_deletes_nothing(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import cv2
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -89,6 +90,30 @@ class HalfTrainer(SmallTrainer):
         return torch.optim.SGD([network.first.weight], lr=0.1)
 
 
+class Counting:
+    """A transform with a state."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, *, data: np.ndarray, seg: np.ndarray) -> dict[str, np.ndarray]:
+        self.count += 1
+        return {"data": data + np.float32(self.count), "seg": seg}
+
+
+class Logarithm:
+    """A transform for images above 0."""
+
+    def __call__(self, *, data: np.ndarray, seg: np.ndarray) -> dict[str, np.ndarray]:
+        with np.errstate(invalid="ignore"):
+            return {"data": np.log(data), "seg": seg}
+
+
+def transforming(transform: Any) -> type[Trainer]:
+    """Create a SmallTrainer with a transform."""
+    return type("TransformingTrainer", (SmallTrainer,), {"transforms": lambda self, plan: [transform]})
+
+
 @pytest.fixture(autouse=True)
 def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Register the networks for one test."""
@@ -111,6 +136,8 @@ def trainer_of(network: str) -> type[Trainer]:
         (NoMaskTrainer, "gives_loss_terms", "the loss term 'share' is nan"),
         (trainer_of("Idle"), "trains_every_parameter", "get no gradient: unused.weight, unused.bias"),
         (HalfTrainer, "trains_every_parameter", "optimizer lacks 3 trainable .*: first.bias, last.weight"),
+        (transforming(Counting()), "transforms_images", "another image for the same seed"),
+        (transforming(Logarithm()), "transforms_images", "an image that is not finite"),
         (trainer_of("Forgetful"), "survives_a_checkpoint", "from its checkpoint computes other logits"),
         (trainer_of("Endless"), "predicts_any_image", "probabilities are not finite"),
         (PlanesTrainer, "learns_two_images", "cannot overfit two images: Dice 0"),
