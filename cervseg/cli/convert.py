@@ -54,7 +54,7 @@ def _add_paired(commands: SubCommands[CommandParser]) -> None:
         description=f"Convert {summary}. Images and masks may be PNG, JPEG, TIFF, BMP, DICOM and NIfTI, also "
         "mixed. Masks have the values 0/1 or 0/255, or several values with --labels.",
         example=f"{_EXAMPLE}\n  cervseg_convert paired --images images --masks masks -d 102 "
-        "--name Teeth --labels incisor=1 incisor=2 canine=3",
+        "--name Teeth --labels incisor=1 incisor=2 canine=3 --auxiliary incisor",
     )
     made.add_argument("--images", type=Path, required=True, metavar="DIR", help="folder of images")
     made.add_argument("--masks", type=Path, required=True, metavar="DIR", help="folder of masks")
@@ -91,7 +91,8 @@ def act(options: argparse.Namespace) -> int:
         follow_up(options, report)
     names = ", ".join(f"{name}={value}" for name, value in report.labels.items())
     print(f"{report.num_training} training and {report.num_test} test images written to {report.folder}")
-    print(f"labels: {names}")
+    auxiliary = f" (auxiliary: {', '.join(report.auxiliary)})" if report.auxiliary else ""
+    print(f"labels: {names}{auxiliary}")
     return print_outcome(report.notes, report.left_out, verbose=options.verbose)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cervseg.cli.command_parser import CommandParser
 from cervseg.cli.convert_options import (
     SubCommands,
+    add_auxiliary,
     add_common,
     add_mask_labels,
     labelling,
@@ -162,6 +163,7 @@ def _add_drawn(made: CommandParser) -> None:
         metavar="ANNOTATED=NAME",
         help="rename labels, or join them under one name: molar1=molar molar2=molar",
     )
+    add_auxiliary(made)
     add_common(made)
 
 
@@ -252,6 +254,7 @@ def _drawn(options: argparse.Namespace) -> dict[str, Any]:
         "images": options.images,
         "test_annotations": options.test_annotations,
         "test_images": options.test_images,
-        "labels": read_numbered_labels(options.labels),
+        "labels": read_numbered_labels(options.labels, auxiliary=options.auxiliary),
         "rename": read_renamed(options.rename),
+        "auxiliary": tuple(options.auxiliary),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cervseg.cli.arguments import (
@@ -59,10 +59,25 @@ def add_common(made: CommandParser) -> None:
 
 
 def add_mask_labels(made: CommandParser, *, required: bool) -> None:
-    """Add the options for the values in masks; read them with :func:`labelling`."""
+    """Add the options for the values in masks; read them with :func:`labelling`.
+
+    ``--auxiliary`` is not in the group: it goes with ``--labels``.
+    """
     group = made.add_mutually_exclusive_group(required=required)
     group.add_argument("--label", metavar="NAME", help="name of the label, for masks with one label")
     add_labels(group, "names of the values in the masks: incisor=1 canine=2; several values may share a name")
+    add_auxiliary(made)
+
+
+def add_auxiliary(made: CommandParser) -> None:
+    """Add the option that names auxiliary labels."""
+    made.add_argument(
+        "--auxiliary",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="labels that help to train and are left out of masks and scores; they are numbered last",
+    )
 
 
 def target(options: argparse.Namespace) -> DatasetTarget:
@@ -79,7 +94,7 @@ def target(options: argparse.Namespace) -> DatasetTarget:
 
 
 def labelling(options: argparse.Namespace, *, default: str = "foreground") -> Labelling:
-    """Return the meaning of mask values, from ``--label`` or ``--labels``.
+    """Return the meaning of mask values, from ``--label`` or ``--labels``, and ``--auxiliary``.
 
     Args:
         options: the parsed options.
@@ -91,14 +106,23 @@ def labelling(options: argparse.Namespace, *, default: str = "foreground") -> La
     from cervseg.convert.labelling import Labelling
 
     names = read_label_values(options.labels or [])
-    return Labelling(names=names, label=default if options.label is None else options.label)
+    return Labelling(
+        names=names,
+        label=default if options.label is None else options.label,
+        auxiliary=tuple(options.auxiliary),
+    )
 
 
-def read_numbered_labels(texts: Sequence[str] | None) -> dict[str, int]:
+def read_numbered_labels(texts: Sequence[str] | None, *, auxiliary: Collection[str] = ()) -> dict[str, int]:
     """Read labels that may have numbers: ``["canine", "molar"]`` or ``["canine=1", "molar=2"]``.
 
+    Args:
+        texts: the items.
+        auxiliary: names of auxiliary labels.
+
     Returns:
-        Name -> number in the dataset; labels without numbers are numbered in the given order.
+        Name -> number in the dataset; labels without numbers are numbered in the given order, the auxiliary
+        ones last.
 
     Raises:
         DatasetError: an item is invalid, a name or number is repeated, or only some labels have a number.
@@ -116,7 +140,9 @@ def read_numbered_labels(texts: Sequence[str] | None) -> dict[str, int]:
         return read_labels(texts)
     if repeated := sorted({text for text in texts if texts.count(text) > 1}):
         raise DatasetError(f"label {repeated[0]!r} is repeated", where="--labels")
-    return {name: number for number, name in enumerate(texts, start=1)}
+    from cervseg.dataset.labels import number_labels
+
+    return number_labels(texts, auxiliary=auxiliary)
 
 
 def read_renamed(texts: Sequence[str] | None) -> dict[str, str]:

@@ -30,6 +30,7 @@ class ConversionReport(Generic[Facts]):
         cases: the cases of the dataset, training and test.
         left_out: one line for each file that is not in the dataset, with the reason.
         notes: remarks on the cases of the dataset.
+        auxiliary: those of the labels that are neither shown nor scored.
     """
 
     folder: Path
@@ -37,6 +38,7 @@ class ConversionReport(Generic[Facts]):
     cases: tuple[ConvertedCase[Facts], ...]
     left_out: tuple[str, ...]
     notes: tuple[str, ...]
+    auxiliary: tuple[str, ...] = ()
 
     @property
     def num_training(self) -> int:
@@ -112,6 +114,7 @@ def convert(
             cases=cases,
             left_out=(*failures, *listing.left_out),
             notes=(*listing.notes, *source.notes(cases), *_notes(cases)),
+            auxiliary=listing.auxiliary,
         )
         _check(report, listing)
         source.write_records(writer.folder, cases)
@@ -135,7 +138,10 @@ def _finish(writer: DatasetWriter, report: ConversionReport[Facts], *, channel_n
     in_order = sorted(report.cases, key=lambda case: not case.is_test)
     spacing_mm = {case.id: case.spacing_mm for case in in_order if case.spacing_mm is not None}
     description = writer.finish(
-        channel_names=[channel_name], labels=report.labels, spacing_mm=dict(sorted(spacing_mm.items()))
+        channel_names=[channel_name],
+        labels=report.labels,
+        spacing_mm=dict(sorted(spacing_mm.items())),
+        auxiliary=report.auxiliary,
     )
     if description.num_training != report.num_training:
         raise DatasetError(

@@ -110,6 +110,7 @@ class CsxaAtlas(Source[Keypoints | None]):
         return Listing(
             cases=cases,
             labels=self.labelling.labels,
+            auxiliary=self.labelling.auxiliary,
             left_out=tuple(left_out),
             needs_training=self.masks is not None,
         )

@@ -13,7 +13,7 @@ from cervseg.convert.shapes import BACKGROUND, Shape, draw
 from cervseg.convert.source import CaseContent, ConvertedCase, Listing, Source, SourceCase
 from cervseg.core.errors import DatasetError
 from cervseg.core.types import RawImage
-from cervseg.dataset.labels import check_labels
+from cervseg.dataset.labels import check_labels, number_labels
 from cervseg.imageio import read_image
 
 
@@ -95,6 +95,8 @@ class DrawnShapes(Source[DrawnFacts]):
         labels: label name -> number in the masks, from 1; other labels are left out and listed. By default
             all labels are used, in the format's own order.
         rename: annotated label -> label name; several may get one name.
+        auxiliary: names of labels that help to train and are neither shown nor scored; without ``labels``
+            they get the highest numbers.
     """
 
     annotations: Path
@@ -103,6 +105,7 @@ class DrawnShapes(Source[DrawnFacts]):
     test_images: Path | None = None
     labels: Mapping[str, int] = field(default_factory=dict)
     rename: Mapping[str, str] = field(default_factory=dict)
+    auxiliary: tuple[str, ...] = ()
 
     @abstractmethod
     def read_annotations(self, annotations: Path, images: Path | None, *, is_test: bool) -> AnnotatedImages:
@@ -121,16 +124,17 @@ class DrawnShapes(Source[DrawnFacts]):
             dict.fromkeys(label for part in parts for label in part.labels if label not in BACKGROUND)
         )
         names = {label: self.rename.get(label, label) for label in annotated}
-        numbers = dict(self.labels) or {n: k for k, n in enumerate(dict.fromkeys(names.values()), start=1)}
+        numbers = dict(self.labels) or number_labels(names.values(), auxiliary=self.auxiliary)
         if not numbers:
             raise DatasetError("no annotated areas, so no labels", where=self.annotations)
         labels = {"background": 0, **numbers}
-        check_labels(labels, where="--labels")
+        check_labels(labels, where="--labels", auxiliary=self.auxiliary)
         drawn = {label: numbers[name] for label, name in names.items() if name in numbers}
         cases = tuple(replace(case, numbers=drawn) for part in parts for case in part.cases)
         return Listing(
             cases=cases,
             labels=labels,
+            auxiliary=self.auxiliary,
             left_out=tuple(line for part in parts for line in part.left_out),
             notes=(*_of_shapes(cases), *_of_labels(cases, drawn), *self._of_absent(names)),
         )

@@ -11,7 +11,7 @@ import numpy as np
 from cervseg.convert.pixels import check_same_size
 from cervseg.core.errors import DatasetError
 from cervseg.core.types import RawImage
-from cervseg.dataset.labels import check_labels
+from cervseg.dataset.labels import check_labels, number_labels
 from cervseg.imageio import read_mask
 
 BACKGROUND = "background"
@@ -25,24 +25,26 @@ class Labelling:
         names: value in the mask -> label name, for masks with several values; several values may share a
             name, and "background" is one. Empty for masks with one label.
         label: the label's name if ``names`` is empty.
+        auxiliary: names of labels that help to train and are neither shown nor scored.
     """
 
     names: Mapping[int, str] = field(default_factory=dict)
     label: str = "foreground"
+    auxiliary: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if any(not 0 <= value <= 65535 for value in self.names):
             raise DatasetError("values must be in [0, 65535]", where="--labels")
         if self.names.get(0, BACKGROUND) != BACKGROUND:
             raise DatasetError(f"0 is the background, not {self.names[0]!r}", where="--labels")
-        check_labels(self.labels, where="--labels")
+        check_labels(self.labels, where="--labels", auxiliary=self.auxiliary)
 
     @property
     def labels(self) -> dict[str, int]:
-        """Label name -> number in the dataset: background 0, then in the order of the values."""
+        """Label name -> number in the dataset: background 0, then by value, the auxiliary ones last."""
         ordered = [name for _, name in sorted(self.names.items())] if self.names else [self.label]
-        foreground = dict.fromkeys(name for name in ordered if name != BACKGROUND)
-        return {BACKGROUND: 0, **{name: number for number, name in enumerate(foreground, start=1)}}
+        foreground = [name for name in ordered if name != BACKGROUND]
+        return {BACKGROUND: 0, **number_labels(foreground, auxiliary=self.auxiliary)}
 
     def read(self, path: Path, *, image: RawImage) -> tuple[np.ndarray, bool]:
         """Read a mask file and convert its values to label numbers.

@@ -65,6 +65,7 @@ class PairedFolders(Source[bool]):
                 for pair in pairing.pairs
             ),
             labels=self.labelling.labels,
+            auxiliary=self.labelling.auxiliary,
             left_out=tuple(line for _, pairing in parts for line in _without_partner(pairing)),
             notes=(note,) if num_renamed else (),
         )

@@ -74,6 +74,7 @@ class Listing(Generic[Facts]):
         left_out: one line for each file that is not used, with the reason.
         notes: remarks for the report.
         needs_training: whether a dataset without training cases is an error.
+        auxiliary: names of labels that help to train and are neither shown nor scored.
     """
 
     cases: tuple[SourceCase[Facts], ...]
@@ -81,6 +82,7 @@ class Listing(Generic[Facts]):
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     needs_training: bool = True
+    auxiliary: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,6 +56,11 @@ class DatasetDescription:
         return {name: value for name, value in self.trained.items() if name not in self.auxiliary}
 
     @property
+    def auxiliary_values(self) -> frozenset[int]:
+        """The numbers of the auxiliary labels."""
+        return frozenset(self.labels[name] for name in self.auxiliary)
+
+    @property
     def trained(self) -> dict[str, int]:
         """Labels that a network learns, one plane each: ``foreground``, then the auxiliary labels."""
         return {name: value for name, value in sorted(self.labels.items(), key=lambda kv: kv[1]) if value}
@@ -99,6 +104,7 @@ class LabelFingerprint:
 
     ``mirror_overlap`` is the fraction of the label, summed over all images, that overlaps its mirror image:
     1 if the label is symmetric or images face both ways, 0 if it is always on one side or not measured.
+    ``is_auxiliary``: the label is trained but neither shown nor scored.
     """
 
     num_cases: int
@@ -107,6 +113,7 @@ class LabelFingerprint:
     component_area_px: Distribution
     thickness_px: Distribution
     mirror_overlap: float = 0.0
+    is_auxiliary: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +132,10 @@ class Appearance:
 
 @dataclass(frozen=True, kw_only=True)
 class Fingerprint:
-    """Statistics of a dataset. Intensities are exact: they come from the histogram of all pixels."""
+    """Statistics of a dataset. Intensities are exact: they come from the histogram of all pixels.
+
+    ``labels`` has every trained label; ``num_empty_masks`` counts masks without a label that is shown.
+    """
 
     num_cases: int
     num_channels: int
@@ -141,6 +151,11 @@ class Fingerprint:
     labels: dict[str, LabelFingerprint]
     num_empty_masks: int
     appearance: Appearance | None = None
+
+    @property
+    def shown(self) -> list[LabelFingerprint]:
+        """The labels that some image has and that are not auxiliary: the frame and the loss suit these."""
+        return [label for label in self.labels.values() if label.num_cases and not label.is_auxiliary]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -329,7 +344,8 @@ class PreparedCase:
 class Prediction:
     """Prediction on the image's grid.
 
-    ``mask`` is H x W uint8; ``probabilities`` is L x H x W float32 in [0, 1], one plane per foreground label.
+    ``mask`` is H x W uint8; ``probabilities`` is L x H x W float32 in [0, 1], one plane per label that is
+    shown, in the order of the labels' values.
     """
 
     mask: np.ndarray

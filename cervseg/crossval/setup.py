@@ -112,7 +112,7 @@ def training_batches(job: CrossValidation, cases: Sequence[str], *, teacher: Tea
     source = FrameSource(
         job.store,
         configuration=job.configuration,
-        labels=job.plan.dataset.foreground,
+        labels=job.plan.dataset.trained,
         memory_bytes=job.share_of_memory(FRAMES_SHARE),
     )
     view = None
@@ -120,7 +120,7 @@ def training_batches(job: CrossValidation, cases: Sequence[str], *, teacher: Tea
         view = FrameSource(
             CaseStore(folder=job.workspace.preprocessed(job.name) / teacher.variant),
             configuration=teacher.configuration,
-            labels=job.plan.dataset.foreground,
+            labels=job.plan.dataset.trained,
             memory_bytes=job.share_of_memory(FRAMES_SHARE / 2),
         )
     return BatchPlan(

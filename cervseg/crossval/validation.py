@@ -39,7 +39,9 @@ def validate_fold(job: CrossValidation, fold: str, *, log: Log) -> None:
     predictor = Predictor.from_files([folder.best], device=job.options.device)
     references, prompts = job.workspace.raw(job.name) / "labelsTr", None
     if predictor.takes_points:  # points from the references; the scores record it
-        prompts = MaskFolder.read(references, labels=job.plan.dataset.foreground)
+        prompts = MaskFolder.read(
+            references, labels=job.plan.dataset.foreground, ignored=job.plan.dataset.auxiliary_values
+        )
     images = [ImageJob(images=case.images, mask=folder.validation.mask(case.id)) for case in cases]
     report = predict_stream(predictor, images, options=StreamOptions(probabilities=False, prompts=prompts))
     if report.failed:

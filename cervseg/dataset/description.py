@@ -66,8 +66,8 @@ def find_labels(masks: Path) -> dict[str, int] | None:
         masks: the folder; the file is in it, or in one of the two folders above it.
 
     Returns:
-        Name -> value in the masks, in the order of the values, without background and auxiliary labels; None
-        if there is no dataset.json.
+        Foreground name -> value in the masks, in the order of the values; None if there is no dataset.json.
+        A dataset's auxiliary labels are among them; beside predicted masks there are none.
 
     Raises:
         DatasetError: the labels in the file are invalid.
@@ -76,9 +76,8 @@ def find_labels(masks: Path) -> dict[str, int] | None:
     for folder in (masks, parent, parent.parent):
         path = folder / "dataset.json"
         if path.is_file():
-            labels, auxiliary = _checked_labels(_content(path), path)
-            shown = {name: value for name, value in labels.items() if value and name not in auxiliary}
-            return dict(sorted(shown.items(), key=lambda item: item[1]))
+            labels, _ = _checked_labels(_content(path), path)
+            return {name: value for name, value in sorted(labels.items(), key=lambda item: item[1]) if value}
     return None
 
 

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+
+import numpy as np
 
 from cervseg.core.errors import DatasetError
 
 # Masks are stored in 8 bits.
 MAX_LABEL = 255
+
+
+def number_labels(names: Iterable[str], *, auxiliary: Collection[str] = ()) -> dict[str, int]:
+    """Number labels 1, 2, ... in the given order, the auxiliary ones last.
+
+    Args:
+        names: of the labels, without the background; repeated names count once.
+        auxiliary: those that are trained but neither shown nor scored.
+    """
+    ordered = sorted(dict.fromkeys(names), key=lambda name: name in auxiliary)  # sorting keeps the order
+    return {name: number for number, name in enumerate(ordered, start=1)}
 
 
 def check_labels(labels: Mapping[str, int], *, where: object, auxiliary: Collection[str] = ()) -> None:
@@ -41,6 +54,22 @@ def check_labels(labels: Mapping[str, int], *, where: object, auxiliary: Collect
     if not all(name.strip() for name in labels):
         raise DatasetError("a label has no name", where=where)
     _check_auxiliary(labels, auxiliary, where=where)
+
+
+def keep_labels(mask: np.ndarray, labels: Mapping[str, int]) -> np.ndarray:
+    """Make all other values of a mask background, such as those of auxiliary labels in a reference.
+
+    Args:
+        mask: H x W label values; a mask of 0 and 255 alone, which marks one label, is returned as it is.
+        labels: name -> value of the labels to keep.
+
+    Returns:
+        H x W, same dtype.
+    """
+    known = np.isin(mask, list(labels.values()))
+    if not known.any() and set(np.unique(mask).tolist()) <= {0, MAX_LABEL}:
+        return mask
+    return mask * known
 
 
 def _check_auxiliary(labels: Mapping[str, int], auxiliary: Collection[str], *, where: object) -> None:

@@ -193,7 +193,7 @@ def _remarks(cases: Sequence[_Files], looks: Sequence[_Look], description: Datas
     if empty:
         remarks.append(f"{len(empty)} of {len(cases)} masks are empty ({_some(empty)})")
     seen = {value for look in looks for value in look.values or ()}
-    if unused := [name for name, value in description.foreground.items() if value not in seen]:
+    if unused := [name for name, value in description.trained.items() if value not in seen]:
         remarks.append(f"no mask has the label {_some(unused)}")
     return remarks
 

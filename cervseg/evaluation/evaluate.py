@@ -45,6 +45,15 @@ class _Pair:
     spacing_mm: SpacingMm | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Scored:
+    """Labels to score, name -> value; ``auxiliary``: values that are background; ``is_strict``: no others."""
+
+    labels: Mapping[str, int]
+    auxiliary: Collection[int] = ()
+    is_strict: bool = False
+
+
 def evaluate_folders(
     *,
     predictions: Path,
@@ -66,8 +75,9 @@ def evaluate_folders(
         predictions: folder of predicted masks.
         references: folder of reference masks.
         labels: foreground names -> values; other values in the masks are background. By default the labels of
-            the dataset.json in or above ``references``, or in ``predictions``; without one, the values found
-            in the masks. Masks of 0 and 255 are read as a single label.
+            the dataset.json in or above ``references``, or in ``predictions``, auxiliary ones being
+            background; without one, the values found in the masks. Masks of 0 and 255 are read as a single
+            label.
         workers: number of processes.
         probabilities: folder that may contain ``<case>.npz`` with ``probabilities``, L x H x W.
         spacing_mm: case -> (row, column); by default from dataset.json.
@@ -90,13 +100,17 @@ def evaluate_folders(
             where=predictions,
             hint="Both folders must contain masks, named like their cases",
         )
-    is_strict = labels is None
-    if labels is None and description is not None:
-        labels = description.foreground
-    elif labels is None:
-        labels = _labels_found(pairs, workers=workers, progress=progress)
+    if labels is not None:
+        scored = _Scored(labels=dict(labels))
+    elif description is not None:
+        scored = _Scored(
+            labels=description.foreground, auxiliary=description.auxiliary_values, is_strict=True
+        )
+    else:
+        found_labels = _labels_found(pairs, workers=workers, progress=progress)
+        scored = _Scored(labels=found_labels, is_strict=True)
     outcomes = map_cases(
-        partial(_score_pair, labels=dict(labels), is_strict=is_strict),
+        partial(_score_pair, scored=scored),
         pairs,
         workers=workers,
         label="evaluate",
@@ -105,7 +119,7 @@ def evaluate_folders(
     return Evaluation(
         summary=summarize(
             [outcome.result for outcome in outcomes if outcome.result is not None],
-            labels=labels,
+            labels=scored.labels,
             without_prediction=sorted(expected.keys() - found.keys()),
             without_reference=sorted(found.keys() - expected.keys()),
             failed={outcome.item.case: one_line(outcome.error) for outcome in outcomes if outcome.error},
@@ -137,21 +151,22 @@ def _pairs(
     return pairs
 
 
-def _score_pair(pair: _Pair, *, labels: Mapping[str, int], is_strict: bool) -> CaseScore:
+def _score_pair(pair: _Pair, *, scored: _Scored) -> CaseScore:
     return score_case(
         case=pair.case,
-        prediction=_read_labels(pair.prediction, labels, is_strict=is_strict),
-        reference=_read_labels(pair.reference, labels, is_strict=is_strict),
-        labels=labels,
-        probabilities=None if pair.probabilities is None else _read_probabilities(pair.probabilities),
+        prediction=_read_labels(pair.prediction, scored),
+        reference=_read_labels(pair.reference, scored),
+        labels=scored.labels,
+        probabilities=None if pair.probabilities is None else _read_probabilities(pair.probabilities, scored),
         spacing_mm=pair.spacing_mm,
         prediction_file=str(pair.prediction),
         reference_file=str(pair.reference),
     )
 
 
-def _read_labels(path: Path, labels: Mapping[str, int], *, is_strict: bool) -> NDArray[Any]:
+def _read_labels(path: Path, scored: _Scored) -> NDArray[Any]:
     mask: NDArray[Any] = read_mask(path)
+    labels = scored.labels
     values, known = _values(mask), set(labels.values())
     if WHITE in values and WHITE not in known and values <= {0, WHITE}:
         if len(labels) != 1:
@@ -159,8 +174,8 @@ def _read_labels(path: Path, labels: Mapping[str, int], *, is_strict: bool) -> N
                 f"values are only 0 and {WHITE}, but there are {len(labels)} labels", where=path
             )
         return np.where(mask == WHITE, next(iter(known)), 0)
-    unknown = sorted(values - known - {0})
-    if unknown and is_strict:
+    unknown = sorted(values - known - {0, *scored.auxiliary})
+    if unknown and scored.is_strict:
         raise DatasetError(
             f"unknown label value {unknown[0]}",
             where=path,
@@ -169,7 +184,7 @@ def _read_labels(path: Path, labels: Mapping[str, int], *, is_strict: bool) -> N
     return mask
 
 
-def _read_probabilities(path: Path) -> NDArray[Any]:
+def _read_probabilities(path: Path, scored: _Scored) -> NDArray[Any]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             planes: NDArray[Any] = archive["probabilities"]
@@ -177,6 +192,8 @@ def _read_probabilities(path: Path) -> NDArray[Any]:
         raise DatasetError(f"no probabilities in this file ({problem})", where=path) from None
     if planes.ndim == 4 and planes.shape[1] == 1:  # nnU-Net: background first, and a depth of one
         planes = planes[1:, 0]
+    if len(planes) == len(scored.labels) + len(scored.auxiliary):  # another program saves auxiliary ones too
+        planes = planes[: len(scored.labels)]
     return planes
 
 

@@ -1,8 +1,10 @@
 """A model as one ONNX file, compared with its networks.
 
 The file maps one prepared image (float32, 1 x C x H x W: shrunk, placed in the network frame and normalized
-as its metadata say) to ``probabilities``, the mean over the folds, 1 x L x H x W. A promptable model
-also takes ``points``, N x 2 float32 (x, y) in px of the frame, and returns N x H x W, one mask per point.
+as its metadata say) to ``probabilities``, the mean over the folds, 1 x L x H x W. Auxiliary labels, which
+the metadata name, have the last planes: a pixel whose most probable label is auxiliary is background, see
+:func:`cervseg.postprocessing.threshold.to_mask`. A promptable model also takes ``points``, N x 2 float32
+(x, y) in px of the frame, and returns N x H x W, one mask per point.
 """
 
 from __future__ import annotations
@@ -136,6 +138,7 @@ def _metadata(model: ModelDescription, *, num_folds: int) -> dict[str, str]:
         "trainer": model.trainer,
         "network": model.network.name,
         "labels": model.dataset.labels,
+        "auxiliary": model.dataset.auxiliary,
         "channel_names": model.dataset.channel_names,
         "input_size": configuration.input_size,
         "resize": configuration.resize,

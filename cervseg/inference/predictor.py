@@ -102,7 +102,8 @@ class Predictor:
 
         Returns:
             The mask, H x W uint8 label values, and the probabilities, L x H x W float32 in [0, 1], both at
-            the image's size.
+            the image's size. Auxiliary labels are in neither; a pixel whose most probable label is auxiliary
+            is background.
 
         Raises:
             ValueError: wrong number of dimensions or channels; points missing, not taken, of wrong shape or
@@ -146,7 +147,10 @@ class Predictor:
         return replace(case, points=_to_frame(points, case.placement, labels=self.dataset.foreground))
 
     def infer(self, case: PreparedCase, *, tta: bool = False) -> tuple[PreparedCase, np.ndarray]:
-        """Compute probabilities L x h x w float32 in the network's frame: step 2, on the device."""
+        """Compute probabilities L x h x w float32 in the network's frame: step 2, on the device.
+
+        All labels have a plane, the auxiliary ones the last.
+        """
         size = case.placement.network_size
         total: np.ndarray | None = None
         views = self.views if tta else VIEWS[:1]
@@ -174,8 +178,9 @@ class Predictor:
         """Resample probabilities to the image's size and threshold them: step 3, on the CPU."""
         case, probabilities = inferred
         at_image_size = np.clip(to_image_grid(probabilities, case.placement), 0.0, 1.0)
-        mask = to_mask(at_image_size, labels=self.dataset.foreground)
-        return Prediction(mask=mask, probabilities=at_image_size, spacing_mm=case.spacing_mm)
+        mask = to_mask(at_image_size, labels=self.dataset.trained, auxiliary=self.dataset.auxiliary)
+        shown = at_image_size[: len(self.dataset.foreground)]
+        return Prediction(mask=mask, probabilities=shown, spacing_mm=case.spacing_mm)
 
     @torch.inference_mode()
     def _forward(self, image: np.ndarray, points: np.ndarray | None) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -95,21 +95,23 @@ class MaskFolder:
     """A folder of masks; each connected component gives one point.
 
     See :func:`cervseg.preprocessing.centroids.find_components`. With one label, components of every value
-    give points of this label; with several, the values must be those of the labels. An empty mask gives no
-    points.
+    give points of this label; with several, the values must be those of the labels. Components of auxiliary
+    labels give no points. An empty mask gives no points.
     """
 
     source: PromptSource
     files: Mapping[str, Path]
     labels: Mapping[str, int]
+    ignored: frozenset[int] = frozenset()
 
     @classmethod
-    def read(cls, folder: Path, *, labels: Mapping[str, int]) -> MaskFolder:
+    def read(cls, folder: Path, *, labels: Mapping[str, int], ignored: Collection[int] = ()) -> MaskFolder:
         """List the masks of a folder; a mask is read together with its image.
 
         Args:
             folder: the masks, named like the images.
             labels: foreground names -> values of the model.
+            ignored: values of its auxiliary labels.
 
         Raises:
             DatasetError: the folder is missing or has no masks, or two masks have the same name.
@@ -132,6 +134,7 @@ class MaskFolder:
             ),
             files={stem_of(path): path for path in paths},
             labels=labels,
+            ignored=frozenset(ignored),
         )
 
     def __call__(self, job: ImageJob, size: tuple[int, int]) -> np.ndarray:
@@ -147,7 +150,7 @@ class MaskFolder:
                 hint="give masks of the same size as the images",
             )
         points = [np.zeros((0, 3))]
-        for value in np.unique(mask[mask > 0]).tolist():
+        for value in sorted(set(np.unique(mask).tolist()) - {0, *self.ignored}):
             centroids = find_components(mask == value)[1]
             points.append(np.insert(centroids, 2, self._label(value, path), axis=1))
         return np.concatenate(points)
@@ -162,7 +165,13 @@ class MaskFolder:
 
 
 def read_prompts(
-    *, points: Path | None, masks: Path | None, labels: Mapping[str, int], wanted: bool, output: Path
+    *,
+    points: Path | None,
+    masks: Path | None,
+    labels: Mapping[str, int],
+    ignored: Collection[int] = (),
+    wanted: bool,
+    output: Path,
 ) -> Prompts | None:
     """Read the points for a promptable model; None if the model takes no points.
 
@@ -170,6 +179,7 @@ def read_prompts(
         points: a file for :class:`PointsFile`.
         masks: a folder for :class:`MaskFolder`.
         labels: the model's foreground names -> values.
+        ignored: values of its auxiliary labels; their components in ``masks`` give no points.
         wanted: does the model take points?
         output: the folder that masks are written to.
 
@@ -201,7 +211,7 @@ def read_prompts(
             where=output,
             hint="choose another folder with -o",
         )
-    return MaskFolder.read(masks, labels=labels)
+    return MaskFolder.read(masks, labels=labels, ignored=ignored)
 
 
 def _stems(job: ImageJob) -> list[str]:

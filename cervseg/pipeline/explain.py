@@ -72,6 +72,7 @@ def explain(
         points=None if points is None else Path(points),
         masks=None if prompts_from is None else Path(prompts_from),
         labels=labels,
+        ignored=predictor.dataset.auxiliary_values,
         wanted=predictor.takes_points,
         output=output,
     )

@@ -80,7 +80,8 @@ def plan_and_preprocess(
     else:
         fingerprint = compute_fingerprint(
             cases,
-            labels=description.foreground,
+            labels=description.trained,
+            auxiliary=description.auxiliary,
             workers=workers,
             progress=progress,
             spacing_mm=description.spacing_mm,
@@ -103,7 +104,7 @@ def plan_and_preprocess(
             cases,
             store=CaseStore(folder=workspace.preprocessed(name) / variant),
             variant=variant,
-            labels=description.foreground,
+            labels=description.trained,
             cache_long_side_px=plan.cache_long_side_px,
             spacing_mm=description.spacing_mm,
             workers=workers,

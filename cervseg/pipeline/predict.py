@@ -88,6 +88,7 @@ def predict(
         points=None if points is None else Path(points),
         masks=None if prompts_from is None else Path(prompts_from),
         labels=predictor.dataset.foreground,
+        ignored=predictor.dataset.auxiliary_values,
         wanted=predictor.takes_points,
         output=output,
     )
@@ -141,7 +142,10 @@ def _describe_labels(target: PredictionFolder, dataset: DatasetDescription) -> N
     """Write the names of channels and labels beside the masks; a dataset.json of another origin is kept."""
     if target.dataset.exists() and not target.record.exists():
         return
-    described = replace(dataset, num_training=0, file_ending=".png", groups={}, spacing_mm={})
+    labels = {name: value for name, value in dataset.labels.items() if name not in dataset.auxiliary}
+    described = replace(
+        dataset, labels=labels, auxiliary=(), num_training=0, file_ending=".png", groups={}, spacing_mm={}
+    )
     write_description(target.dataset, described)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import cv2
@@ -82,6 +82,7 @@ def compute_fingerprint(
     *,
     labels: Mapping[str, int],
     workers: int,
+    auxiliary: Collection[str] = (),
     spacing_mm: Mapping[str, SpacingMm] | None = None,
     progress: bool = True,
 ) -> Fingerprint:
@@ -93,6 +94,7 @@ def compute_fingerprint(
         cases: training cases; a case without a mask does not count for the labels.
         labels: foreground label names and their values in the masks.
         workers: number of processes; with fewer than 2, no process is started.
+        auxiliary: those of the labels that are neither shown nor scored.
         spacing_mm: case id -> (row, column) spacing; overrides the spacing in the image file.
         progress: show a progress bar.
 
@@ -120,7 +122,7 @@ def compute_fingerprint(
                 totals.add(outcome.result)
     if failed:
         raise _unreadable(failed, num_cases=len(cases))
-    return _fingerprint(totals, labels=labels)
+    return _fingerprint(totals, labels=labels, auxiliary=auxiliary)
 
 
 def measure_case(
@@ -197,7 +199,7 @@ def _bit_depth(pixels: np.ndarray) -> int:
     return max(8, int(pixels.max()).bit_length()) if pixels.dtype == np.uint16 else 32
 
 
-def _fingerprint(totals: _Totals, *, labels: Mapping[str, int]) -> Fingerprint:
+def _fingerprint(totals: _Totals, *, labels: Mapping[str, int], auxiliary: Collection[str]) -> Fingerprint:
     heights, widths = np.array(totals.sizes, dtype=np.float64).T
     histogram = totals.histogram
     assert histogram is not None
@@ -213,9 +215,15 @@ def _fingerprint(totals: _Totals, *, labels: Mapping[str, int]) -> Fingerprint:
         intensity=histogram.distribution(),
         intensity_percentile_0_5=histogram.percentile(0.5),
         intensity_percentile_99_5=histogram.percentile(99.5),
-        labels={name: _label_fingerprint([mask[name] for mask in totals.masks]) for name in labels},
+        labels={
+            name: replace(
+                _label_fingerprint([mask[name] for mask in totals.masks]), is_auxiliary=name in auxiliary
+            )
+            for name in labels
+        },
         num_empty_masks=sum(
-            all(measure.area_fraction == 0 for measure in mask.values()) for mask in totals.masks
+            all(measure.area_fraction == 0 for name, measure in mask.items() if name not in auxiliary)
+            for mask in totals.masks
         ),
         appearance=_appearance(totals),
     )

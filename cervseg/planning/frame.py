@@ -103,8 +103,11 @@ def _sides(image_px: float, longest_px: int) -> range:
 def _for_thin_structures(
     fingerprint: Fingerprint, frame: tuple[int, int], room: Room
 ) -> tuple[tuple[int, int], str]:
-    """Enlarge the frame, within limits, if thin structures would vanish; also return words for the reason."""
-    thin = min((f.thickness_px.median for f in fingerprint.labels.values() if f.num_cases), default=0.0)
+    """Enlarge the frame, within limits, if thin structures would vanish; also return words for the reason.
+
+    Auxiliary labels do not count: a larger frame costs time, and only labels that are shown need to be sharp.
+    """
+    thin = min((label.thickness_px.median for label in fingerprint.shown), default=0.0)
     if thin <= 0:
         return frame, ""
     wanted, seen, note = constants.THIN_STRUCTURE_PX, thin * _scale(fingerprint, frame), ""

@@ -149,7 +149,10 @@ def num_workers(s: Situation) -> Decision:
 
 
 def augmentation(s: Situation) -> Decision:
-    """Decide the ranges of random augmentation."""
+    """Decide the ranges of random augmentation.
+
+    Auxiliary labels count for the flips: a network cannot learn a label on one side from flipped images.
+    """
     value, reason = Augmentation(), ""
     if s.synthetic:
         value = constants.WIDE_AUGMENTATION
@@ -187,7 +190,7 @@ def loss(s: Situation) -> Decision:
             "mask"
         )
     else:
-        shares = [label.area_fraction.median for label in s.fingerprint.labels.values() if label.num_cases]
+        shares = [label.area_fraction.median for label in s.fingerprint.shown]
         share = f"only {100 * min(shares):.1f} % of an image" if shares else "little of an image"
         value, reason = s.family.loss, f"Dice plus BCE, because the smallest label covers {share}"
     return Decision(value=value, reason=s.explain("loss", reason))

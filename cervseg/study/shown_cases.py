@@ -11,6 +11,7 @@ from cervseg.core.folders import PredictionFolder
 from cervseg.core.scores import MetricValues, Summary
 from cervseg.core.study import StudyModelResult
 from cervseg.core.types import Case
+from cervseg.dataset.labels import keep_labels
 from cervseg.figures.cases import ShownCase, typical_cases
 from cervseg.imageio import read_image, read_mask
 from cervseg.study.job import StudyJob
@@ -49,14 +50,15 @@ def _read(
         for title, path in masks.items()
         if path.with_suffix(".npz").is_file()
     }
+    labels = job.plan.dataset.foreground
     return ShownCase(
         case=case.id,
         image=read_image(case.images[0]).pixels[0],
-        reference=read_mask(case.mask),
+        reference=keep_labels(read_mask(case.mask), labels),
         predictions={title: read_mask(path) for title, path in masks.items()},
         metrics={r.title: _mean_metrics(scores.summaries[r.summary], case.id) for r in systems},
         probabilities=probabilities,
-        labels=tuple(sorted(job.plan.dataset.foreground.values())),
+        labels=tuple(sorted(labels.values())),
         remark=remark,
     )
 

@@ -82,7 +82,7 @@ def points_in(mask: np.ndarray) -> np.ndarray:
 
 def two_images(description: DatasetDescription, configuration: Configuration) -> Batch:
     """Prepare a batch of two phantoms in the frame of ``configuration``, without augmentation."""
-    labels, images, targets = description.foreground, [], []
+    labels, images, targets = description.trained, [], []
     for index in range(2):
         pixels, mask = small_image(index, num_labels=len(labels))
         frame = make_frame(

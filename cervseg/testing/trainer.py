@@ -125,7 +125,7 @@ class Trial:
     @property
     def num_labels(self) -> int:
         """Number of labels without the background."""
-        return len(self.plan.dataset.foreground)
+        return len(self.plan.dataset.trained)
 
     def network(self) -> nn.Module:
         """Build the network as at the start of a run, with seeded random weights and nothing pretrained."""
@@ -223,7 +223,7 @@ def predicts_any_image(trial: Trial) -> None:
         points = points_in(marked) if predictor.takes_points else None
         prediction = predictor.predict(np.ascontiguousarray(image), points=points)
         found = set(np.unique(prediction.mask).tolist())
-        if prediction.mask.shape != image.shape or not found <= set(trial.plan.dataset.labels.values()):
+        if prediction.mask.shape != image.shape or not found <= {0, *trial.plan.dataset.foreground.values()}:
             what = (
                 f"an image of {image.shape} px gets a mask of {prediction.mask.shape} with the values {found}"
             )

@@ -158,7 +158,7 @@ def invented_fingerprint(description: DatasetDescription) -> Fingerprint:
         intensity=_always(90),
         intensity_percentile_0_5=0.0,
         intensity_percentile_99_5=255.0,
-        labels=dict.fromkeys(description.foreground, label),
+        labels=dict.fromkeys(description.trained, label),
         num_empty_masks=0,
     )
 

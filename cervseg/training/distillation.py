@@ -169,11 +169,11 @@ def _to_unit(width: int, height: int) -> torch.Tensor:
 
 
 def _check_dataset(taught: DatasetDescription, dataset: DatasetDescription, *, where: Path) -> None:
-    if taught.foreground != dataset.foreground or len(taught.channel_names) != len(dataset.channel_names):
+    if taught.trained != dataset.trained or len(taught.channel_names) != len(dataset.channel_names):
         raise PlanError(
             f"the teacher was trained on {_words(taught)}, this dataset has {_words(dataset)}",
             where=where,
-            hint="Use a model with the same labels and channels",
+            hint="Use a model with the same labels and channels; auxiliary labels count too",
         )
 
 
@@ -198,4 +198,4 @@ def _same_fold(folder: FoldFolder, *, validated: Collection[str]) -> FoldFolder:
 
 
 def _words(dataset: DatasetDescription) -> str:
-    return f"{', '.join(dataset.foreground)} in {len(dataset.channel_names)} channel(s)"
+    return f"{', '.join(dataset.trained)} in {len(dataset.channel_names)} channel(s)"

@@ -296,7 +296,14 @@ def _validate_epoch(run: FoldRun, loop: _Loop, *, started_s: float) -> dict[str,
 def _dice(run: FoldRun, loop: _Loop) -> float | None:
     """Validate the average of the weights where one is kept, else the weights."""
     network = run.network if loop.average is None else loop.average.module
-    return mean_dice(run.trainer, network, run.validation, device=run.device, precision=run.hyper.precision)
+    return mean_dice(
+        run.trainer,
+        network,
+        run.validation,
+        num_labels=len(run.model.dataset.foreground),
+        device=run.device,
+        precision=run.hyper.precision,
+    )
 
 
 def _keep_best(run: FoldRun, loop: _Loop, *, epoch: int, dice: float | None) -> None:

@@ -126,6 +126,6 @@ class Trainer:
         """Return the network arguments that follow from the dataset: channels, labels and frame."""
         return {
             "in_channels": len(plan.dataset.channel_names),
-            "num_labels": len(plan.dataset.foreground),
+            "num_labels": len(plan.dataset.trained),
             "input_size": self.configured(plan).input_size,
         }

@@ -225,3 +225,19 @@ def test_labels_with_values(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         assert message in capsys.readouterr().err
     assert convert(tmp_path, "labelme", ".", "--overwrite", "--rename", "C2") == 2
     assert "is not ANNOTATED=NAME" in capsys.readouterr().err
+
+
+def test_auxiliary_labels_are_numbered_last(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With and without --labels; numbers in another order are refused with the right ones."""
+    cv2.imwrite(str(tmp_path / "a.png"), image(0))
+    labelme(tmp_path / "a.json", [shape("T1", SQUARE), shape("C7", [[20, 20], [30, 20], [30, 30]])])
+    folder = tmp_path / "raw_data/Dataset105_Drawn"
+    for labels in ([], ["--labels", "T1", "C7"], ["--labels", "C7=1", "T1=2"]):
+        assert convert(tmp_path, "labelme", ".", "--overwrite", *labels, "--auxiliary", "T1") == 0
+        assert read_description(folder).trained == {"C7": 1, "T1": 2}
+        assert read_description(folder).foreground == {"C7": 1}
+        assert int((masks_of(tmp_path)["a"] == 2).sum()) == 100
+    capsys.readouterr()
+    wrong = ["--labels", "T1=1", "C7=2", "--auxiliary", "T1"]
+    assert convert(tmp_path, "labelme", ".", "--overwrite", *wrong) == 2
+    assert "C7 = 1, T1 = 2" in capsys.readouterr().err

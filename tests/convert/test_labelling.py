@@ -59,3 +59,16 @@ def test_impossible_maps_are_refused(names: dict[int, str]) -> None:
     """0 is background, something must be foreground, and values fit in 16 bits."""
     with pytest.raises(DatasetError):
         Labelling(names=names)
+
+
+def test_auxiliary_labels_are_numbered_last() -> None:
+    """Whatever their values in the masks; they must be labels, and one label must be left."""
+    names = {1: "incisor", 2: "incisor", 3: "canine", 4: "molar"}
+    labelling = Labelling(names=names, auxiliary=("molar", "incisor"))
+    assert labelling.labels == {"background": 0, "canine": 1, "incisor": 2, "molar": 3}
+    found, _ = labelling.apply(np.array([[0, 1, 2, 3, 4]], np.uint8))
+    assert found.tolist() == [[0, 2, 2, 1, 3]]
+    with pytest.raises(DatasetError, match="'premolar' is not a label"):
+        Labelling(names=names, auxiliary=("premolar",))
+    with pytest.raises(DatasetError, match="all labels are auxiliary"):
+        Labelling(names=names, auxiliary=("molar", "incisor", "canine"))

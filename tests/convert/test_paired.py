@@ -213,3 +213,19 @@ def test_labels_with_the_value_first_get_a_hint(tmp_path: Path, capsys: pytest.C
     write_pairs(tmp_path, num=1)
     assert run_command(tmp_path, "--labels", "1=disc") == 2
     assert "disc=1" in capsys.readouterr().err
+
+
+def test_auxiliary_labels_of_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The other tooth types help to find canines: value 3 becomes 1, the others follow."""
+    mask = np.repeat(np.arange(4, dtype=np.uint8), 8)[:, None].repeat(32, axis=1)
+    put(tmp_path / "images" / "a.png", blob_image((32, 32))[0])
+    put(tmp_path / "masks" / "a.png", mask)
+    labels = ["--labels", "incisor=1", "premolar=2", "canine=3"]
+    assert run_command(tmp_path, *labels, "--auxiliary", "incisor", "premolar") == 0
+    assert "canine=1, incisor=2, premolar=3 (auxiliary: incisor, premolar)" in capsys.readouterr().out
+    folder = tmp_path / "raw_data" / "Dataset101_Discs"
+    description = read_description(folder)
+    assert (description.foreground, description.auxiliary) == ({"canine": 1}, ("incisor", "premolar"))
+    assert read_mask(folder / "labelsTr" / "a.png")[::8, 0].tolist() == [0, 2, 3, 1]
+    assert run_command(tmp_path, *labels, "--overwrite", "--auxiliary", "molar") == 2
+    assert "auxiliary label 'molar' is not a label" in capsys.readouterr().err

@@ -139,7 +139,7 @@ def test_labels_beside_and_above_masks(tmp_path: Path) -> None:
     (masks / "dataset.json").write_text(
         '{"labels": {"C3": 2, "background": 0, "C2": 1}, "auxiliary": ["C3"]}'
     )
-    assert find_labels(masks) == {"C2": 1}
+    assert find_labels(masks) == {"C2": 1, "C3": 2}
     (masks / "dataset.json").write_text('{"labels": {"C2": 1}}')
     with pytest.raises(DatasetError, match="background"):
         find_labels(masks)

@@ -112,3 +112,14 @@ def test_missing_channels_and_duplicate_masks(made: tuple[Path, DatasetDescripti
     assert found[0] == "scan.nii.gz: no channel number in the name; rename it to scan_0000.nii.gz"
     assert found[1] == "a: channel _0001 is missing; dataset.json lists 2 channel(s)"
     assert "a: duplicate masks a.png and a.tif; remove one of them" in found
+
+
+def test_an_auxiliary_label_may_be_missing_in_images(made: tuple[Path, DatasetDescription]) -> None:
+    """One image with it is enough; a label that no mask has is probably a mistake."""
+    folder, description = made
+    labels = {**description.labels, "rib": 2}
+    description = replace(description, labels=labels, auxiliary=("rib",))
+    (remark,) = verify_dataset(folder, description, workers=1, progress=False)
+    assert remark == "no mask has the label rib"
+    write_mask(folder / "labelsTr/a.png", MASK * 2)
+    assert verify_dataset(folder, description, workers=1, progress=False) == ()

@@ -184,3 +184,25 @@ def test_command(tmp_path, capsys):
     assert "1 case(s) with a reference but without a prediction" in capsys.readouterr().out
     assert main([*arguments, "--labels", "canine"]) == 2
     assert "'canine' is not NAME=VALUE" in capsys.readouterr().err
+
+
+def test_auxiliary_labels_are_background(tmp_path):
+    """In references, and in masks and probabilities of other programs; the others are scored."""
+    description = {
+        "channel_names": {"0": "X-ray"},
+        "labels": {"background": 0, "process": 1, "rib": 2},
+        "auxiliary": ["rib"],
+        "numTraining": 2,
+        "file_ending": ".png",
+    }
+    (tmp_path / "dataset.json").write_text(json.dumps(description))
+    both = square(4) + square(20, value=2)
+    predictions = {"a": square(4), "b": both, "c": square(20, value=7)}
+    fill(tmp_path / "p", predictions)
+    planes = np.stack([both == value for value in (0, 1, 2)])[:, None]  # nnU-Net's layout
+    np.savez(tmp_path / "p" / "b.npz", probabilities=planes.astype(np.float32))
+    found = evaluate(tmp_path, predictions, dict.fromkeys("abc", both), probabilities=tmp_path / "p")
+    assert dices(found, "process") == {"a": 1.0, "b": 1.0}
+    assert found.summary.labels == {"process": 1}
+    assert found.summary.scores[1].metrics["process"]["MAE"] == 0
+    assert "unknown label value 7" in found.summary.failed["c"]

@@ -95,7 +95,7 @@ def test_the_file_says_how_a_image_is_prepared(tmp_path: Path) -> None:
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
     about = json.loads(session.get_modelmeta().custom_metadata_map[METADATA])
     configuration = trial.trainer.configured(trial.plan)
-    assert about["labels"] == trial.plan.dataset.labels
+    assert (about["labels"], about["auxiliary"]) == (trial.plan.dataset.labels, [])
     assert tuple(about["input_size"]) == configuration.input_size
     assert (about["resize"], about["normalization"]) == (configuration.resize, configuration.normalization)
     assert about["notice"] == "Research software, not a medical device."

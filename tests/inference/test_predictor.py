@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,15 +24,17 @@ NETWORKS = {
 }
 
 
-def checkpoint_of(name):
+def checkpoint_of(name, *, num_labels=1):
     """A checkpoint of a small network with random weights, and the network."""
-    spec = NetworkSpec(name=name, arguments={"input_size": list(FRAME), **NETWORKS[name]})
+    spec = NetworkSpec(
+        name=name, arguments={"input_size": list(FRAME), "num_labels": num_labels, **NETWORKS[name]}
+    )
     torch.manual_seed(0)
     network = build_network(spec)
     description = DatasetDescription(
         name="D",
         channel_names=("xray",),
-        labels={"background": 0, "process": 1},
+        labels={"background": 0, **{f"process_{number}": number for number in range(1, num_labels + 1)}},
         num_training=1,
         file_ending=".png",
     )
@@ -70,3 +73,21 @@ def test_float32_keeps_every_bit(tmp_path):
     loaded = Predictor.from_files([tmp_path / "checkpoint_best.pt"], device="cpu", precision="float32")
     for name, value in network.state_dict().items():
         assert torch.equal(loaded.networks[0].state_dict()[name], value)
+
+
+def test_auxiliary_labels_compete_and_are_not_shown():
+    """The mask is that of three labels with the auxiliary ones erased; probabilities have the shown plane."""
+    checkpoint, network = checkpoint_of("unet", num_labels=3)
+    dataset = checkpoint.model.dataset
+    hidden = replace(checkpoint.model, dataset=replace(dataset, auxiliary=tuple(dataset.trained)[1:]))
+    image, _ = disc_image((80, 60), [(30.0, 40.0, 1)])
+    for tta in (False, True):
+        every, shown = (
+            Predictor([network.eval()], model=model, device=torch.device("cpu"), precision="float32").predict(
+                image, tta=tta
+            )
+            for model in (checkpoint.model, hidden)
+        )
+        assert {1, 2} <= set(np.unique(every.mask)), "the random network must find shown and hidden labels"
+        np.testing.assert_array_equal(shown.mask, np.where(every.mask == 1, 1, 0))
+        np.testing.assert_array_equal(shown.probabilities, every.probabilities[:1])

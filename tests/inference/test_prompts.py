@@ -245,3 +245,10 @@ def test_a_record_of_version_0_1_has_its_source(tmp_path: Path) -> None:
     assert record is not None
     assert record.finished
     assert source == PromptSource(kind="reference masks", path=str(references.resolve()), digest="abc")
+
+
+def test_components_of_auxiliary_labels_give_no_points(tmp_path: Path) -> None:
+    """A reference has them; points are given for the labels that are shown."""
+    mask = disc_image(SIZE, [(20, 20, 1), (60, 40, 2), (100, 60, 3)])[1]
+    prompts = MaskFolder.read(masks(tmp_path / "m", a=mask), labels=ONE, ignored={2, 3})
+    assert prompts(job("a.png"), SIZE).tolist() == [[20, 20, 1]]

@@ -76,6 +76,14 @@ def test_round_trip(tmp_path: Path) -> None:
         assert torch.equal(network_from_checkpoint(read)(IMAGE), network(IMAGE))
 
 
+def test_a_checkpoint_without_auxiliary_labels_is_read(tmp_path: Path) -> None:
+    """Files from before there were any have no such field in their dataset."""
+    content = content_of(small_network())
+    assert content["model"]["dataset"].pop("auxiliary") == []
+    torch.save(content, tmp_path / "checkpoint_best.pt")
+    assert read_checkpoint(tmp_path / "checkpoint_best.pt").model == replace(described(SPEC), network=SPEC)
+
+
 def test_round_trip_of_a_training(tmp_path: Path) -> None:
     """Progress, optimizer, average and random state are restored."""
     random_state = torch.get_rng_state()

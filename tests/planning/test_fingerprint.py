@@ -198,3 +198,15 @@ def test_measuring_is_fast() -> None:
         measure_labels(mask, labels={"process": 1})
         times.append(time.perf_counter() - start)
     assert min(times) < 0.033
+
+
+def test_auxiliary_labels_are_measured_and_marked(tmp_path: Path) -> None:
+    """A mask with auxiliary labels alone counts as empty, because nothing in it is shown."""
+    image, mask = np.full((20, 30), 9, np.uint8), np.zeros((20, 30), np.uint8)
+    mask[5:9, 5:9] = LABELS["body"]
+    cases = [store(tmp_path, "a", image, mask)]
+    found = compute_fingerprint(cases, labels=LABELS, auxiliary=["body"], workers=1, progress=False)
+    assert found.num_empty_masks == 1
+    assert [found.labels[name].is_auxiliary for name in ("process", "body")] == [False, True]
+    assert found.labels["body"].component_area_px.mean == 16
+    assert found.shown == []

@@ -21,7 +21,7 @@ from cervseg.planning.families import FAMILIES
 from cervseg.planning.planfile import edited
 from cervseg.planning.planner import make_plan
 from cervseg.planning.rules import DEFAULT_RULES
-from tests.planning.invented import DESCRIPTION, gpu, images, processor
+from tests.planning.invented import DESCRIPTION, gpu, images, processor, spread
 
 MakePlan = Callable[..., Plan]
 MACHINES = [
@@ -341,3 +341,19 @@ def test_planning_needs_no_torch() -> None:
         "sys.exit(bool({'torch', 'monai', 'segmentation_models_pytorch'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_auxiliary_labels_count_for_flips_and_prompts_but_not_for_the_frame(plan: MakePlan) -> None:
+    """A thin auxiliary label does not enlarge the frame; one on one side forbids flips."""
+    found = images()
+    label = dataclasses.replace(found.labels["spinous_process"], mirror_overlap=0.95)
+    alone = plan(dataclasses.replace(found, labels={"canine": label})).configurations
+    assert alone["2d_cnn"].augmentation.flip_horizontal == 0.5
+    wire = dataclasses.replace(
+        label, thickness_px=spread(2), area_fraction=spread(0.001), mirror_overlap=0.0, is_auxiliary=True
+    )
+    made = plan(dataclasses.replace(found, labels={"canine": label, "wire": wire}))
+    assert made.configurations["2d_cnn"].input_size == alone["2d_cnn"].input_size
+    assert "2.0 % of an image" in made.decisions["2d_cnn.loss"].reason
+    assert made.configurations["2d_cnn"].augmentation.flip_horizontal == 0
+    assert "wire" in made.configurations["2d_segformer"].network["prompts"]

@@ -272,6 +272,7 @@ def test_teachers_that_cannot_teach(tmp_path: Path) -> None:
     for name, change in (
         ("labels", {"labels": {"background": 0, "ring": 1}}),
         ("channels", {"channel_names": ("a", "b")}),
+        ("planes", {"labels": {"background": 0, "disc": 1, "rib": 2}, "auxiliary": ("rib",)}),
     ):
         other = replace(DATASET, **change)  # type: ignore[arg-type]
         with pytest.raises(PlanError, match="same labels and channels"):

@@ -28,10 +28,12 @@ def dataset_section(content: PlannedContent) -> Section | None:
     fingerprint, dataset = plan.fingerprint, plan.dataset
     num_groups = len(set(dataset.groups.values()))
     hardware = plan.hardware
+    auxiliary = ", ".join(dataset.auxiliary)
     facts = {
         "dataset": dataset.name,
         "training images": str(fingerprint.num_cases),
         "labels": ", ".join(f"{name} ({value})" for name, value in dataset.foreground.items()),
+        **({"auxiliary labels, trained but not scored": auxiliary} if auxiliary else {}),
         "height": _range(fingerprint.height_px),
         "width": _range(fingerprint.width_px),
         "bit depth": str(fingerprint.bit_depth),

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from cervseg.core.errors import CervsegError, one_line
 from cervseg.core.scores import Summary
+from cervseg.dataset.labels import keep_labels
 from cervseg.evaluation.statistics import case_values
 from cervseg.figures.overlays import overlay
 from cervseg.imageio import read_image, read_mask
@@ -84,8 +85,8 @@ def _pictures(
         try:
             pixels = overlay(
                 read_image(files.images[case]).pixels,
-                read_mask(mask),
-                reference=read_mask(reference) if reference.is_file() else None,
+                keep_labels(read_mask(mask), labels),
+                reference=keep_labels(read_mask(reference), labels) if reference.is_file() else None,
                 names=names,
             )
         except (CervsegError, ValueError) as problem:
