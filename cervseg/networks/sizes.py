@@ -20,4 +20,5 @@ VIT_B: Mapping[str, Any] = MappingProxyType(
 )
 RESNET_ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 MIT_ENCODERS = ("mit_b0", "mit_b1", "mit_b2", "mit_b3", "mit_b4", "mit_b5")
+LITE_WIDTHS = (16, 24, 40, 112, 320)  # channels of EfficientNet-Lite0's features, at strides 2, 4, 8, 16, 32
 RESIDUAL_BLOCKS = (1, 3, 4, 6)  # per stage of the residual encoder, from full resolution; then 6 per stage

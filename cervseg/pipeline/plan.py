@@ -20,6 +20,7 @@ from cervseg.planning.fingerprint import compute_fingerprint
 from cervseg.planning.hardware import detect_hardware
 from cervseg.planning.planfile import edited, read_plan, user_settings, write_plan
 from cervseg.planning.planner import make_plan
+from cervseg.planning.recommendation import recommend
 from cervseg.planning.table import plan_table
 from cervseg.preprocessing.cache import fill_cache
 from cervseg.preprocessing.store import CaseStore
@@ -114,6 +115,8 @@ def plan_and_preprocess(
     if not workspace.splits_file(name).is_file():
         write_folds(workspace.splits_file(name), make_folds(cases))
     log(f"{len(cases)} cases are preprocessed in {workspace.preprocessed(name)}")
+    start = recommend(plan)
+    log(f"recommended: {start.trainer} ({start.reason})")
     return plan
 
 

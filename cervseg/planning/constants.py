@@ -15,6 +15,7 @@ CNN = "2d_cnn"
 DEEPLAB = "2d_deeplab"
 SEGFORMER = "2d_segformer"
 NNUNET = "2d_nnunet"
+LITE = "2d_lite"
 
 MULTIPLE_PX = 32  # sides of a network frame are multiples of this
 BOTTLENECK_PX = 4  # nnU-Net halves a side as long as this many px are left
@@ -163,12 +164,22 @@ NNUNET_SIZES: Mapping[str, Size] = {
     ),
 }
 
+# A U-Net on EfficientNet-Lite0 with ImageNet weights: the same small network on every machine.
+LITE_NETWORK: Mapping[str, Any] = {"decoder_widths": [128, 64, 48, 32]}
+LITE_SIZES: Mapping[str, Size] = {
+    "published": Size(network=LITE_NETWORK, learning_rate=2e-3, batch_size=8, memory_gib=0.4),
+    "medium": Size(network=LITE_NETWORK, learning_rate=2e-3, batch_size=4),
+    "small": Size(network=LITE_NETWORK, learning_rate=2e-3, batch_size=4),
+}
+LITE_ENCODER_RATE = 0.3  # learning rate of the pretrained encoder, relative to the decoder's
+
 SIZES: Mapping[str, Mapping[str, Size]] = {
     VIT: VIT_SIZES,
     CNN: UNET_SIZES,
     DEEPLAB: DEEPLAB_SIZES,
     SEGFORMER: SEGFORMER_SIZES,
     NNUNET: NNUNET_SIZES,
+    LITE: LITE_SIZES,
 }
 MEDIUM_FROM_CORES = 8
 
@@ -179,6 +190,7 @@ PAPER_LEARNING_RATES: Mapping[str, float] = {
     DEEPLAB: 1e-3,
     SEGFORMER: 1e-3,
     NNUNET: 1e-3,
+    LITE: 1e-3,
 }
 
 
@@ -210,6 +222,7 @@ ENCODER_COSTS: Mapping[str, Mapping[str, EncoderCost]] = {
     },
 }
 COUNTED_DECODER_CHANNELS = 256
+LITE_ENCODER_GFLOP = 14.5  # per megapixel, as torch counts it
 
 # Without a large GPU: px of the network frame per core, the longest side, and the factors by which the
 # budget may be exceeded to fit the images' shape, or to keep thin structures visible.
@@ -219,7 +232,10 @@ PIXELS_A_CORE: Mapping[str, int] = {
     DEEPLAB: 33_000,
     SEGFORMER: 33_000,
     NNUNET: 33_000,
+    LITE: 70_000,
 }
+# px of the frame that a family has on any CPU: fewer would not save much time.
+FEWEST_PIXELS: Mapping[str, int] = {LITE: 140_000}
 ACCELERATOR_AS_CORES = 16  # a small GPU, or Apple's, counts as this many cores
 SMALL_LONG_SIDE_PX = 512
 BUDGET_TOLERANCE = 1.1
@@ -234,8 +250,9 @@ GPU_USABLE = 0.9
 # and attention agree within a factor of two). Time is a limit on CPUs only, so GPUs have no entry.
 GFLOP_PER_S_A_CORE: Mapping[str, float] = {"bfloat16": 100.0, "float16": 50.0, "float32": 50.0}
 # Time of a training step besides its multiplications, in core-seconds per megapixel: the compound loss
-# (distance transforms, SSIM) and norms. Small transformers spend half of their time there. See docs/LOG.md.
-OVERHEAD_CORE_S_PER_MEGAPIXEL: Mapping[str, float] = {VIT: 1.2}
+# (distance transforms, SSIM) and norms. Small transformers spend half of their time there; LiteUNet's
+# depthwise convolutions and norms are bound by memory. See docs/LOG.md.
+OVERHEAD_CORE_S_PER_MEGAPIXEL: Mapping[str, float] = {VIT: 1.2, LITE: 0.7}
 CORES_THAT_SCALE = 32
 BACKWARD_FACTOR = 3.0  # forward and backward pass, relative to the forward pass
 

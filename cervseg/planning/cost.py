@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cervseg.networks.sizes import RESIDUAL_BLOCKS
+from cervseg.networks.sizes import LITE_WIDTHS, RESIDUAL_BLOCKS
 from cervseg.planning import constants
-from cervseg.planning.constants import CNN, DEEPLAB, NNUNET, SEGFORMER, VIT, EncoderCost
+from cervseg.planning.constants import CNN, DEEPLAB, LITE, NNUNET, SEGFORMER, VIT, EncoderCost
 
 Network = Mapping[str, Any]
 Flop = Callable[[Network, int], float]  # the arguments of a network and the px of its frame
@@ -99,10 +99,21 @@ def _pretrained_flop(encoders: Mapping[str, EncoderCost]) -> Flop:
     return flop
 
 
+def _lite_flop(network: Network, pixels: int) -> float:
+    widths = network["decoder_widths"]
+    total = pixels * 1e3 * constants.LITE_ENCODER_GFLOP
+    *skips, before = LITE_WIDTHS
+    for level, (skip, after) in enumerate(zip(skips[::-1], widths)):  # at strides 16, 8, 4, 2
+        total += pixels / 4 ** (4 - level) * 18 * ((before + skip) * after + after**2)
+        before = after
+    return float(total + pixels / 4 * 18 * before)  # the head, for one label
+
+
 _FLOP: Mapping[str, Flop] = {
     VIT: _vit_flop,
     CNN: _unet_flop,
     DEEPLAB: _pretrained_flop(constants.ENCODER_COSTS[DEEPLAB]),
     SEGFORMER: _pretrained_flop(constants.ENCODER_COSTS[SEGFORMER]),
     NNUNET: _unet_flop,
+    LITE: _lite_flop,
 }

@@ -11,6 +11,8 @@ from cervseg.planning.constants import (
     BOTTLENECK_PX,
     CNN,
     DEEPLAB,
+    LITE,
+    LITE_ENCODER_RATE,
     MULTIPLE_PX,
     NNUNET,
     SEGFORMER,
@@ -23,6 +25,7 @@ Fit = Callable[[Sequence[int], Fingerprint], Decision]
 
 PAPER, NNUNET_ITSELF = "Paper", "nnU-Net"
 SAM, IMAGENET = "SAM's ViT-B weights", "ImageNet weights"
+USUALLY = "usually fine-tuned at 1e-4 to 3e-4"
 
 
 def fit_nothing(input_size: Sequence[int], fingerprint: Fingerprint) -> Decision:
@@ -87,6 +90,7 @@ class Family:
         protocol: rule -> published value in words; reasons end with it.
         reference: origin of that protocol.
         weights: published weights that it starts from; empty if there are none.
+        fine_tuning: how published weights are trained, in words; empty if there are none.
         fixed_frame: on a large GPU, use the published frame for images of every shape.
         fit: network arguments that depend on the frame and the labels, with the reason.
         multiple_px: maps the shorter side of a frame to the number that both sides must be a multiple of.
@@ -101,6 +105,7 @@ class Family:
     protocol: Mapping[str, str]
     reference: str = PAPER
     weights: str = ""
+    fine_tuning: str = ""
     fixed_frame: bool = False
     fit: Fit = fit_nothing
     multiple_px: Callable[[int], int] = multiple_of_32
@@ -156,6 +161,7 @@ FAMILIES: Mapping[str, Family] = {
             paper_loss="bce",
             protocol={**PAPER_CNN, "network": "DeepLabV3+ on ResNet-50"},
             weights=IMAGENET,
+            fine_tuning=USUALLY,
         ),
         Family(
             name=SEGFORMER,
@@ -168,6 +174,7 @@ FAMILIES: Mapping[str, Family] = {
                 "loss": "not given; BCE like its CNNs",
             },
             weights=IMAGENET,
+            fine_tuning=USUALLY,
             fit=fit_prompts,
         ),
         Family(
@@ -192,6 +199,16 @@ FAMILIES: Mapping[str, Family] = {
             multiple_px=whole_halvings_px,
             costliest={"residual_encoder": True},
             costliest_words="with a residual encoder",
+        ),
+        Family(
+            name=LITE,
+            words="U-Net on EfficientNet-Lite0",
+            loss="bce_dice",
+            paper_loss="bce",
+            protocol={**PAPER_CNN, "network": "ResNet-50 with ImageNet weights"},
+            reference="DeepLabV3+ in the paper",
+            weights=IMAGENET,
+            fine_tuning=f"the encoder is fine-tuned at {LITE_ENCODER_RATE:g} of this rate",
         ),
     )
 }

@@ -48,7 +48,8 @@ def input_size(s: Situation) -> Decision:
         budget, longest = side * side, 2 * side
         reason = f"{s.machine}: as many px as {side} x {side}"
     else:
-        budget, longest = s.cores * constants.PIXELS_A_CORE[s.family.name], constants.SMALL_LONG_SIDE_PX
+        name, longest = s.family.name, constants.SMALL_LONG_SIDE_PX
+        budget = max(s.cores * constants.PIXELS_A_CORE[name], constants.FEWEST_PIXELS.get(name, 0))
         reason = f"{s.machine}: about {budget:,} px, sides up to {longest} px"
     room = Room(budget_px=budget, longest_px=longest, multiple_px=s.family.multiple_px)
     frame = largest_frame(s.fingerprint, room)

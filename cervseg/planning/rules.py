@@ -106,8 +106,8 @@ def batch_size(s: Situation) -> Decision:
 def learning_rate(s: Situation) -> Decision:
     """Decide the peak learning rate of the schedule."""
     start = s.weights or "training from scratch"
-    if s.weights == IMAGENET:
-        start += ", usually fine-tuned at 1e-4 to 3e-4"
+    if s.weights and s.family.fine_tuning:
+        start += f", {s.family.fine_tuning}"
     reason = f'{start}; size "{s.size_name}"; AdamW with warm-up and a cosine schedule to zero'
     return Decision(value=s.size.learning_rate, reason=s.explain("learning_rate", reason))
 

@@ -67,7 +67,9 @@ def num_trained(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 
-def parameter_groups(network: nn.Module, hyper: Hyperparameters) -> list[dict[str, Any]]:
+def parameter_groups(
+    network: nn.Module, hyper: Hyperparameters, *, encoder_factor: float = 1.0
+) -> list[dict[str, Any]]:
     """Group the parameters that train for an optimizer.
 
     Weight decay acts on matrices and kernels, not on biases, norms and position embeddings. With
@@ -77,17 +79,21 @@ def parameter_groups(network: nn.Module, hyper: Hyperparameters) -> list[dict[st
     Args:
         network: after :func:`choose_trained`.
         hyper: ``weight_decay`` and ``layer_decay``.
+        encoder_factor: learning rate of the encoder relative to the rest; multiplies ``layer_decay``'s.
 
     Returns:
         Groups with ``params``, ``weight_decay`` and ``factor``.
     """
     layers, groups = dict[int, int](), {1.0: (list[nn.Parameter](), list[nn.Parameter]())}
-    last = 0
+    last, in_encoder = 0, set[int]()
+    if encoder_factor != 1:
+        in_encoder = {id(parameter) for parameter in _encoder(network, "encoder_factor").parameters()}
     if hyper.layer_decay < 1:
         layers, last = _layers(network, "layer_decay")
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
             factor = hyper.layer_decay ** (last - layers.get(id(parameter), last))
+            factor *= encoder_factor if id(parameter) in in_encoder else 1.0
             decayed, free = groups.setdefault(factor, ([], []))
             is_free = parameter.ndim < 2 or "pos_embed" in name or "rel_pos" in name
             (free if is_free else decayed).append(parameter)

@@ -7,7 +7,7 @@ import timm
 import torch
 
 from cervseg.networks.base import num_parameters
-from cervseg.networks.lite import LiteEncoder, LiteUNet
+from cervseg.networks.lite import LiteEncoder, LiteUNet, SamePadConv
 
 
 @pytest.mark.parametrize("size", [(64, 96), (70, 51)])
@@ -41,6 +41,20 @@ def test_equal_channels_act_as_grey():
     image = torch.randn(1, 1, 32, 32)
     with torch.no_grad():
         torch.testing.assert_close(pair(image.expand(-1, 2, -1, -1)), grey(image))
+
+
+def test_mixed_precision_trains_depthwise_convolutions_in_float32():
+    """The gradient of a depthwise kernel under bfloat16 autocast equals that in float32."""
+    torch.manual_seed(0)
+    conv = SamePadConv(8, 8, 3, stride=2, groups=8, bias=False)
+    image = torch.randn(2, 8, 9, 12).bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        made = conv(image)
+    assert made.dtype == torch.bfloat16
+    made.float().sum().backward()
+    mixed, conv.weight.grad = conv.weight.grad, None
+    conv(image.float()).sum().backward()
+    torch.testing.assert_close(mixed, conv.weight.grad, rtol=1e-6, atol=1e-6)
 
 
 def test_size():

@@ -8,6 +8,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cervseg.networks.dynunet import DynUNet
+from cervseg.networks.lite import LiteUNet
 from cervseg.networks.unet import UNet
 from cervseg.planning.constants import COUNTED_DECODER_CHANNELS, ENCODER_COSTS, VIT_SIZES
 from cervseg.planning.cost import forward_gflop, pass_seconds
@@ -89,6 +90,17 @@ def test_an_encoder_without_a_counted_cost_is_estimated() -> None:
             for name in ("new", known)
         ]
         assert costs[0] == costs[1] > 0
+
+
+@pytest.mark.parametrize("widths", [[128, 64, 48, 32], [64, 32, 16, 8]])
+def test_lite_costs_what_torch_counts(widths: list[int]) -> None:
+    """The encoder's cost as counted plus that of the decoder's convolutions, at any width."""
+    counted = counted_gflop(
+        LiteUNet(input_size=(384, 320), decoder_widths=widths), channels=1, input_size=(384, 320)
+    )
+    assert forward_gflop("2d_lite", {"decoder_widths": widths}, (384, 320)) == pytest.approx(
+        counted, rel=0.01
+    )
 
 
 def test_seconds_follow_cores_and_precision() -> None:

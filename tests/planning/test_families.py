@@ -26,7 +26,7 @@ def halved_by_hand(side: int) -> int:
 
 def test_the_tables_name_the_same_families() -> None:
     """Every family has sizes, a pixel budget and a published learning rate."""
-    names = {"2d_vit", "2d_cnn", "2d_deeplab", "2d_segformer", "2d_nnunet"}
+    names = {"2d_vit", "2d_cnn", "2d_deeplab", "2d_segformer", "2d_nnunet", "2d_lite"}
     for table in (FAMILIES, constants.SIZES, constants.PIXELS_A_CORE, constants.PAPER_LEARNING_RATES):
         assert set(table) == names
 

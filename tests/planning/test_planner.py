@@ -40,7 +40,8 @@ MACHINES = [
 def test_every_plan_is_whole(plan: MakePlan, hardware: Hardware, preset: str) -> None:
     """On any machine each rule of every configuration leaves a value, as configured, and a reason."""
     made = plan(hardware=hardware, preset=preset)
-    assert list(made.configurations) == ["2d_vit", "2d_cnn", "2d_deeplab", "2d_segformer", "2d_nnunet"]
+    assert list(made.configurations) == list(FAMILIES)
+    assert list(FAMILIES) == ["2d_vit", "2d_cnn", "2d_deeplab", "2d_segformer", "2d_nnunet", "2d_lite"]
     keys = {f"{name}.{rule}" for name in made.configurations for rule in DEFAULT_RULES}
     assert set(made.decisions) == keys | {"cache_long_side_px"}
     for key, decision in made.decisions.items():
@@ -219,7 +220,7 @@ def test_paper_preset(plan: MakePlan) -> None:
     made = plan(preset="paper", sam_checkpoint=True)
     vit, cnn = made.configurations["2d_vit"], made.configurations["2d_cnn"]
     assert (vit.input_size, cnn.input_size) == ((1024, 1024), (512, 512))
-    for name in ("2d_deeplab", "2d_segformer", "2d_nnunet"):
+    for name in ("2d_deeplab", "2d_segformer", "2d_nnunet", "2d_lite"):
         assert made.configurations[name].input_size == (512, 512)
     assert (vit.loss, cnn.loss) == ("cervspinenet", "bce")
     assert cnn.network == UNET_SIZES["published"].network
@@ -332,6 +333,26 @@ def test_nnunet(plan: MakePlan) -> None:
     assert published.network == {"features": 32, "num_levels": 7, "max_features": 512, "norm": "instance"}
     assert (published.loss, published.input_size) == ("bce_dice", (512, 512))
     assert paper.decisions["2d_nnunet.resize"].reason == "Not in the paper; like its CNNs: stretched."
+
+
+@pytest.mark.parametrize(
+    ("hardware", "frame"),
+    [
+        (processor(1), (416, 352)),
+        (processor(2), (416, 352)),
+        (processor(16), (512, 448)),
+        (gpu(24), (576, 480)),
+    ],
+)
+def test_lite(plan: MakePlan, hardware: Hardware, frame: tuple[int, int]) -> None:
+    """The same network everywhere, from ImageNet; its frame is large on a single core already."""
+    made = plan(hardware=hardware)
+    lite = made.configurations["2d_lite"]
+    assert lite.network == {"decoder_widths": [128, 64, 48, 32]}
+    assert (lite.input_size, lite.loss, lite.normalization) == (frame, "bce_dice", "zscore")
+    assert lite.hyperparameters.learning_rate == 2e-3
+    assert "initialized with ImageNet weights" in made.decisions["2d_lite.network"].reason
+    assert "fine-tuned at 0.3 of this rate" in made.decisions["2d_lite.learning_rate"].reason
 
 
 def test_planning_needs_no_torch() -> None:

@@ -1,0 +1,55 @@
+"""LiteUNet: a U-Net on EfficientNet-Lite0 (Liu 2020) that starts from ImageNet weights, without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from cervseg.core.types import NetworkSpec, Plan
+from cervseg.networks.lite import LiteUNet
+from cervseg.networks.lite_weights import load_lite_imagenet
+from cervseg.planning.constants import LITE_ENCODER_RATE
+from cervseg.training.freezing import parameter_groups
+from cervseg.training.trainer import Trainer
+
+
+class LiteUNetTrainer(Trainer):
+    """Trains a U-Net on EfficientNet-Lite0; its ImageNet weights are installed with cervseg.
+
+    The encoder trains at 0.3 of the learning rate, also from random weights.
+    """
+
+    configuration: ClassVar[str] = "2d_lite"
+
+    def network_spec(self, plan: Plan) -> NetworkSpec:
+        """Return LiteUNet with the plan's decoder."""
+        sizes = self.configured(plan).network
+        return NetworkSpec(name="lite_unet", arguments={**self.shape_arguments(plan), **sizes})
+
+    def start(self, network: nn.Module, plan: Plan, *, pretrained: bool) -> Mapping[str, str | None]:
+        """ImageNet weights for the encoder.
+
+        Args:
+            network: LiteUNet.
+            plan: as the trainer sees it.
+            pretrained: False for random weights.
+
+        Raises:
+            CheckpointError: the package with the weights is not installed, or its file has changed.
+        """
+        assert isinstance(network, LiteUNet)
+        return {"encoder": load_lite_imagenet(network.encoder) if pretrained else None}
+
+    def optimizer(self, network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
+        """AdamW; the encoder has 0.3 of the learning rate.
+
+        Args:
+            network: after its parts were frozen.
+            plan: as the trainer sees it.
+        """
+        hyper = self.configured(plan).hyperparameters
+        groups = parameter_groups(network, hyper, encoder_factor=LITE_ENCODER_RATE)
+        return torch.optim.AdamW(groups, lr=hyper.learning_rate)
