@@ -56,6 +56,12 @@ class Capture:
         bar_grey: grey value of the bars.
         texts: burnt-in texts.
         outlines: grey difference of lines left on vertebral bodies, per body; 0 for none.
+        clahe: clip limit of a contrast-limited adaptive histogram equalization, 0 for none.
+        grid: contrast of the lines of an anti-scatter grid, in grey values, 0 for none.
+        grid_period: distance of the lines, as a fraction of the image height.
+        dust: (x, y, length, grey difference) of specks and scratches of a digitized image, x, y and length as
+            fractions of the image width.
+        vignette: darkening towards the corners, in grey values; negative is brightening.
         inverted: bone is dark.
         gamma: exponent of the grey values.
         zoom: size at which the picture was stored before it was enlarged again, relative to now.
@@ -74,6 +80,11 @@ class Capture:
     bar_grey: float
     texts: tuple[Text, ...]
     outlines: tuple[float, ...]
+    clahe: float
+    grid: float
+    grid_period: float
+    dust: tuple[tuple[float, float, float, float], ...]
+    vignette: float
     inverted: bool
     gamma: float
     zoom: float
@@ -108,6 +119,7 @@ class Capture:
         """
         shown = np.clip(grey, 0, 255).astype(np.float32)
         _draw_outlines(shown, bodies_px, self.outlines)
+        shown = self._digitize(shown)
         shown = np.float32(255) * (shown / np.float32(255)) ** np.float32(self.gamma)
         seen = self.visible(grey.shape[:2])
         if self.field != "none":
@@ -122,6 +134,25 @@ class Capture:
         for text in self.texts:
             _write(shown, text)
         return self._store(shown)
+
+    def _digitize(self, shown: np.ndarray) -> np.ndarray:
+        """Add adaptive contrast, grid lines, vignette and dust: H x W float32 to H x W float32."""
+        height, width = shown.shape
+        if self.clahe > 0:
+            equalize = cv2.createCLAHE(clipLimit=self.clahe, tileGridSize=(8, 8))
+            shown = equalize.apply(np.round(shown).astype(np.uint8)).astype(np.float32)
+        down = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+        across = np.linspace(-1, 1, width, dtype=np.float32)[None]
+        shown = shown - np.float32(0.5 * self.vignette) * (down**2 + across**2)
+        if self.grid > 0:
+            shown += np.float32(self.grid) * np.sin(down * np.float32(np.pi / self.grid_period))
+        for x, y, length, difference in self.dust:
+            speck = np.zeros(shown.shape, dtype=np.uint8)
+            start = int(x * width), int(y * height)
+            end = int(start[0] + 0.3 * length * width), int(start[1] + length * width)
+            cv2.line(speck, start, end, 255, 1, cv2.LINE_AA)
+            shown += speck * np.float32(difference / 255)
+        return np.clip(shown, 0, 255)
 
     def _bars_px(self, width: int) -> tuple[int, ...]:
         return tuple(round(bar * width) for bar in self.bars)
@@ -164,6 +195,11 @@ def draw_capture(rng: np.random.Generator) -> Capture:
         bar_grey=float(rng.choice([0.0, 30.0, 128.0, 240.0, 255.0])),
         texts=tuple(_draw_text(rng) for _ in range(int(rng.choice([0, 1, 2, 4], p=(0.45, 0.3, 0.17, 0.08))))),
         outlines=tuple(float(signs * g) for g in rng.uniform(10, 60, 8) * (rng.random(8) < 0.8) * traces),
+        clahe=float(rng.uniform(1.0, 5.0)) if rng.random() < 0.12 else 0.0,
+        grid=float(rng.uniform(1, 6)) if rng.random() < 0.05 else 0.0,
+        grid_period=float(rng.uniform(0.004, 0.02)),
+        dust=tuple(_draw_dust(rng) for _ in range(int(rng.choice([0, rng.integers(3, 30)], p=(0.93, 0.07))))),
+        vignette=float(rng.normal(0, 12)),
         inverted=bool(rng.random() < 0.1),
         gamma=float(np.exp(rng.normal(0, 0.22))),
         zoom=float(rng.choice([1.0, rng.uniform(0.35, 0.95)], p=(0.7, 0.3))),
@@ -171,6 +207,12 @@ def draw_capture(rng: np.random.Generator) -> Capture:
         jpeg_quality=int(rng.integers(15, 95)) if rng.random() < 0.4 else 0,
         bits=int(rng.choice([10, 12, 14, 16])) if deep else 8,
     )
+
+
+def _draw_dust(rng: np.random.Generator) -> tuple[float, float, float, float]:
+    """Draw a speck, or now and then a scratch."""
+    length = 0.3 * rng.random() if rng.random() < 0.1 else 0.01 * rng.random()
+    return float(rng.random()), float(rng.random()), float(length), float(rng.normal(0, 45))
 
 
 def _draw_text(rng: np.random.Generator) -> Text:

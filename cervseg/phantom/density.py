@@ -18,9 +18,11 @@ _RANGES = {
     "cartilage": (0.0, 2.0),
     "hyoid": (0.5, 1.6),
     "implant": (0.7, 1.3),
+    "pillars": (0.35, 1.15),
+    "lamina": (0.3, 1.2),
     "head arch": (0.8, 1.7),
     "head process": (0.8, 1.7),
-    "process": (0.35, 1.25),
+    "process": (0.45, 1.25),
 }
 _LEVEL = re.compile(r"^[CT]\d ")
 
@@ -79,5 +81,5 @@ def draw_densities(rng: np.random.Generator, parts: dict[str, list[Solid]]) -> D
 
 
 def _group(name: str) -> str:
-    """Return the group of a part: "C5 arch" and "T1 arch" are one group."""
+    """Return the group of a part: "C5 body" and "T1 body" are one group."""
     return _LEVEL.sub("", name)

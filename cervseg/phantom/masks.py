@@ -38,7 +38,7 @@ def anatomy_masks(anatomy: Anatomy, view: View) -> dict[str, np.ndarray]:
     for vertebra in anatomy.vertebrae:
         parts = vertebra.parts()
         outlines["vertebral_body"].append(parts["body"][0].outline_mm)
-        outlines["arch"] += [solid.outline_mm for solid in parts["arch"]]
+        outlines["arch"] += [solid.outline_mm for solid in (*parts["pillars"], *parts["lamina"])]
     for name in ("arch", "skull", "jaw"):
         outlines[name] += [solid.outline_mm for solid in head[name]]
     return {name: _rasterize(each, view, oversampling=1) for name, each in outlines.items()}

@@ -26,6 +26,8 @@ class ProcessShape:
         depth_mm: thickness along the beam.
         edge_mm: see :class:`~cervseg.phantom.solid.Solid`.
         shell_mm: thickness of the cortex.
+        twin_size: size of the half of the process on the other side, relative to this side.
+        twin_shift_mm: shift (x, y) of that half.
         core: density of a denser core near the tip, relative to bone; 0 for none.
     """
 
@@ -38,6 +40,8 @@ class ProcessShape:
     depth_mm: float
     edge_mm: float
     shell_mm: float
+    twin_size: float
+    twin_shift_mm: tuple[float, float]
     core: float
 
     def outline_mm(self, *, length_mm: float, base_mm: float, tip_mm: float) -> np.ndarray:
@@ -100,7 +104,9 @@ def draw_process_shape(rng: np.random.Generator, level: str) -> ProcessShape:
         rough=tuple(float(r) for r in np.clip(rng.normal(0, 0.06, 10), -0.14, 0.14)),
         depth_mm=float(rng.uniform(4.0, 11.0) * (1.3 if axis else 1.0)),
         edge_mm=float(rng.uniform(1.4, 4.5)),
-        shell_mm=float(rng.uniform(0.25, 0.8)),
+        shell_mm=float(rng.uniform(0.3, 0.9)),
+        twin_size=float(rng.uniform(0.75, 0.98)),
+        twin_shift_mm=(float(rng.normal(-0.3, 0.4)), float(rng.normal(0, 0.5))),
         core=float(rng.choice([0.0, rng.uniform(0.3, 1.4)])),
     )
 

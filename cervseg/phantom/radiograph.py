@@ -173,7 +173,9 @@ def render_wide(
     solids = scene.solids()
     if patient is not None:
         solids = [*scene.densities.apply(parts_beside_bones(scene.anatomy)), *scene.objects]
-    attenuation = attenuation_map(solids, view, rng=rng, canvas_px=_WIDE_CANVAS_PX, patient=patient)
+    attenuation = attenuation_map(
+        solids, view, rng=rng, canvas_px=_WIDE_CANVAS_PX, muscle=scene.streaks, patient=patient
+    )
     add_marker(attenuation, exposure, mm_per_pixel=mm_per_pixel)
     signal = expose(attenuation, exposure, mm_per_pixel=mm_per_pixel, rng=rng)
     grey = develop(signal, exposure, mm_per_pixel=mm_per_pixel)
@@ -204,6 +206,7 @@ def attenuation_map(
     *,
     rng: np.random.Generator,
     canvas_px: tuple[int, int] = _CANVAS_LONG_SIDE_PX,
+    muscle: float = 1.0,
     patient: MeshPatient | None = None,
 ) -> np.ndarray:
     """Sum coefficient times path length over all solids (the exponent of the Beer-Lambert law).
@@ -213,6 +216,7 @@ def attenuation_map(
         view: image size, scale and position of the patient.
         rng: random generator of the texture.
         canvas_px: smallest and largest height at which the solids are rendered; resampled to the view's.
+        muscle: contrast of the streaks of muscle and fat; 1 is usual.
         patient: surfaces to add to the solids.
 
     Returns:
@@ -237,7 +241,7 @@ def attenuation_map(
         add_bones(fine, patient, mm_to_px=fine_map, texture=texture)
     streaks = _streaks(rng, coarse.shape, px_per_mm=coarse_px_per_mm)
     smooth = cv2.GaussianBlur(coarse, (0, 0), 0.8)
-    smooth = smooth * (np.float32(1) + np.float32(0.025) * streaks + np.float32(0.008) * mottle)
+    smooth = smooth * (np.float32(1) + np.float32(0.025 * muscle) * streaks + np.float32(0.008) * mottle)
     fine += cv2.resize(smooth, size[::-1], interpolation=cv2.INTER_CUBIC)
     if fine.shape != view.size_px:
         method = cv2.INTER_AREA if scale > 1 else cv2.INTER_CUBIC

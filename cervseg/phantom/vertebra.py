@@ -119,12 +119,12 @@ class Vertebra:
         return [solid for part in self.parts().values() for solid in part]
 
     def parts(self) -> dict[str, list[Solid]]:
-        """List the solids of "body" (the body itself first), "arch" and "process" after the pose, in mm."""
+        """List the solids of "body" (the body itself first), "pillars", "lamina" and "process", in mm."""
         body = _axis_body(self) if self.level == "C2" else _body(self)
-        arch = [*_pillars(self), _lamina(self), *_junction(self)]
         return {
             "body": [solid.moved(self.pose) for solid in body],
-            "arch": [solid.moved(self.pose) for solid in arch],
+            "pillars": [solid.moved(self.pose) for solid in _pillars(self)],
+            "lamina": [solid.moved(self.pose) for solid in (_lamina(self), *_junction(self))],
             "process": self._process_solids(),
         }
 
@@ -147,7 +147,13 @@ class Vertebra:
 
     def _shaped_solids(self, shape: ProcessShape, outlines: list[np.ndarray]) -> list[Solid]:
         depth_mm, edge_mm, shell_mm = shape.depth_mm, shape.edge_mm, shape.shell_mm
-        solids = [_bone(self, outlines[0], depth_mm, edge_mm, shell_mm)]
+        # Both halves are seen one behind the other; their edges differ by a little.
+        middle = outlines[0].mean(axis=0)
+        twin = (outlines[0] - middle) * shape.twin_size + middle + np.asarray(shape.twin_shift_mm)
+        solids = [
+            _bone(self, outlines[0], 0.6 * depth_mm, edge_mm, shell_mm),
+            _bone(self, twin, 0.4 * depth_mm, edge_mm, 0.8 * shell_mm),
+        ]
         # A second tip lies beside the first; a fragment is as thick as the rest.
         share = 1.0 if self.fracture_mm else 0.55
         solids += [

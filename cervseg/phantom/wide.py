@@ -45,6 +45,7 @@ class WideScene:
         densities: attenuation of every group of solids.
         objects: solids that are no part of the patient, in mm.
         view: image size, scale and position of the patient.
+        streaks: contrast of muscle and fat, relative to the standard domain.
         exposure: parameters of acquisition and display.
         capture: collimation, texts and storage.
     """
@@ -54,6 +55,7 @@ class WideScene:
     densities: Densities
     objects: tuple[Solid, ...]
     view: View
+    streaks: float
     exposure: Exposure
     capture: Capture
 
@@ -88,6 +90,7 @@ def widen(
         densities=draw_densities(rng, parts),
         objects=tuple(draw_decorations(wide, rng)),
         view=widen_view(view, rng, facing=facing),
+        streaks=float(np.exp(rng.normal(0.2, 0.6))),
         exposure=widen_exposure(exposure, rng),
         capture=draw_capture(rng),
     )
@@ -188,7 +191,7 @@ def widen_exposure(exposure: Exposure, rng: np.random.Generator) -> Exposure:
     """
     return replace(
         exposure,
-        photons=float(np.exp(rng.uniform(np.log(2500), np.log(90000)))),
+        photons=float(np.exp(rng.uniform(np.log(6000), np.log(90000)))),
         scatter=float(rng.uniform(0.05, 0.6)),
         blur_mm=float(rng.uniform(0.12, 0.55)),
         tilt=(float(rng.normal(0, 0.25)), float(rng.normal(0, 0.25))),
@@ -208,6 +211,7 @@ def widen_exposure(exposure: Exposure, rng: np.random.Generator) -> Exposure:
 def _resize(vertebrae: list[Vertebra], rng: np.random.Generator, *, child: bool) -> list[Vertebra]:
     """Vary the dimensions of all levels together, and of each level a little more."""
     common = dict(zip(_SIZES, rng.uniform(0.8, 1.2, len(_SIZES))))
+    common["body_height"] = common["body_width"] * float(rng.uniform(0.88, 1.14))
     if child:
         common |= {"body_height": 0.72 * common["body_height"], "length": 0.75 * common["length"]}
     slope = float(rng.uniform(-6, 6))

@@ -8,13 +8,13 @@ from cervseg.phantom.density import Densities, draw_densities
 
 
 def test_factors_apply_to_their_group() -> None:
-    """Arches are scaled by the factor of arches and of the vertebra; other solids stay."""
+    """Laminae are scaled by the factor of laminae and of the vertebra; other solids stay."""
     anatomy = draw_anatomy(np.random.default_rng(0))
     parts = anatomy.parts()
-    densities = Densities(inside={"arch": 2.0}, shell={"arch": 3.0}, levels={"C5": 0.5})
-    scaled = densities.apply({"C5 arch": parts["C5 arch"], "neck": parts["neck"]})
-    arch, neck = scaled[: len(parts["C5 arch"])], scaled[len(parts["C5 arch"]) :]
-    for before, after in zip(parts["C5 arch"], arch):
+    densities = Densities(inside={"lamina": 2.0}, shell={"lamina": 3.0}, levels={"C5": 0.5})
+    scaled = densities.apply({"C5 lamina": parts["C5 lamina"], "neck": parts["neck"]})
+    lamina, neck = scaled[: len(parts["C5 lamina"])], scaled[len(parts["C5 lamina"]) :]
+    for before, after in zip(parts["C5 lamina"], lamina):
         assert after.inside_per_mm == pytest.approx(before.inside_per_mm)
         assert after.shell_per_mm == pytest.approx(1.5 * before.shell_per_mm)
     assert [s.inside_per_mm for s in neck] == [s.inside_per_mm for s in parts["neck"]]

@@ -18,6 +18,8 @@ SHAPE = ProcessShape(
     depth_mm=8.0,
     edge_mm=3.0,
     shell_mm=0.5,
+    twin_size=0.9,
+    twin_shift_mm=(0.0, 0.0),
     core=0.0,
 )
 
