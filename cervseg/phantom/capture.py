@@ -152,7 +152,8 @@ class Capture:
             end = int(start[0] + 0.3 * length * width), int(start[1] + length * width)
             cv2.line(speck, start, end, 255, 1, cv2.LINE_AA)
             shown += speck * np.float32(difference / 255)
-        return np.clip(shown, 0, 255)
+        digitized: np.ndarray = np.clip(shown, 0, 255)
+        return digitized
 
     def _bars_px(self, width: int) -> tuple[int, ...]:
         return tuple(round(bar * width) for bar in self.bars)
@@ -198,7 +199,7 @@ def draw_capture(rng: np.random.Generator) -> Capture:
         clahe=float(rng.uniform(1.0, 5.0)) if rng.random() < 0.12 else 0.0,
         grid=float(rng.uniform(1, 6)) if rng.random() < 0.05 else 0.0,
         grid_period=float(rng.uniform(0.004, 0.02)),
-        dust=tuple(_draw_dust(rng) for _ in range(int(rng.choice([0, rng.integers(3, 30)], p=(0.93, 0.07))))),
+        dust=tuple(_draw_dust(rng) for _ in range(int(rng.integers(3, 30)) if rng.random() < 0.07 else 0)),
         vignette=float(rng.normal(0, 12)),
         inverted=bool(rng.random() < 0.1),
         gamma=float(np.exp(rng.normal(0, 0.22))),
