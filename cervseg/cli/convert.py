@@ -91,7 +91,8 @@ def act(options: argparse.Namespace) -> int:
         follow_up(options, report)
     names = ", ".join(f"{name}={value}" for name, value in report.labels.items())
     print(f"{report.num_training} training and {report.num_test} test images written to {report.folder}")
-    auxiliary = f" (auxiliary: {', '.join(report.auxiliary)})" if report.auxiliary else ""
+    hidden = ", ".join(name for name in report.labels if name in report.auxiliary)
+    auxiliary = f" (auxiliary: {hidden})" if hidden else ""
     print(f"labels: {names}{auxiliary}")
     return print_outcome(report.notes, report.left_out, verbose=options.verbose)
 

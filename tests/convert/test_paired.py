@@ -221,7 +221,7 @@ def test_auxiliary_labels_of_a_dataset(tmp_path: Path, capsys: pytest.CaptureFix
     put(tmp_path / "images" / "a.png", blob_image((32, 32))[0])
     put(tmp_path / "masks" / "a.png", mask)
     labels = ["--labels", "incisor=1", "premolar=2", "canine=3"]
-    assert run_command(tmp_path, *labels, "--auxiliary", "incisor", "premolar") == 0
+    assert run_command(tmp_path, *labels, "--auxiliary", "premolar", "incisor") == 0
     assert "canine=1, incisor=2, premolar=3 (auxiliary: incisor, premolar)" in capsys.readouterr().out
     folder = tmp_path / "raw_data" / "Dataset101_Discs"
     description = read_description(folder)

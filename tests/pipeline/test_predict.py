@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -21,7 +22,7 @@ from cervseg.networks.checkpoint import Checkpoint, write_checkpoint
 from cervseg.phantom.radiograph import make_phantom
 from cervseg.pipeline.predict import predict
 from cervseg.planning.fingerprint import compute_fingerprint
-from tests.checkpoints import described
+from tests.checkpoints import DATASET, described
 
 SIZE = (64, 64)
 
@@ -72,6 +73,29 @@ def test_the_output_names_its_labels(images: Path, model: ModelFolder, tmp_path:
     summary = tmp_path / "summary.json"
     assert evaluate.main(["-p", str(output.path), "-r", str(references), "-o", str(summary)]) == 0
     assert json.loads(summary.read_text())["labels"] == {"disc": 1}
+
+
+def test_auxiliary_labels_are_not_named_beside_the_masks(images: Path, tmp_path: Path) -> None:
+    """Neither in dataset.json, nor in masks and saved probabilities."""
+    spec = NetworkSpec(
+        name="unet",
+        arguments={"input_size": list(SIZE), "features": 8, "num_levels": 2, "num_labels": 2},
+    )
+    labels = {**DATASET.labels, "rib": 2}
+    model = described(spec, dataset=replace(DATASET, labels=labels, auxiliary=("rib",)))
+    folder = ModelFolder(tmp_path / "Dataset001_Blobs" / "UNetTrainer__plans__original")
+    folder.fold(0).best.parent.mkdir(parents=True)
+    network = build_network(spec)
+    write_checkpoint(
+        folder.fold(0).best, Checkpoint(model=model, state_dict=network.state_dict(), epoch=0, dice=None)
+    )
+    output = PredictionFolder(tmp_path / "masks")
+    options = {"model": folder.path, "device": "cpu", "save_probabilities": True, "progress": False}
+    (mask,) = predict(images / "p0.png", output.path, **options).written
+    described_beside = read_description(output.path)
+    assert (described_beside.labels, described_beside.auxiliary) == (DATASET.labels, ())
+    assert cv2.imread(str(mask), cv2.IMREAD_UNCHANGED).max() <= 1
+    assert np.load(mask.with_suffix(".npz"))["probabilities"].shape[0] == 1
 
 
 def test_a_dataset_json_of_another_origin_is_kept(images: Path, model: ModelFolder, tmp_path: Path) -> None:
