@@ -22,7 +22,7 @@ _RANGES = {
     "lamina": (0.3, 1.2),
     "head arch": (0.8, 1.7),
     "head process": (0.8, 1.7),
-    "process": (0.45, 1.25),
+    "process": (0.35, 1.1),
 }
 _LEVEL = re.compile(r"^[CT]\d ")
 

@@ -102,12 +102,12 @@ def draw_process_shape(rng: np.random.Generator, level: str) -> ProcessShape:
         blunt=float(rng.uniform(0.3, 1.0)),
         lip_mm=lip if has_lip else 0.0,
         rough=tuple(float(r) for r in np.clip(rng.normal(0, 0.06, 10), -0.14, 0.14)),
-        depth_mm=float(rng.uniform(4.0, 11.0) * (1.3 if axis else 1.0)),
+        depth_mm=float(rng.uniform(3.5, 9.0) * (1.3 if axis else 1.0)),
         edge_mm=float(rng.uniform(1.4, 4.5)),
-        shell_mm=float(rng.uniform(0.3, 0.9)),
-        twin_size=float(rng.uniform(0.75, 0.98)),
+        shell_mm=float(rng.uniform(0.4, 1.0)),
+        twin_size=float(rng.uniform(0.85, 1.0)),
         twin_shift_mm=(float(rng.normal(-0.3, 0.4)), float(rng.normal(0, 0.5))),
-        core=float(rng.choice([0.0, rng.uniform(0.3, 1.4)])),
+        core=float(rng.choice([0.0, rng.uniform(0.3, 1.2)], p=(0.7, 0.3))),
     )
 
 

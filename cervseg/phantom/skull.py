@@ -203,7 +203,7 @@ def _atlas(skull: Skull) -> tuple[list[Solid], Solid]:
             _atlas_bone(skull, _atlas_ramus(skull, side), depth_mm=6, edge_mm=2.8, shell_mm=1.0),
         ]
     tubercle = ellipse(37, 5.6 + v[6], 3.6, 5.2, angle_deg=-15)
-    depth_mm = 5.0 if skull.atlas is None else 1.5
+    depth_mm = 5.0 if skull.atlas is None else 0.8
     return arch, _atlas_bone(skull, tubercle, depth_mm=depth_mm, edge_mm=3.0, shell_mm=0.7)
 
 
@@ -215,7 +215,7 @@ def _atlas_bone(
         # The arch is a bar with a thick cortex, and hardly denser in the middle of its tubercle.
         outline = skull.atlas.apply(outline)
         depth_mm, shell_mm = skull.atlas.depth_mm * depth_mm / 6, skull.atlas.shell_mm
-        edge_mm, inside = 0.55 * edge_mm, 0.7
+        edge_mm, inside = 0.55 * edge_mm, 0.4
         dense = bone(outline, depth_mm=depth_mm, edge_mm=edge_mm, shell_mm=shell_mm, density=skull.density)
         return replace(dense, inside_per_mm=inside * dense.inside_per_mm)
     return bone(outline, depth_mm=depth_mm, edge_mm=edge_mm, shell_mm=shell_mm, density=skull.density)
