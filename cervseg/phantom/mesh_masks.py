@@ -19,7 +19,7 @@ _OVERSAMPLING = 2
 _THINNEST_MM = 0.1
 _THINNEST_PART_MM = 0.6
 _SLIVER_MM = 0.45
-_PROCESS_HALF_WIDTH_MM, _BODY_HALF_WIDTH_MM = 11.0, 10.0
+_PROCESS_HALF_WIDTH_MM, _BODY_HALF_WIDTH_MM = 8.0, 10.0
 
 
 def mesh_process_masks(patient: MeshPatient, view: View) -> dict[str, np.ndarray]:

@@ -33,6 +33,8 @@ _SHELL_MM = {
     "temporal_L": 1.0, "temporal_R": 1.0,
 }  # fmt: skip
 _THIN_SHELL_MM = 0.5
+# Below C2, the surfaces' processes are thicker than those that people trace in radiographs.
+_THICKNESS = 0.78
 # Factors of the attenuation of cortex and inside, by bone, so that images look like radiographs.
 _SHARES = {
     **dict.fromkeys(VERTEBRA_FMA, (0.9, 0.85)),
@@ -127,11 +129,8 @@ def _draw_spine(
     """Draw C1 to T4; rotation and tilt change smoothly along the neck."""
     rotation, tilt = np.clip(rng.normal(0, (3.0 * variety, 2.5 * variety)), (-8.0, -6.0), (8.0, 6.0))
     twist, bow = rng.normal(0, (0.5, 0.4))
-    length, thickness, canal = (
-        rng.uniform(0.3, 0.9),
-        rng.normal(0, 0.08 * variety, size=2),
-        rng.uniform(0.5, 1.0),
-    )
+    thickness = rng.normal(0, 0.08 * variety, size=2)
+    length, canal = rng.uniform(0.65, 1.15), rng.uniform(0.5, 1.0)
     spine: dict[str, VertebraPlacement | RigidPlacement] = {}
     for i, target in enumerate(anatomy.vertebrae):
         if target.level not in meshes.landmarks or target.level == "C1":
@@ -166,11 +165,12 @@ def _draw_shape(
     wanted = target.process_length_mm / (source.process_length_mm * x)
     shift = target.canal_mm - source.canal_mm * x
     bend = target.process_slope_deg - source.process_slope_deg
-    higher, wider = np.clip(1 + thickness + rng.normal(0, 0.06 * variety, size=2), 0.7, 1.4)
+    usual = 1.0 if target.level == "C2" else _THICKNESS
+    higher, wider = np.clip(usual + thickness + rng.normal(0, 0.06 * variety, size=2), 0.5, 1.4)
     return Shape(
         scale=(x, y, float(np.sqrt(x * y) * (1 + 0.04 * rng.standard_normal()))),
         canal_shift_mm=float(np.clip(canal * shift, -4.0, 4.0)),
-        stretch=float(np.clip(wanted**length * (1 + 0.06 * variety * rng.standard_normal()), 0.5, 1.5)),
+        stretch=float(np.clip(wanted**length * (1 + 0.06 * variety * rng.standard_normal()), 0.4, 1.5)),
         thickness=(float(higher), float(wider)),
         bend_deg=float(np.clip(bend, -25.0, 25.0)),
         spur_mm=target.osteophyte_mm,

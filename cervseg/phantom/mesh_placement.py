@@ -95,7 +95,7 @@ class Shape:
         slope = np.deg2rad(landmarks.process_slope_deg)
         length = landmarks.process_length_mm * self.scale[0]
         along, across = x * np.cos(slope) + y * np.sin(slope), y * np.cos(slope) - x * np.sin(slope)
-        share = _ramp(along / (0.5 * length)) * np.exp(-((z / _PROCESS_HALF_WIDTH_MM) ** 4))
+        share = _ramp((along + 0.1 * length) / (0.4 * length)) * np.exp(-((z / _PROCESS_HALF_WIDTH_MM) ** 4))
         longer = along + share * np.maximum(along, 0.0) * (self.stretch - 1.0)
         higher = across * (1.0 + share * (self.thickness[0] - 1.0))
         turn = slope + np.deg2rad(self.bend_deg) * share

@@ -70,8 +70,12 @@ def mesh_attenuation(patient: MeshPatient, *, mm_to_px: np.ndarray, size_px: tup
         shell, inside = coefficients_per_mm(patient, bone)
         for surface, weight in ((outer, shell), (inner, inside - shell)):
             pieces = fragments(patient, bone, surface)
+            if surface is outer and not _on_canvas(patient, pieces, mm_to_px, size_px):
+                break
             surfaces += [(piece, mesh.topology) for piece in pieces]
             weights += [np.full(len(mesh.triangles), patient.sign * weight)] * len(pieces)
+    if not surfaces:
+        return np.zeros(size_px, dtype=np.float32)
     vertices, topology = join(surfaces)
     return path_length(
         vertices,
@@ -81,6 +85,14 @@ def mesh_attenuation(patient: MeshPatient, *, mm_to_px: np.ndarray, size_px: tup
         size_px=size_px,
         weights=np.concatenate(weights),
     )
+
+
+def _on_canvas(
+    patient: MeshPatient, pieces: list[np.ndarray], mm_to_px: np.ndarray, size_px: tuple[int, int]
+) -> bool:
+    """Test whether the bounding box of a projected bone reaches into the image."""
+    points = patient.beam.onto_plane(np.concatenate(pieces)) @ mm_to_px[:, :2].T + mm_to_px[:, 2]
+    return bool(np.all(points.max(axis=0) >= 0) and np.all(points.min(axis=0) < size_px[::-1]))
 
 
 def add_bones(

@@ -40,7 +40,8 @@ REQUIRED_BONES = (
 # Vertices within one cell are merged: the canvas has about 0.25 mm per pixel, and the outer bones need less.
 _CELL_MM = {
     **dict.fromkeys(VERTEBRA_FMA, 0.7), "T3": 1.2, "T4": 1.2, "hyoid": 1.0,
-    **dict.fromkeys(SKULL_FMA, 2.2), **dict.fromkeys(CHEST_FMA, 2.0), "mandible": 1.8,
+    **dict.fromkeys(SKULL_FMA, 2.2), "frontal": 3.0, "parietal_L": 3.0, "parietal_R": 3.0,
+    **dict.fromkeys(CHEST_FMA, 2.0), "mandible": 1.8,
 }  # fmt: skip
 
 

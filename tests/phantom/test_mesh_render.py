@@ -59,3 +59,15 @@ def test_patient_is_the_same_for_the_same_state(meshes: MeshSet) -> None:
     )
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 0.05
+
+
+def test_bones_outside_the_canvas_are_left_out(meshes: MeshSet) -> None:
+    """A part of the view has the same attenuation as the whole, and a view beside the patient has none."""
+    patient = _patient(meshes, _anatomy())
+    whole = mesh_attenuation(patient, mm_to_px=MM_TO_PX, size_px=SIZE_PX)
+    moved = MM_TO_PX - np.array([[0, 0, 150], [0, 0, 200]])
+    part = mesh_attenuation(patient, mm_to_px=moved, size_px=(60, 120))
+    np.testing.assert_allclose(part, whole[200:260, 150:270], atol=1e-4)
+    assert part.max() > 0.3
+    beside = MM_TO_PX + np.array([[0, 0, 9000], [0, 0, 0]])
+    assert not mesh_attenuation(patient, mm_to_px=beside, size_px=(60, 120)).any()
