@@ -16,13 +16,17 @@ from cervseg.cli import evaluate, plan_and_preprocess, predict, train
 from cervseg.core import registry
 from cervseg.core.registry import NETWORKS, TRAINERS
 from cervseg.networks.checkpoint import read_checkpoint
-from cervseg.testing import check_trainer, tiny_dataset
+from cervseg.planning.constants import NO_AUGMENTATION
+from cervseg.testing import PROMISES, Trial, check_trainer, tiny_dataset
 from cervseg.trainers.trainer_file import register_trainer_file
+from cervseg.trainers.unet import UNetTrainer
+from cervseg.training.transforms import apply_transforms
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "tests" / "plugin_example"
-# The page's blocks in their order: the module, its package, what registers a file, the author's test.
-MODULE, PACKAGE, REGISTER, CHECK = re.findall(
+# The page's blocks in their order: the module, its package, what registers a file, the author's test, a
+# trainer with transforms.
+MODULE, PACKAGE, REGISTER, CHECK, TRANSFORMS = re.findall(
     r"^```(?:python|toml)\n(.*?)^```", (ROOT / "docs" / "PLUGINS.md").read_text(), re.DOTALL | re.MULTILINE
 )
 SHORT = ["--device", "cpu", "--set", "epochs=2", "batch_size=4", "input_size=64x64", "num_workers=1"]
@@ -47,6 +51,20 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return target
+
+
+def test_the_trainer_with_transforms_runs() -> None:
+    """The page's list of batchgenerators' transforms mirrors images or adds noise, and keeps the promise."""
+    names: dict[str, type[UNetTrainer]] = {"UNetTrainer": UNetTrainer}
+    exec(TRANSFORMS, names)
+    trial = Trial.make(names["MyTrainer"])
+    PROMISES["transforms_images"](trial)
+    transforms = trial.trainer.transforms(trial.plan)
+    image_CHW, target_LHW = trial.batch.image_BCHW[0].numpy(), trial.batch.target_BLHW[0].numpy()
+    made = [apply_transforms(transforms, image_CHW, target_LHW, seed=(seed,)) for seed in range(8)]
+    assert any((image != image_CHW).any() for image, _ in made)
+    assert any((target == target_LHW[..., ::-1]).all() for _, target in made)
+    assert trial.trainer.configured(trial.plan).augmentation == NO_AUGMENTATION
 
 
 def run(code: str, *, installed: Path | None, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -46,6 +46,7 @@ def test_raw_format_and_truth(tmp_path: Path) -> None:
         np.testing.assert_array_equal((levels >> bit) & 1, image.level_masks[level])
     described = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
     assert described["numTraining"] == 3
+    assert described["synthetic"] is True
     assert described["labels"] == {"background": 0, "spinous_process": 1}
     assert described["spacing_mm"]["phantom_0004"] == [image.mm_per_pixel] * 2
 
