@@ -9,7 +9,7 @@ STAMP := $(VENV)/made-from-$(shell cat constraints.txt pyproject.toml | cksum | 
 BENCH := .venv-bench
 BENCH_STAMP := $(BENCH)/made-from-$(shell cat constraints.txt pyproject.toml benchmarks/requirements.txt | cksum | cut -d ' ' -f 1)
 
-.PHONY: help demo test check docs coverage dist bench bench-growth format clean
+.PHONY: help demo test check docs coverage dist pretrain bench bench-growth format clean
 .DELETE_ON_ERROR:
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make docs      build the documentation into site/"
 	@echo "make coverage  run the tests and report line coverage (htmlcov/index.html)"
 	@echo "make dist      build wheel and sdist into dist/ and try the wheel in a new environment"
+	@echo "make pretrain  train the shipped model from nothing (hours)"
 	@echo "make bench     compare speed with nnU-Net, MONAI and segment-anything"
 	@echo "make format    format the code"
 	@echo "make clean     remove environments and caches"
@@ -56,6 +57,9 @@ dist: $(STAMP)
 	rm -rf dist build
 	$(BIN)/python -m build --no-isolation
 	sh .ci/try_wheel $(BIN)/python
+
+pretrain: $(STAMP)
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh benchmarks/pretrain.sh
 
 bench: $(BENCH_STAMP)
 	$(BENCH)/bin/python -m benchmarks.run $(ROWS)

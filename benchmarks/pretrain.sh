@@ -1,6 +1,5 @@
 #!/bin/sh
 # The shipped model "spinous", from nothing: phantoms of the wide domain, LiteUNet from ImageNet weights, float16.
-# Interrupted, it continues where it was. The figures in its model card are made by benchmarks/score_shipped.sh.
 #   PRETRAIN_ROOT    workspace (default: pretrain; 4 GB)
 #   PRETRAIN_MESHES  folder of closed surfaces of bones: every second phantom is rendered from them
 set -eu
@@ -14,6 +13,6 @@ if [ ! -f "$CERVSEG_ROOT/raw_data/Dataset901_Pretrain/dataset.json" ]; then
     --labels anatomy --domain wide --overwrite ${PRETRAIN_MESHES:+--meshes "$PRETRAIN_MESHES"}
 fi
 [ -f "$CERVSEG_ROOT/plans/Dataset901_Pretrain/plans.json" ] || cervseg_plan_and_preprocess -d $DATASET
-cervseg_train $DATASET LiteUNetTrainer -f all -c --set "epochs=${PRETRAIN_EPOCHS:-6}" --set ema_decay=0.999
+cervseg_train $DATASET LiteUNetTrainer -f all -c --set "epochs=${PRETRAIN_EPOCHS:-6}" ema_decay=0.999
 rm -rf "$OUT"
 cervseg_export -d $DATASET -tr LiteUNetTrainer -f all -o "$OUT"

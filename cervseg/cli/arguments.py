@@ -144,6 +144,7 @@ def add_settings(parser: CommandParser) -> None:
     parser.group("training").add_argument(
         "--set",
         nargs="+",
+        action="extend",
         default=[],
         metavar="NAME=VALUE",
         help="replace settings of the plan: epochs=5 input_size=384x288",

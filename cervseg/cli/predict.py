@@ -35,6 +35,12 @@ def build_parser() -> CommandParser:
         "--overlay", action="store_true", help="also draw every mask over its image, into overlays/"
     )
     parser.add_argument(
+        "--levels",
+        action="store_true",
+        help="name the levels: values 1 to 7 for C1 to C7, 8 where the level is not known (for models trained "
+        "on levels, such as the shipped one)",
+    )
+    parser.add_argument(
         "--tta", action="store_true", help="average five or six slightly changed views: slower, more stable"
     )
     add_points(parser)
@@ -105,6 +111,7 @@ def act(options: argparse.Namespace) -> int:
         tta=options.tta,
         save_probabilities=options.save_probabilities,
         overlay=options.overlay,
+        levels=options.levels,
         points=options.points,
         prompts_from=options.prompts_from,
         resume=options.resume,

@@ -341,16 +341,35 @@ class PreparedCase:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Part:
+    """One part of a structure with levels, such as a spinous process.
+
+    Args:
+        area_px: number of pixels.
+        centroid: (x, y) in px.
+        level: 1, 2, ... from the top; None if it is not known.
+        confidence: probability of the level, given that levels increase downwards.
+    """
+
+    area_px: int
+    centroid: tuple[float, float]
+    level: int | None
+    confidence: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prediction:
     """Prediction on the image's grid.
 
     ``mask`` is H x W uint8; ``probabilities`` is L x H x W float32 in [0, 1], one plane per label that is
-    shown, in the order of the labels' values.
+    shown, in the order of the labels' values. ``parts`` are the parts of a structure with levels, from top to
+    bottom.
     """
 
     mask: np.ndarray
     probabilities: np.ndarray
     spacing_mm: SpacingMm | None
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -18,11 +19,16 @@ from cervseg.core.types import Prediction, PreparedCase, SpacingMm
 from cervseg.networks.checkpoint import ModelDescription, network_from_checkpoint, read_checkpoint
 from cervseg.networks.device import choose_device, choose_precision
 from cervseg.postprocessing.image_grid import to_image_grid
+from cervseg.postprocessing.levels import read_levels, union_probability
 from cervseg.postprocessing.threshold import to_mask
 from cervseg.preprocessing.prepare import prepare
 
 # Test-time views, (degrees, scale, flipped): unchanged, rotated, scaled.
 VIEWS = ((0.0, 1.0, False), (-4.0, 1.0, False), (4.0, 1.0, False), (0.0, 0.94, False), (0.0, 1.06, False))
+# What the masks hold of a model whose labels are levels of one structure: its labels pixel by pixel, the
+# structure as one label, or its parts named by level. Models of other labels always show their labels.
+Show = Literal["labels", "structure", "levels"]
+UNKNOWN_LEVEL = "level_unknown"
 MIRRORED_VIEW = (0.0, 1.0, True)  # for networks that are trained with horizontal flips
 
 
@@ -34,11 +40,19 @@ class Predictor:
         model: what the networks are, from their checkpoint.
         device: the device of the networks.
         precision: "float32", "bfloat16" or "float16" (autocast).
+        show: what the masks hold, see :data:`Show`.
     """
 
     def __init__(
-        self, networks: Sequence[nn.Module], *, model: ModelDescription, device: torch.device, precision: str
+        self,
+        networks: Sequence[nn.Module],
+        *,
+        model: ModelDescription,
+        device: torch.device,
+        precision: str,
+        show: Show = "labels",
     ) -> None:
+        self.show: Show = show if model.dataset.levels_of else "labels"
         self.networks, self.device, self.precision = tuple(networks), device, precision
         self.dataset, self.configuration = model.dataset, model.configuration
         self.variant, self.cache_long_side_px = model.variant, model.cache_long_side_px
@@ -51,6 +65,7 @@ class Predictor:
         folds: Sequence[str | int] | None = None,
         device: str | None = None,
         precision: str | None = None,
+        show: Show = "labels",
     ) -> Predictor:
         """Load a model folder (``results/Dataset.../Trainer__plans__variant``).
 
@@ -60,16 +75,22 @@ class Predictor:
             device: "cpu", "cuda", "cuda:1", "mps"; by default the best available.
             precision: "float32", "bfloat16", "float16"; by default bfloat16 if the device supports it, else
                 float32.
+            show: what the masks hold, see :data:`Show`.
 
         Raises:
             CheckpointError: a checkpoint is missing or invalid.
         """
         files = checkpoint_files(Path(model), folds=folds)
-        return cls.from_files(files, device=device, precision=precision)
+        return cls.from_files(files, device=device, precision=precision, show=show)
 
     @classmethod
     def from_files(
-        cls, files: Sequence[Path], *, device: str | None = None, precision: str | None = None
+        cls,
+        files: Sequence[Path],
+        *,
+        device: str | None = None,
+        precision: str | None = None,
+        show: Show = "labels",
     ) -> Predictor:
         """Load checkpoint files of one model; see :meth:`from_folder`."""
         where = choose_device(device)
@@ -81,7 +102,7 @@ class Predictor:
             network = network_from_checkpoint(checkpoint)
             _round_weights(network, precision)
             networks.append(network.to(where, memory_format=torch.channels_last))  # type: ignore[call-overload]
-        return cls(networks, model=models[-1], device=where, precision=precision)
+        return cls(networks, model=models[-1], device=where, precision=precision, show=show)
 
     def predict(
         self,
@@ -110,6 +131,15 @@ class Predictor:
                 outside the image.
         """
         return self.finish(self.infer(self.prepare(pixels, spacing_mm, points=points), tta=tta))
+
+    @property
+    def labels(self) -> dict[str, int]:
+        """The labels in the masks, name -> value."""
+        if self.show == "structure":
+            return {self.dataset.levels_of: 1}
+        if self.show == "levels":
+            return {**self.dataset.foreground, UNKNOWN_LEVEL: len(self.dataset.foreground) + 1}
+        return self.dataset.foreground
 
     @property
     def takes_points(self) -> bool:
@@ -177,10 +207,22 @@ class Predictor:
     def finish(self, inferred: tuple[PreparedCase, np.ndarray]) -> Prediction:
         """Resample probabilities to the image's size and threshold them: step 3, on the CPU."""
         case, probabilities = inferred
+        if self.show != "labels":
+            return self._finish_levels(case, probabilities[: len(self.dataset.foreground)])
         at_image_size = np.clip(to_image_grid(probabilities, case.placement), 0.0, 1.0)
         mask = to_mask(at_image_size, labels=self.dataset.trained, auxiliary=self.dataset.auxiliary)
         shown = at_image_size[: len(self.dataset.foreground)]
         return Prediction(mask=mask, probabilities=shown, spacing_mm=case.spacing_mm)
+
+    def _finish_levels(self, case: PreparedCase, probabilities: np.ndarray) -> Prediction:
+        """Name the parts of a structure; the mask shows their levels, or the structure alone."""
+        at_image_size = np.clip(to_image_grid(probabilities, case.placement), 0.0, 1.0)
+        mask, parts = read_levels(at_image_size)
+        if self.show == "structure":
+            mask, at_image_size = (mask > 0).astype(np.uint8), union_probability(at_image_size)[None]
+        return Prediction(
+            mask=mask, probabilities=at_image_size, spacing_mm=case.spacing_mm, parts=tuple(parts)
+        )
 
     @torch.inference_mode()
     def _forward(self, image: np.ndarray, points: np.ndarray | None) -> np.ndarray:

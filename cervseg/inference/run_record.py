@@ -27,6 +27,7 @@ class RunRecord:
         prompts: source of the points in words; empty for a model that takes none.
         prompt_source: the same for programs.
         device: the device of the networks.
+        levels: do the masks name the levels of a structure?
         finished: did the run reach its end?
         failed: one entry per failed image, with the reason.
         image_s: seconds per image, from its file to its mask's file; None if no mask was written.
@@ -41,6 +42,7 @@ class RunRecord:
     prompts: str = ""
     prompt_source: PromptSource | None = None
     device: str = ""
+    levels: bool = False
     finished: bool = False
     failed: list[str] = field(default_factory=list)
     image_s: float | None = None
@@ -56,6 +58,7 @@ class RunRecord:
         device: str,
         save_probabilities: bool,
         prompts: PromptSource | None = None,
+        levels: bool = False,
     ) -> RunRecord:
         """Describe a run that has not started; two runs are the same if their descriptions are equal.
 
@@ -66,6 +69,7 @@ class RunRecord:
             device: the device of the networks.
             save_probabilities: write probabilities beside the masks.
             prompts: source of the points, for a model that takes points.
+            levels: name the levels of a structure.
         """
         return cls(
             model=files[0].parent.parent.name,
@@ -76,6 +80,7 @@ class RunRecord:
             save_probabilities=save_probabilities,
             prompts="" if prompts is None else prompts.sentence,
             prompt_source=prompts,
+            levels=levels,
         )
 
     def finished_masks(self, output: Path, *, any_run: bool) -> set[Path]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from cervseg.dataset.writer import write_description
 from cervseg.figures.overlays import write_overlay
 from cervseg.inference.find_model import find_model
 from cervseg.inference.inputs import list_jobs, skipped_files
-from cervseg.inference.predictor import Predictor, checkpoint_files
+from cervseg.inference.predictor import Predictor, Show, checkpoint_files
 from cervseg.inference.prompts import read_prompts
 from cervseg.inference.run_record import RunRecord
 from cervseg.inference.stream import StreamOptions, StreamReport, predict_stream
@@ -40,6 +39,7 @@ def predict(
     tta: bool = False,
     save_probabilities: bool = False,
     overlay: bool = False,
+    levels: bool = False,
     points: str | Path | None = None,
     prompts_from: str | Path | None = None,
     resume: bool = False,
@@ -62,6 +62,8 @@ def predict(
         tta: average five or six rotated, scaled and flipped views.
         save_probabilities: write ``<image>.npz`` beside each mask: L x H x W float16 in [0, 1].
         overlay: draw each mask over its image, into ``overlays/``.
+        levels: name the levels of a structure, for a model that was trained on them, such as the shipped one:
+            C1 to C7 of the spinous processes instead of one label.
         points: a file with points, for a promptable model (SAM).
         prompts_from: a folder of masks whose components give the points.
         resume: keep every existing mask, also of other models and options.
@@ -81,7 +83,10 @@ def predict(
     folder = find_model(workspace or Workspace.find(), model=None if model is None else Path(model))
     files = checkpoint_files(folder, folds=folds)
     start = time.monotonic()
-    predictor = Predictor.from_files(files, device=device, precision=precision)
+    show: Show = "levels" if levels else "structure"
+    predictor = Predictor.from_files(files, device=device, precision=precision, show=show)
+    if levels and predictor.show != "levels":
+        raise CervsegError("this model was not trained on levels", where=folder, hint="Leave out --levels.")
     _logger.info("loaded %s in %.1f s", ", ".join(map(str, files)), time.monotonic() - start)
     jobs = list_jobs(images, output, num_channels=len(predictor.dataset.channel_names))
     prompts = read_prompts(
@@ -99,6 +104,7 @@ def predict(
         device=str(predictor.device),
         save_probabilities=save_probabilities,
         prompts=None if prompts is None else prompts.source,
+        levels=levels,
     )
     finished = {job.mask for job in jobs} & record.finished_masks(output, any_run=resume)
     jobs = [job for job in jobs if job.mask not in finished]
@@ -109,7 +115,7 @@ def predict(
         log(f"{len(finished)} finished image(s) are skipped")
 
     def draw(pixels: np.ndarray, prediction: Prediction, mask: Path) -> None:
-        names = {value: label for label, value in predictor.dataset.foreground.items()}
+        names = {value: label for label, value in predictor.labels.items()}
         write_overlay(target.overlays / f"{mask.stem}.png", pixels, prediction.mask, names=names)
 
     target = PredictionFolder(output)
@@ -120,7 +126,7 @@ def predict(
         prompts=prompts,
         training=_training_fingerprint(ModelFolder(folder)),
     )
-    _describe_labels(target, predictor.dataset)
+    _describe_labels(target, predictor)
     record.begin(output)
     report = predict_stream(predictor, jobs, options=stream, progress=progress)
     report.skipped = skipped_files(images)
@@ -138,15 +144,18 @@ def _training_fingerprint(model: ModelFolder) -> Fingerprint | None:
         return None
 
 
-def _describe_labels(target: PredictionFolder, dataset: DatasetDescription) -> None:
+def _describe_labels(target: PredictionFolder, predictor: Predictor) -> None:
     """Write the names of channels and labels beside the masks; a dataset.json of another origin is kept."""
     if target.dataset.exists() and not target.record.exists():
         return
-    labels = {name: value for name, value in dataset.labels.items() if name not in dataset.auxiliary}
-    described = replace(
-        dataset, labels=labels, auxiliary=(), num_training=0, file_ending=".png", groups={}, spacing_mm={}
+    description = DatasetDescription(
+        name=predictor.dataset.name,
+        channel_names=predictor.dataset.channel_names,
+        labels={"background": 0, **predictor.labels},
+        num_training=0,
+        file_ending=".png",
     )
-    write_description(target.dataset, described)
+    write_description(target.dataset, description)
 
 
 def load_model(
@@ -156,6 +165,7 @@ def load_model(
     folds: Sequence[str | int] | None = None,
     device: str | None = None,
     precision: str | None = None,
+    levels: bool = False,
 ) -> Predictor:
     """Load a trained model as an object that segments arrays.
 
@@ -165,10 +175,12 @@ def load_model(
         folds: folds to average; by default all that are trained.
         device: "cpu", "cuda", "cuda:1", "mps"; by default the best available.
         precision: "float32", "bfloat16", "float16"; by default the fastest of the device.
+        levels: name the levels of a structure, as in :func:`predict`.
 
     Raises:
         CheckpointError: the model is missing or cannot be loaded.
     """
     path = model.path if isinstance(model, ModelFolder) else model
     folder = find_model(workspace or Workspace.find(), model=None if path is None else Path(path))
-    return Predictor.from_folder(folder, folds=folds, device=device, precision=precision)
+    show: Show = "levels" if levels else "structure"
+    return Predictor.from_folder(folder, folds=folds, device=device, precision=precision, show=show)

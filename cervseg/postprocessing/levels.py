@@ -8,33 +8,16 @@ increase from top to bottom, and each part's name is the most probable one over 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
+
+from cervseg.core.types import Part
 
 LEAST_CONFIDENCE = 0.5
 LEAST_SHARE = 0.2  # of a component's pixels that a level must have to become a part of its own
 LEAST_AREA = 0.15  # relative to the median part; smaller parts are dropped
 _FLOOR = 0.02  # probability that any level keeps, whatever the network says
 _SKIP = 0.35  # factor per level that is skipped between neighbours
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """One part of the structure.
-
-    Args:
-        area_px: number of pixels.
-        centroid: (x, y) in px.
-        level: 1, 2, ... from the top; None if it is not known.
-        confidence: probability of the level, given that levels increase downwards.
-    """
-
-    area_px: int
-    centroid: tuple[float, float]
-    level: int | None
-    confidence: float
 
 
 def union_probability(probabilities: np.ndarray) -> np.ndarray:

@@ -1,0 +1,86 @@
+"""Parts of a spine and their names: in order, divided where they touch, unnamed without evidence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cervseg.postprocessing.levels import name_levels, read_levels, union_probability
+
+SIZE = (140, 60)
+
+
+def planes(*parts: tuple[int, int, dict[int, float]]) -> np.ndarray:
+    """Probabilities 7 x 140 x 60 with boxes: (first row, rows, level from 1 -> probability)."""
+    made = np.full((7, *SIZE), 0.01, dtype=np.float32)
+    for top, rows, levels in parts:
+        for level, probability in levels.items():
+            made[level - 1, top : top + rows, 20:40] = probability
+    return made
+
+
+def test_clear_levels_keep_their_names() -> None:
+    """Seven boxes of levels 1 to 7: the mask shows them at their pixels, with high confidence."""
+    given = planes(*((5 + 18 * k, 10, {k + 1: 0.9}) for k in range(7)))
+    mask, parts = read_levels(given)
+    np.testing.assert_array_equal(mask, np.where(given.max(axis=0) > 0.5, given.argmax(axis=0) + 1, 0))
+    assert [part.level for part in parts] == [1, 2, 3, 4, 5, 6, 7]
+    assert min(part.confidence for part in parts) > 0.9
+    assert parts[2].area_px == 200
+    assert parts[2].centroid == pytest.approx((29.5, 45.5))
+
+
+def test_order_corrects_a_doubtful_level() -> None:
+    """Between C4 and C6 is C5, even where the network prefers C6 for it."""
+    mask, parts = read_levels(planes((10, 10, {4: 0.9}), (40, 10, {5: 0.45, 6: 0.5}), (70, 10, {6: 0.9})))
+    assert [part.level for part in parts] == [4, 5, 6]
+    assert set(np.unique(mask)) == {0, 4, 5, 6}
+
+
+def test_half_a_vote_for_each_level_is_still_the_structure() -> None:
+    """A pixel of C5 or C6, each .45, belongs to the structure: the union is .7."""
+    given = planes((10, 10, {5: 0.45, 6: 0.45}))
+    assert union_probability(given)[15, 30] == pytest.approx(1 - 0.55**2 * 0.99**5, abs=1e-5)
+    mask, parts = read_levels(given)
+    assert len(parts) == 1
+    assert mask[15, 30] > 0
+
+
+def test_touching_parts_are_divided() -> None:
+    """C3 directly above C4 is one component of two parts."""
+    mask, parts = read_levels(planes((10, 12, {3: 0.9}), (22, 12, {4: 0.9})))
+    assert [part.level for part in parts] == [3, 4]
+    assert mask[21, 30] == 3
+    assert mask[22, 30] == 4
+
+
+def test_a_part_without_evidence_has_no_name() -> None:
+    """All levels equally likely: value 8, level None, and the confidence says how unsure it is."""
+    mask, parts = read_levels(planes((10, 10, dict.fromkeys(range(1, 8), 0.2))))
+    assert parts[0].level is None
+    assert parts[0].confidence < 0.5
+    assert mask[15, 30] == 8
+
+
+def test_specks_are_dropped() -> None:
+    """A component of less than 15 % of the median part is not a part."""
+    given = planes((10, 10, {3: 0.9}), (40, 10, {4: 0.9}), (70, 10, {5: 0.9}))
+    given[5, 100:103, 30:33] = 0.9
+    mask, parts = read_levels(given)
+    assert len(parts) == 3
+    assert not mask[100:103].any()
+
+
+def test_an_empty_image_has_no_parts() -> None:
+    """Nothing above the threshold: an empty mask."""
+    mask, parts = read_levels(planes())
+    assert not mask.any()
+    assert parts == []
+
+
+def test_names_increase() -> None:
+    """Whatever the votes are, names increase from top to bottom; more parts than levels have none."""
+    votes = np.random.default_rng(0).random((5, 7))
+    levels = [level for level, _ in name_levels(votes) if level is not None]
+    assert levels == sorted(set(levels))
+    assert name_levels(np.ones((8, 7))) == [(None, 0.0)] * 8
