@@ -37,8 +37,8 @@ def build_parser() -> CommandParser:
     parser.add_argument(
         "--levels",
         action="store_true",
-        help="name the levels: values 1 to 7 for C1 to C7, 8 where the level is not known (for models trained "
-        "on levels, such as the shipped one)",
+        help="name the levels: values 1 to 7 for C1 to C7, 8 where the level is not known (for models "
+        "trained on levels, such as the shipped one)",
     )
     parser.add_argument(
         "--tta", action="store_true", help="average five or six slightly changed views: slower, more stable"

@@ -25,16 +25,20 @@ def union_logit(logits_BLHW: torch.Tensor) -> torch.Tensor:
 
 
 class LevelsLoss(nn.Module):
-    """The mean of a loss over all labels and the same loss over the union of the levels.
+    """The mean of a loss over all labels and the same over the union of the levels, plus a term "level".
+
+    The union alone is satisfied by seven levels of .3 each. The term "level" asks which level it is: the
+    cross-entropy of the softmax over the levels, mean over the pixels of the structure.
 
     Args:
         loss: a module (logits, target) -> weighted terms by name.
         num_levels: the first planes, which are levels; the other planes are auxiliary labels.
+        level_weight: weight of the term "level".
     """
 
-    def __init__(self, loss: nn.Module, *, num_levels: int) -> None:
+    def __init__(self, loss: nn.Module, *, num_levels: int, level_weight: float = 0.25) -> None:
         super().__init__()
-        self.loss, self.num_levels = loss, num_levels
+        self.loss, self.num_levels, self.level_weight = loss, num_levels, level_weight
 
     def forward(self, logits_BLHW: torch.Tensor, target_BLHW: torch.Tensor) -> dict[str, torch.Tensor]:
         """Compute the weighted terms, as the given loss does.
@@ -47,5 +51,18 @@ class LevelsLoss(nn.Module):
         union_B1HW = target_BLHW[:, : self.num_levels].amax(dim=1, keepdim=True)
         with torch.autocast(logits_BLHW.device.type, enabled=False):
             whole = self.loss(union_logit(levels_BLHW), union_B1HW)
+            which = _level_cross_entropy(levels_BLHW, target_BLHW[:, : self.num_levels], union_B1HW)
         single = self.loss(logits_BLHW, target_BLHW)
-        return {name: 0.5 * (single[name] + whole[name]) for name in single}
+        terms = {name: 0.5 * (single[name] + whole[name]) for name in single}
+        return {**terms, "level": self.level_weight * which}
+
+
+def _level_cross_entropy(
+    logits_BLHW: torch.Tensor, target_BLHW: torch.Tensor, union_B1HW: torch.Tensor
+) -> torch.Tensor:
+    """Cross-entropy over the levels, mean over the pixels of the structure; 0 without such pixels."""
+    inside = union_B1HW[:, 0] > 0
+    if not bool(inside.any()):
+        return logits_BLHW.sum() * 0.0
+    logits_PL = logits_BLHW.movedim(1, -1)[inside]
+    return functional.cross_entropy(logits_PL, target_BLHW.argmax(dim=1)[inside])

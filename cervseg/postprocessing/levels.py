@@ -13,10 +13,14 @@ import numpy as np
 
 from cervseg.core.types import Part
 
+Pixels = tuple[np.ndarray, np.ndarray]  # rows, columns
+
 LEAST_CONFIDENCE = 0.5
 LEAST_SHARE = 0.2  # of a component's pixels that a level must have to become a part of its own
 LEAST_AREA = 0.15  # relative to the median part; smaller parts are dropped
 _FLOOR = 0.02  # probability that any level keeps, whatever the network says
+_HIGHEST = 0.9999  # the odds of 1 are infinite
+_NO_LEVEL = 0.05  # weight of a part that is no level, relative to one with evidence
 _SKIP = 0.35  # factor per level that is skipped between neighbours
 
 
@@ -55,55 +59,63 @@ def read_levels(probabilities: np.ndarray, *, threshold: float = 0.5) -> tuple[n
 
 
 def name_levels(votes: np.ndarray) -> list[tuple[int | None, float]]:
-    """Name parts, so that levels increase from one to the next.
+    """Name parts, so that levels increase from one to the next; a part may also be no level at all.
 
     Args:
         votes: N x L, at least 0: evidence of each level for each part, from top to bottom.
 
     Returns:
-        (level 1 .. L or None, its probability) of each part. With more parts than levels all are None.
+        (level 1 .. L or None, its probability) of each part.
     """
-    num_parts, num_levels = votes.shape
-    if num_parts > num_levels:
-        return [(None, 0.0)] * num_parts
     evidence = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1e-9) + _FLOOR
-    steps = (
-        np.arange(num_levels)[None] - np.arange(num_levels)[:, None] - 1
-    )  # levels skipped from row to column
-    follow = np.where(steps >= 0, _SKIP ** np.maximum(steps, 0), 0.0)
-    ahead, behind = evidence.copy(), np.ones_like(evidence)
-    for i in range(1, num_parts):
-        ahead[i] *= ahead[i - 1] @ follow
-        ahead[i] /= ahead[i].max()
-    for i in range(num_parts - 2, -1, -1):
-        behind[i] = follow @ (behind[i + 1] * evidence[i + 1])
-        behind[i] /= behind[i].max()
-    posterior = ahead * behind
-    posterior /= posterior.sum(axis=1, keepdims=True)
-    best = posterior.argmax(axis=1)
+    ahead = _weights_above(evidence)
+    # The same from the bottom up: parts and levels in reverse order.
+    behind = _weights_above(evidence[::-1, ::-1])[::-1, ::-1]
+    weights = ahead * behind / evidence  # of all ways to name the parts in which part i has level l
+    left_out = np.arange(len(votes))
+    total = float((ahead * _NO_LEVEL ** left_out[::-1, None]).sum()) + _NO_LEVEL ** len(votes)
     named: list[tuple[int | None, float]] = []
-    for i, level in enumerate(best):
-        confidence = float(posterior[i, level])
-        named.append((int(level) + 1 if confidence >= LEAST_CONFIDENCE else None, confidence))
+    for posterior in weights / total:
+        level, confidence = int(posterior.argmax()), float(posterior.max())
+        named.append((level + 1 if confidence >= LEAST_CONFIDENCE else None, confidence))
     return named
 
 
-def _parts(
-    probabilities: np.ndarray, inside: np.ndarray
-) -> list[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:
-    """List the pixels (rows, columns) and votes of each part, from top to bottom."""
+def _weights_above(evidence: np.ndarray) -> np.ndarray:
+    """Sum the weights of all ways to name the parts down to part i, if it has level l: N x L."""
+    num_parts, num_levels = evidence.shape
+    skipped = np.arange(num_levels)[None] - np.arange(num_levels)[:, None] - 1  # from row to column
+    follow = np.where(skipped >= 0, _SKIP ** np.maximum(skipped, 0), 0.0)
+    weights = np.zeros_like(evidence)
+    for i in range(num_parts):
+        reached = np.full(num_levels, _NO_LEVEL**i)
+        for j in range(i):
+            reached = reached + _NO_LEVEL ** (i - j - 1) * (weights[j] @ follow)
+        weights[i] = evidence[i] * reached
+    return weights
+
+
+def _parts(probabilities: np.ndarray, inside: np.ndarray) -> list[tuple[Pixels, np.ndarray]]:
+    """List pixels and votes of each part, from top to bottom."""
     count, components = cv2.connectedComponents(inside.astype(np.uint8), connectivity=8)
     parts = []
     for number in range(1, count):
         rows, columns = np.nonzero(components == number)
         for chosen in _divided(probabilities[:, rows, columns]):
             where = rows[chosen], columns[chosen]
-            parts.append((where, probabilities[:, where[0], where[1]].mean(axis=1)))
+            parts.append((where, _votes(probabilities[:, where[0], where[1]])))
     if not parts:
         return []
     least = LEAST_AREA * np.median([len(where[0]) for where, _ in parts])
     parts = [part for part in parts if len(part[0][0]) >= least]
     return sorted(parts, key=lambda part: float(part[0][0].mean()))
+
+
+def _votes(of_pixels: np.ndarray) -> np.ndarray:
+    """Mean share of each level in the odds of a pixel, L x P to L: what a softmax of the logits would give."""
+    odds = of_pixels / (1 - np.minimum(of_pixels, _HIGHEST))
+    shares: np.ndarray = (odds / np.maximum(odds.sum(axis=0), 1e-9)).mean(axis=1)
+    return shares
 
 
 def _divided(of_pixels: np.ndarray) -> list[np.ndarray]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cervseg.postprocessing import levels
 from cervseg.postprocessing.levels import name_levels, read_levels, union_probability
 
 SIZE = (140, 60)
 
 
-def planes(*parts: tuple[int, int, dict[int, float]]) -> np.ndarray:
+def planes(*boxes: tuple[int, int, dict[int, float]]) -> np.ndarray:
     """Probabilities 7 x 140 x 60 with boxes: (first row, rows, level from 1 -> probability)."""
     made = np.full((7, *SIZE), 0.01, dtype=np.float32)
-    for top, rows, levels in parts:
-        for level, probability in levels.items():
+    for top, rows, likely in boxes:
+        for level, probability in likely.items():
             made[level - 1, top : top + rows, 20:40] = probability
     return made
 
@@ -79,8 +80,29 @@ def test_an_empty_image_has_no_parts() -> None:
 
 
 def test_names_increase() -> None:
-    """Whatever the votes are, names increase from top to bottom; more parts than levels have none."""
-    votes = np.random.default_rng(0).random((5, 7))
-    levels = [level for level, _ in name_levels(votes) if level is not None]
-    assert levels == sorted(set(levels))
-    assert name_levels(np.ones((8, 7))) == [(None, 0.0)] * 8
+    """Whatever the votes are, names increase from top to bottom, also with more parts than levels."""
+    rng = np.random.default_rng(0)
+    for num_parts in (1, 5, 7, 9):
+        named = name_levels(rng.random((num_parts, 7)) ** 6)
+        given = [level for level, _ in named if level is not None]
+        assert given == sorted(set(given))
+        assert all(0 < confidence <= 1 for _, confidence in named)
+
+
+def test_a_part_too_many_is_no_level() -> None:
+    """Between a clear C3 and a clear C4 is nothing: the part there has no name, and theirs stay."""
+    votes = np.full((3, 7), 0.1)
+    votes[0, 2] = votes[2, 3] = 9.0
+    assert [level for level, _ in name_levels(votes)] == [3, None, 4]
+
+
+def test_probabilities_count_all_ways() -> None:
+    """Two parts and two levels, by hand: both named, one of them named (twice two ways), none named."""
+    evidence = np.array([[0.7, 0.3], [0.4, 0.6]]) + levels._FLOOR
+    none = levels._NO_LEVEL
+    both = evidence[0, 0] * evidence[1, 1]
+    total = both + none * evidence.sum() + none**2
+    (first, first_p), (second, second_p) = name_levels(np.array([[0.7, 0.3], [0.4, 0.6]]))
+    assert (first, second) == (1, 2)
+    assert first_p == pytest.approx((both + none * evidence[0, 0]) / total)
+    assert second_p == pytest.approx((both + none * evidence[1, 1]) / total)
