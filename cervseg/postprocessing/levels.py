@@ -112,7 +112,7 @@ def _parts(probabilities: np.ndarray, inside: np.ndarray) -> list[tuple[Pixels, 
 
 
 def _votes(of_pixels: np.ndarray) -> np.ndarray:
-    """Mean share of each level in the odds of a pixel, L x P to L: what a softmax of the logits would give."""
+    """Mean share of each level in the odds of a pixel, L x P to L: the softmax of its logits."""
     odds = of_pixels / (1 - np.minimum(of_pixels, _HIGHEST))
     shares: np.ndarray = (odds / np.maximum(odds.sum(axis=0), 1e-9)).mean(axis=1)
     return shares
