@@ -13,6 +13,7 @@ if [ ! -f "$CERVSEG_ROOT/raw_data/Dataset901_Pretrain/dataset.json" ]; then
     --labels anatomy --domain wide --overwrite ${PRETRAIN_MESHES:+--meshes "$PRETRAIN_MESHES"}
 fi
 [ -f "$CERVSEG_ROOT/plans/Dataset901_Pretrain/plans.json" ] || cervseg_plan_and_preprocess -d $DATASET
-cervseg_train $DATASET LiteUNetTrainer -f all -c --set "epochs=${PRETRAIN_EPOCHS:-6}" ema_decay=0.999
+cervseg_train $DATASET LiteUNetTrainer -f all -c --set "epochs=${PRETRAIN_EPOCHS:-6}" ema_decay=0.999 \
+  augmentation=wide
 rm -rf "$OUT"
 cervseg_export -d $DATASET -tr LiteUNetTrainer -f all -o "$OUT"

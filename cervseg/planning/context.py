@@ -17,15 +17,13 @@ from cervseg.planning.families import SAM, Family
 class Situation:
     """Input of a rule: the family, the dataset, the machine, and the decisions of earlier rules.
 
-    ``chosen`` maps field names to the values of earlier rules, in the order of the rule table. ``synthetic``
-    says that the images are phantoms.
+    ``chosen`` maps field names to the values of earlier rules, in the order of the rule table.
     """
 
     family: Family
     fingerprint: Fingerprint
     hardware: Hardware
     sam_checkpoint: bool
-    synthetic: bool = False
     chosen: Mapping[str, Any] = field(default_factory=dict)
 
     @property

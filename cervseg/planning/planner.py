@@ -68,7 +68,6 @@ def make_plan(
             fingerprint=fingerprint,
             hardware=hardware,
             sam_checkpoint=sam_checkpoint,
-            synthetic=description.synthetic,
         )
         for f in FAMILIES.values()
     ]

@@ -154,10 +154,7 @@ def augmentation(s: Situation) -> Decision:
     Auxiliary labels count for the flips: a network cannot learn a label on one side from flipped images.
     """
     value, reason = Augmentation(), ""
-    if s.synthetic:
-        value = constants.WIDE_AUGMENTATION
-        reason = 'level "wide", because the images are phantoms and radiographs look different; '
-    elif s.size.light_augmentation:
+    if s.size.light_augmentation:
         value = constants.LIGHT_AUGMENTATION
         reason = "weak, because a small transformer learns slowly from scratch; "
     elif s.num_training < constants.FEW_CASES:

@@ -90,7 +90,7 @@ class ModelContent:
             plan=plan,
             summary=_summary(scored[0] if len(folds) == 1 and scored else model.crossval_summary),
             files=files,
-            has_phantoms=(raw / "phantoms").is_dir(),
+            has_phantoms=plan.dataset.synthetic or (raw / "phantoms").is_dir(),
         )
 
     @property

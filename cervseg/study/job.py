@@ -109,7 +109,7 @@ class StudyJob:
     @property
     def has_phantoms(self) -> bool:
         """Whether the images are synthetic."""
-        return (self.raw / "phantoms").is_dir()
+        return self.plan.dataset.synthetic or (self.raw / "phantoms").is_dir()
 
     @property
     def split(self) -> Literal["Tr", "Ts"]:

@@ -19,9 +19,8 @@ from cervseg.planning.constants import (
 )
 from cervseg.planning.families import FAMILIES
 from cervseg.planning.planfile import edited
-from cervseg.planning.planner import make_plan
 from cervseg.planning.rules import DEFAULT_RULES
-from tests.planning.invented import DESCRIPTION, gpu, images, processor, spread
+from tests.planning.invented import gpu, images, processor, spread
 
 MakePlan = Callable[..., Plan]
 MACHINES = [
@@ -156,21 +155,13 @@ def test_augmentation(plan: MakePlan) -> None:
         assert (ranges.flip_horizontal, ranges.flip_vertical) == (0, 0)
 
 
-def test_phantoms_and_few_images_get_wide_augmentation(plan: MakePlan) -> None:
-    """Phantoms always do, few images unless the network is a small transformer; the reason says why."""
+def test_few_images_get_wide_augmentation(plan: MakePlan) -> None:
+    """Unless the network is a small transformer; the reason says why."""
     few = plan(images(num_cases=120))
     assert few.configurations["2d_cnn"].augmentation == WIDE_AUGMENTATION
     assert few.configurations["2d_vit"].augmentation == LIGHT_AUGMENTATION
     assert "96 training images per fold are few" in few.decisions["2d_cnn.augmentation"].reason
     assert plan(images(num_cases=125)).configurations["2d_cnn"].augmentation == Augmentation()
-    phantoms = make_plan(
-        description=dataclasses.replace(DESCRIPTION, synthetic=True),
-        fingerprint=images(),
-        hardware=processor(2),
-    )
-    for name, configuration in phantoms.configurations.items():
-        assert configuration.augmentation == WIDE_AUGMENTATION
-        assert "the images are phantoms" in phantoms.decisions[f"{name}.augmentation"].reason
 
 
 def test_a_level_of_augmentation(plan: MakePlan) -> None:
