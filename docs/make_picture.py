@@ -20,7 +20,7 @@ HEIGHT_PX = 480
 
 
 def draw(path: Path) -> None:
-    """Write the image and the same image with contours, side by side,."""
+    """Write the image and the same image with contours, side by side."""
     phantom = make_phantom(seed=0, index=8, long_side_px=HEIGHT_PX, hardware=False, fracture=False)
     levels = np.zeros_like(phantom.mask)
     for value, level in enumerate(sorted(phantom.level_masks), start=1):
