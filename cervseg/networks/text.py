@@ -20,7 +20,7 @@ from cervseg.core.errors import CheckpointError, PlanError, one_line
 from cervseg.networks.published import PublishedWeights, verify_sha256
 
 DEFAULT_PROMPTS = (
-    "spinous processes of the cervical spine; bony projections behind the vertebral canal, C2 to C7; "
+    "spinous processes of the cervical spine; bony projections behind the vertebral canal, C1 to C7; "
     "lateral cervical spine radiograph"
 )
 SEPARATOR = ";"
