@@ -101,7 +101,7 @@ def _parts(probabilities: np.ndarray, inside: np.ndarray) -> list[tuple[Pixels, 
     parts = []
     for number in range(1, count):
         rows, columns = np.nonzero(components == number)
-        for chosen in _divided(probabilities[:, rows, columns]):
+        for chosen in _divided(probabilities[:, rows, columns], (rows, columns)):
             where = rows[chosen], columns[chosen]
             parts.append((where, _votes(probabilities[:, where[0], where[1]])))
     if not parts:
@@ -118,12 +118,26 @@ def _votes(of_pixels: np.ndarray) -> np.ndarray:
     return shares
 
 
-def _divided(of_pixels: np.ndarray) -> list[np.ndarray]:
-    """Divide the pixels of a component by their most probable level, L x P; returns boolean selections."""
+def _divided(of_pixels: np.ndarray, where: Pixels) -> list[np.ndarray]:
+    """Divide the pixels of a component by their most probable level; returns boolean selections.
+
+    Neighbours along the spine are above one another. Halves beside each other are one part about which the
+    the network is in doubt.
+
+    Args:
+        of_pixels: L x P probabilities.
+        where: rows and columns of the P pixels.
+    """
     winners = of_pixels.argmax(axis=0)
     shares = np.bincount(winners, minlength=len(of_pixels)) / max(winners.size, 1)
-    present = np.nonzero(shares >= LEAST_SHARE)[0]
-    if len(present) < 2:
-        return [np.ones(winners.size, dtype=bool)]
-    among = present[of_pixels[present].argmax(axis=0)]
-    return [among == level for level in present]
+    present = list(np.nonzero(shares >= LEAST_SHARE)[0])
+    while len(present) > 1:
+        among = np.array(present)[of_pixels[present].argmax(axis=0)]
+        centres = np.array([[axis[among == level].mean() for axis in where] for level in present])
+        down, across = np.abs(np.diff(centres, axis=0)).T
+        beside = np.nonzero(down < across)[0]
+        if not len(beside):
+            return [among == level for level in present]
+        first, second = present[beside[0]], present[beside[0] + 1]
+        present.remove(first if shares[first] < shares[second] else second)
+    return [np.ones(winners.size, dtype=bool)]

@@ -91,3 +91,51 @@ def test_auxiliary_labels_compete_and_are_not_shown():
         assert {1, 2} <= set(np.unique(every.mask)), "the random network must find shown and hidden labels"
         np.testing.assert_array_equal(shown.mask, np.where(every.mask == 1, 1, 0))
         np.testing.assert_array_equal(shown.probabilities, every.probabilities[:1])
+
+
+class Boxes(torch.nn.Module):
+    """Says "level k + 1" in three boxes from top to bottom, whatever it is shown, and two other planes."""
+
+    def forward(self, image):
+        logits = torch.full((len(image), 5, *FRAME), -8.0)
+        for level in range(3):
+            logits[:, level, 4 + 20 * level : 16 + 20 * level, 20:40] = 8.0
+        return logits
+
+
+def levels_predictor(show):
+    checkpoint, _ = checkpoint_of("unet")
+    dataset = replace(
+        checkpoint.model.dataset,
+        labels={"background": 0, "C1": 1, "C2": 2, "C3": 3, "jaw": 4, "skull": 5},
+        auxiliary=("jaw", "skull"),
+        levels_of="spinous_process",
+    )
+    model = replace(checkpoint.model, dataset=dataset)
+    return Predictor([Boxes()], model=model, device=torch.device("cpu"), precision="float32", show=show)
+
+
+def test_levels_of_one_structure_are_shown_as_asked():
+    """The structure as 1, its levels as 1 to 3, or the labels pixel by pixel; the same pixels each time."""
+    image = np.zeros(FRAME, np.uint8)
+    structure, levels, labels = (
+        levels_predictor(show).predict(image) for show in ("structure", "levels", "labels")
+    )
+    assert levels_predictor("structure").labels == {"spinous_process": 1}
+    assert levels_predictor("levels").labels == {"C1": 1, "C2": 2, "C3": 3, "level_unknown": 4}
+    np.testing.assert_array_equal(levels.mask, labels.mask)
+    np.testing.assert_array_equal(structure.mask, labels.mask > 0)
+    assert [part.level for part in levels.parts] == [1, 2, 3]
+    assert levels.probabilities.shape == (3, *FRAME)
+    assert structure.probabilities.shape == (1, *FRAME)
+    np.testing.assert_allclose(structure.probabilities[0, 5, 30], 1.0, atol=1e-3)
+
+
+def test_other_labels_are_always_shown_as_they_are(tmp_path):
+    """A model of one plain label has no levels to show."""
+    checkpoint, _ = checkpoint_of("unet")
+    write_checkpoint(tmp_path / "checkpoint_best.pt", checkpoint)
+    for show in ("structure", "levels"):
+        predictor = Predictor.from_files([tmp_path / "checkpoint_best.pt"], device="cpu", show=show)
+        assert predictor.show == "labels"
+        assert predictor.labels == {"process_1": 1}

@@ -55,6 +55,16 @@ def test_touching_parts_are_divided() -> None:
     assert mask[22, 30] == 4
 
 
+def test_halves_beside_each_other_are_one_part() -> None:
+    """C4 in front of C5 in one component is doubt about one process, not two processes."""
+    given = planes((10, 10, {4: 0.9}))
+    given[:, 10:20, 28:40] = 0.01
+    given[4, 10:20, 28:40] = 0.9
+    mask, parts = read_levels(given)
+    assert len(parts) == 1
+    assert len(np.unique(mask)) == 2
+
+
 def test_a_part_without_evidence_has_no_name() -> None:
     """All levels equally likely: value 8, level None, and the confidence says how unsure it is."""
     mask, parts = read_levels(planes((10, 10, dict.fromkeys(range(1, 8), 0.2))))
