@@ -122,7 +122,7 @@ def _divided(of_pixels: np.ndarray, where: Pixels) -> list[np.ndarray]:
     """Divide the pixels of a component by their most probable level; returns boolean selections.
 
     Neighbours along the spine are above one another. Halves beside each other are one part about which the
-    the network is in doubt.
+    network is in doubt.
 
     Args:
         of_pixels: L x P probabilities.
