@@ -1,5 +1,6 @@
 #!/bin/sh
-# The whole way on synthetic images: make, plan, train two systems, predict held-out images, score, draw.
+# A first look at the shipped model, then the whole way on synthetic images: make, plan, train two systems, predict
+# held-out images, score, draw.
 # The minutes are for two cores; DEMO_MINUTES_VIT and DEMO_MINUTES_CNN change them.
 set -eu
 DATASET=001
@@ -8,6 +9,12 @@ TEST=${DEMO_OUTPUT:-demo}
 
 step() { printf '\n--- %s\n' "$1"; }
 
+step "0/5 first look: the shipped model on ten synthetic images it has not seen"
+if [ ! -f raw_data/Dataset002_FirstLook/dataset.json ]; then
+  cervseg_phantom 002 --name FirstLook -n 10 --seed 4711 --domain wide --labels levels --long-side 800
+fi
+cervseg_predict -i raw_data/Dataset002_FirstLook/imagesTr -o "$TEST/first_look" -m spinous --levels --overlay
+echo "Look at $TEST/first_look/overlays: spinous processes C1 to C7."
 if [ ! -f "$RAW/dataset.json" ]; then
   step "1/5 synthetic lateral images with exact masks"
   cervseg_phantom -d $DATASET -n "${DEMO_IMAGES:-200}" --num-test 40 --seed 0

@@ -6,6 +6,7 @@ from cervseg.core.errors import CheckpointError
 from cervseg.core.folders import ModelFolder
 from cervseg.core.paths import Workspace
 from cervseg.inference.find_model import find_model, remember_default, remember_last
+from cervseg.shipped import is_shipped
 
 
 def make(root: Path, *names: str) -> tuple[Workspace, list[Path]]:
@@ -15,9 +16,11 @@ def make(root: Path, *names: str) -> tuple[Workspace, list[Path]]:
     return Workspace.find(root), models
 
 
-def test_the_last_one_trained_unless_told_otherwise(tmp_path: Path) -> None:
-    """Last trained; the declared default before it; a named one before both."""
+def test_the_last_one_trained_unless_told_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shipped, or none; the last trained before it; the declared default; a named one before all."""
     workspace, (first, second) = make(tmp_path, "UNetTrainer", "CervSpineNetTrainer")
+    assert is_shipped(find_model(workspace))
+    monkeypatch.setattr("cervseg.inference.find_model.shipped_models", dict)
     with pytest.raises(CheckpointError, match="no model has been trained"):
         find_model(workspace)
     remember_last(workspace, ModelFolder(second))
