@@ -88,7 +88,8 @@ def join_ends(strokes: np.ndarray, *, width_px: float) -> list[Joint]:
         The joints, in the order in which they were chosen.
     """
     ends = _find_ends(strokes, width_px=width_px)
-    if len(ends.places) < 2:
+    # A single end can still be joined to the side of a line.
+    if not len(ends.places):
         return []
     between = ends.places[np.newaxis] - ends.places[:, np.newaxis]
     distances = np.hypot(between[..., 0], between[..., 1])
