@@ -21,7 +21,7 @@ LEAST_AREA = 0.15  # relative to the median part; smaller parts are dropped
 _FLOOR = 0.02  # probability that any level keeps, whatever the network says
 _HIGHEST = 0.9999  # the odds of 1 are infinite
 _NO_LEVEL = 0.05  # weight of a part that is no level, relative to one with evidence
-_SKIP = 0.35  # factor per level that is skipped between neighbours
+_SKIP = 0.1  # factor per level that is skipped between neighbours
 
 
 def union_probability(probabilities: np.ndarray) -> np.ndarray:
