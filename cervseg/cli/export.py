@@ -32,6 +32,13 @@ def act(options: argparse.Namespace) -> int:
     from cervseg.core.paths import Workspace
     from cervseg.core.registry import import_file
 
+    suffix = options.output.suffix.lower()
+    if suffix[1:].isalpha() and suffix != ".onnx":
+        raise CervsegError(
+            "neither an ONNX file name nor a folder",
+            where=options.output,
+            hint="End the name in .onnx, or leave out the suffix for a folder.",
+        )
     if not options.output.absolute().parent.is_dir():
         raise CervsegError("no such folder", where=options.output.parent, hint="Create it first.")
     if options.trainer_file is not None:
@@ -47,7 +54,7 @@ def act(options: argparse.Namespace) -> int:
         variant=options.variant,
     )
     print(f"model: {describe(model)}")
-    write = export if options.output.suffix.lower() == ".onnx" else share
+    write = export if suffix == ".onnx" else share
     write(options.output, model=model, folds=options.folds, log=print)
     return 0
 

@@ -69,7 +69,7 @@ def _conv(before: int, after: int, *, kernel: int, stride: int = 1, groups: int 
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.1)
 
 
 class InvertedResidual(nn.Module):

@@ -79,9 +79,11 @@ def test_round_trip(tmp_path: Path) -> None:
 def test_a_checkpoint_without_auxiliary_labels_is_read(tmp_path: Path) -> None:
     """Files from before there were any have no such field in their dataset."""
     content = content_of(small_network())
-    assert content["model"]["dataset"].pop("auxiliary") == []
-    torch.save(content, tmp_path / "checkpoint_best.pt")
-    assert read_checkpoint(tmp_path / "checkpoint_best.pt").model == replace(described(SPEC), network=SPEC)
+    torch.save(content, tmp_path / "now.pt")
+    for name, default in (("auxiliary", []), ("synthetic", False), ("levels_of", "")):
+        assert content["model"]["dataset"].pop(name) == default
+    torch.save(content, tmp_path / "before.pt")
+    assert read_checkpoint(tmp_path / "before.pt").model == read_checkpoint(tmp_path / "now.pt").model
 
 
 def test_round_trip_of_a_training(tmp_path: Path) -> None:
