@@ -9,7 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from cervseg.phantom.anatomy import Anatomy, draw_anatomy
 from cervseg.phantom.mesh import Mesh
+from cervseg.phantom.mesh_patient import MeshPatient, draw_mesh_patient
+from cervseg.phantom.mesh_set import MeshSet
 
 # Level -> centre of the toy body (x, y).
 LEVELS_MM = {
@@ -99,3 +102,14 @@ def write_bones(folder: Path) -> None:
     }
     for bone, mesh in bones.items():
         write_stl(folder / f"{bone}.stl", mesh)
+
+
+def standard_anatomy(**choices: bool) -> Anatomy:
+    """One anatomy in neutral posture, without implant, fracture and overlap unless asked for."""
+    choices = {"hardware": False, "fracture": False, "overlap": False, **choices}
+    return draw_anatomy(np.random.default_rng(3), posture="neutral", **choices)
+
+
+def mesh_patient(meshes: MeshSet, anatomy: Anatomy, seed: int = 1) -> MeshPatient:
+    """The patient whose bones are these surfaces, placed as in the anatomy."""
+    return draw_mesh_patient(np.random.default_rng(seed), meshes=meshes, anatomy=anatomy)

@@ -1,46 +1,27 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from cervseg.phantom.anatomy import Anatomy, draw_anatomy
 from cervseg.phantom.mesh_masks import bones_mask, landmarks_mm, region_mask
-from cervseg.phantom.mesh_patient import MeshPatient, draw_mesh_patient
+from cervseg.phantom.mesh_patient import MeshPatient
 from cervseg.phantom.mesh_render import fragments
-from cervseg.phantom.mesh_set import MeshSet, read_meshes
-from tests.meshes import write_bones
+from cervseg.phantom.mesh_set import MeshSet
+from tests.meshes import mesh_patient, standard_anatomy
 
 PX_PER_MM = 2.0
 MM_TO_PX = np.array([[PX_PER_MM, 0.0, 200.0], [0.0, PX_PER_MM, 180.0]])
 SIZE_PX = (400, 420)
 
 
-@pytest.fixture(scope="module")
-def meshes(tmp_path_factory: pytest.TempPathFactory) -> MeshSet:
-    folder: Path = tmp_path_factory.mktemp("bones")
-    write_bones(folder)
-    return read_meshes(folder)
-
-
-def _anatomy(**choices: bool) -> Anatomy:
-    choices = {"hardware": False, "fracture": False, "overlap": False, **choices}
-    return draw_anatomy(np.random.default_rng(3), posture="neutral", **choices)
-
-
-def _patient(meshes: MeshSet, anatomy: Anatomy, seed: int = 1) -> MeshPatient:
-    return draw_mesh_patient(np.random.default_rng(seed), meshes=meshes, anatomy=anatomy)
-
-
 def _process(patient: MeshPatient, level: str) -> np.ndarray:
     return region_mask(patient, level, "process", mm_to_px=MM_TO_PX, size_px=SIZE_PX)
 
 
-def test_spine_follows_the_anatomy(meshes: MeshSet) -> None:
+def test_spine_follows_thestandard_anatomy(meshes: MeshSet) -> None:
     """Bodies lie where the anatomy has them, and have its width."""
-    anatomy = _anatomy()
-    patient = _patient(meshes, anatomy)
+    anatomy = standard_anatomy()
+    patient = mesh_patient(meshes, anatomy)
     for vertebra in anatomy.vertebrae:
         if vertebra.level in ("C1", "C2"):
             continue
@@ -53,7 +34,7 @@ def test_spine_follows_the_anatomy(meshes: MeshSet) -> None:
 
 def test_process_lies_behind_the_spinolaminar_line(meshes: MeshSet) -> None:
     """The mask of a process reaches from the spinolaminar landmark to the tip and no further."""
-    patient = _patient(meshes, _anatomy())
+    patient = mesh_patient(meshes, standard_anatomy())
     for level in ("C1", "C3", "C5", "C7", "T1"):
         named = landmarks_mm(patient, level)
         rows, columns = np.nonzero(_process(patient, level))
@@ -67,7 +48,7 @@ def test_process_lies_behind_the_spinolaminar_line(meshes: MeshSet) -> None:
 
 def test_regions_cover_the_bone(meshes: MeshSet) -> None:
     """Body, arch and process together are the silhouette of the vertebra; body and process are disjoint."""
-    patient = _patient(meshes, _anatomy())
+    patient = mesh_patient(meshes, standard_anatomy())
     body, arch, process = (
         region_mask(patient, "C5", region, mm_to_px=MM_TO_PX, size_px=SIZE_PX)
         for region in ("body", "arch", "process")
@@ -81,9 +62,9 @@ def test_regions_cover_the_bone(meshes: MeshSet) -> None:
 
 def test_fractured_process_has_two_parts(meshes: MeshSet) -> None:
     """The fragment is displaced, and the tip with it; both parts have the volume of the whole."""
-    anatomy = _anatomy(fracture=True)
+    anatomy = standard_anatomy(fracture=True)
     level = next(v.level for v in anatomy.vertebrae if v.fracture_mm)
-    patient = _patient(meshes, anatomy)
+    patient = mesh_patient(meshes, anatomy)
     pieces = fragments(patient, level, meshes[level].vertices_mm)
     assert len(pieces) == 2
 
@@ -101,7 +82,7 @@ def test_fractured_process_has_two_parts(meshes: MeshSet) -> None:
 
 def test_mirrored_patients_occur_and_attenuate(meshes: MeshSet) -> None:
     """Exchanging left and right keeps path lengths positive."""
-    patients = [_patient(meshes, _anatomy(), seed) for seed in range(8)]
+    patients = [mesh_patient(meshes, standard_anatomy(), seed) for seed in range(8)]
     assert {patient.mirrored for patient in patients} == {False, True}
     for patient in patients[:4]:
         assert _process(patient, "C5").sum() > 100

@@ -10,21 +10,8 @@ from cervseg.core.errors import DatasetError
 from cervseg.phantom.anatomy import LEVELS
 from cervseg.phantom.dataset import write_phantom_dataset
 from cervseg.phantom.masks import ANATOMY
-from cervseg.phantom.mesh_set import MeshSet, read_meshes
+from cervseg.phantom.mesh_set import MeshSet
 from cervseg.phantom.radiograph import Domain, PhantomImage, make_phantom
-from tests.meshes import write_bones
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    bones: Path = tmp_path_factory.mktemp("bones")
-    write_bones(bones)
-    return bones
-
-
-@pytest.fixture(scope="module")
-def meshes(folder: Path) -> MeshSet:
-    return read_meshes(folder)
 
 
 def _image(meshes: MeshSet | None, *, share: float = 1.0, domain: Domain = "standard") -> PhantomImage:

@@ -1,36 +1,16 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import pytest
 
-from cervseg.phantom.anatomy import Anatomy, draw_anatomy
 from cervseg.phantom.mesh_masks import bones_mask, region_mask
-from cervseg.phantom.mesh_patient import MeshPatient, draw_mesh_patient
+from cervseg.phantom.mesh_patient import MeshPatient
 from cervseg.phantom.mesh_render import mesh_attenuation
-from cervseg.phantom.mesh_set import MeshSet, read_meshes
-from tests.meshes import write_bones
+from cervseg.phantom.mesh_set import MeshSet
+from tests.meshes import mesh_patient, standard_anatomy
 
 PX_PER_MM = 2.0
 MM_TO_PX = np.array([[PX_PER_MM, 0.0, 200.0], [0.0, PX_PER_MM, 180.0]])
 SIZE_PX = (400, 420)
-
-
-@pytest.fixture(scope="module")
-def meshes(tmp_path_factory: pytest.TempPathFactory) -> MeshSet:
-    folder: Path = tmp_path_factory.mktemp("bones")
-    write_bones(folder)
-    return read_meshes(folder)
-
-
-def _anatomy(**choices: bool) -> Anatomy:
-    choices = {"hardware": False, "fracture": False, "overlap": False, **choices}
-    return draw_anatomy(np.random.default_rng(3), posture="neutral", **choices)
-
-
-def _patient(meshes: MeshSet, anatomy: Anatomy, seed: int = 1) -> MeshPatient:
-    return draw_mesh_patient(np.random.default_rng(seed), meshes=meshes, anatomy=anatomy)
 
 
 def _process(patient: MeshPatient, level: str) -> np.ndarray:
@@ -39,7 +19,7 @@ def _process(patient: MeshPatient, level: str) -> np.ndarray:
 
 def test_attenuation_is_that_of_bone(meshes: MeshSet) -> None:
     """Bone attenuates, the canal does not, and the rim of a process is denser than its middle per mm."""
-    patient = _patient(meshes, _anatomy())
+    patient = mesh_patient(meshes, standard_anatomy())
     attenuation = mesh_attenuation(patient, mm_to_px=MM_TO_PX, size_px=SIZE_PX)
     assert attenuation.shape == SIZE_PX
     assert attenuation.dtype == np.float32
@@ -54,7 +34,7 @@ def test_attenuation_is_that_of_bone(meshes: MeshSet) -> None:
 def test_patient_is_the_same_for_the_same_state(meshes: MeshSet) -> None:
     """The same random state gives the same picture, another one another."""
     first, again, other = (
-        mesh_attenuation(_patient(meshes, _anatomy(), seed), mm_to_px=MM_TO_PX, size_px=SIZE_PX)
+        mesh_attenuation(mesh_patient(meshes, standard_anatomy(), seed), mm_to_px=MM_TO_PX, size_px=SIZE_PX)
         for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, again)
@@ -63,7 +43,7 @@ def test_patient_is_the_same_for_the_same_state(meshes: MeshSet) -> None:
 
 def test_bones_outside_the_canvas_are_left_out(meshes: MeshSet) -> None:
     """A part of the view has the same attenuation as the whole, and a view beside the patient has none."""
-    patient = _patient(meshes, _anatomy())
+    patient = mesh_patient(meshes, standard_anatomy())
     whole = mesh_attenuation(patient, mm_to_px=MM_TO_PX, size_px=SIZE_PX)
     moved = MM_TO_PX - np.array([[0, 0, 150], [0, 0, 200]])
     part = mesh_attenuation(patient, mm_to_px=moved, size_px=(60, 120))
