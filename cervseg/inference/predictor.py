@@ -124,7 +124,7 @@ class Predictor:
         Returns:
             The mask, H x W uint8 label values, and the probabilities, L x H x W float32 in [0, 1], both at
             the image's size. Auxiliary labels are in neither; a pixel whose most probable label is auxiliary
-            is background.
+            is background, unless the structure or its levels are shown: those are found by their union.
 
         Raises:
             ValueError: wrong number of dimensions or channels; points missing, not taken, of wrong shape or

@@ -154,7 +154,7 @@ def widen_anatomy(anatomy: Anatomy, rng: np.random.Generator) -> Anatomy:
 
 
 def widen_view(view: View, rng: np.random.Generator, *, facing: str | None) -> View:
-    """Draw field of view, position and rotation anew; the long side stays.
+    """Replace field of view, position and rotation; the long side stays.
 
     Args:
         view: a view of the standard domain.

@@ -7,7 +7,7 @@ from pathlib import Path
 from cervseg.core.folders import ModelFolder
 
 DEFAULT = "spinous"
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).resolve().parent
 
 
 def shipped_models() -> dict[str, ModelFolder]:

@@ -25,7 +25,7 @@ def test_same_seed_and_index_same_bits() -> None:
 
 
 def test_pixels_of_a_seed_stay(images: list[PhantomImage]) -> None:
-    """Means of 3 x 2 tiles of two images; they change only if the anatomy, view or exposure is drawn anew."""
+    """Means of 3 x 2 tiles of two images; they change only with the anatomy, the view or the exposure."""
     expected = [
         [135.49, 97.93, 77.56, 75.48, 63.77, 176.03],
         [81.41, 163.10, 82.17, 123.05, 138.43, 142.72],
