@@ -14,7 +14,7 @@ import pytest
 from cervseg.cli import plan_and_preprocess, predict, train
 from tests.shapes import blob_image, write_blob_dataset
 
-NUM_EPOCHS = 40
+NUM_EPOCHS = 20
 SIZES = [
     "features=8",
     "num_levels=3",
@@ -128,7 +128,7 @@ def test_stopped_training_ends_equal(workspace: Path, undisturbed: dict[str, obj
     process = start("train", *arguments, "--restart")
 
     def is_underway() -> bool:
-        return not (fold / "finished.json").exists() and log.exists() and log.read_text().count("\n") >= 8
+        return not (fold / "finished.json").exists() and log.exists() and log.read_text().count("\n") >= 4
 
     code = kill_when(process, is_underway, number)
     assert code == (-9 if number == signal.SIGKILL else 130)

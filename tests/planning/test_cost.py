@@ -67,9 +67,11 @@ def test_encoders_cost_what_torch_counts(family: str, encoder: str) -> None:
     smp = pytest.importorskip("segmentation_models_pytorch")
     size = (512, 512)
     megapixels = size[0] * size[1] / 1e6
-    for decoder_channels in (256, 128):
+    # All mit_b1 and larger have a decoder of the same inputs; they take seconds to build.
+    for decoder_channels in (256, 128) if encoder < "mit_b2" or family == "2d_deeplab" else (256,):
         if family == "2d_deeplab":
-            network = smp.DeepLabV3Plus(encoder, encoder_weights=None, decoder_channels=decoder_channels)
+            with torch.device("meta"):
+                network = smp.DeepLabV3Plus(encoder, encoder_weights=None, decoder_channels=decoder_channels)
         else:
             network = smp.Segformer(
                 encoder, encoder_weights=None, decoder_segmentation_channels=decoder_channels
