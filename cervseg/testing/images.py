@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 from cervseg.core.types import Configuration, DatasetDescription
 from cervseg.dataset.writer import DatasetWriter
-from cervseg.phantom.radiograph import make_phantom
+from cervseg.phantom.radiograph import PhantomImage, make_phantom
 from cervseg.preprocessing.centroids import find_components
 from cervseg.preprocessing.prepare import label_coverage, make_frame, normalize, warp_image, warp_target
 from cervseg.training.data import Batch
@@ -59,7 +60,7 @@ def small_image(
     Returns:
         Pixels and mask, both H x W uint8.
     """
-    image = make_phantom(seed=0, index=index, long_side_px=2 * height_px)
+    image = _phantom(index, 2 * height_px)
     mask = image.mask.copy()
     if num_labels == 2:
         for level in LOWER:
@@ -69,7 +70,13 @@ def small_image(
     row, column = (int(places.mean()) for places in np.nonzero(mask))
     top, left = (max(0, row - height // 2), max(0, column - width // 2))
     part = np.s_[top : top + height, left : left + width]
-    return image.pixels[part], mask[part]
+    return image.pixels[part].copy(), mask[part]
+
+
+@lru_cache(maxsize=32)
+def _phantom(index: int, long_side_px: int) -> PhantomImage:
+    """Draw a phantom once: tests ask for the same ones hundreds of times."""
+    return make_phantom(seed=0, index=index, long_side_px=long_side_px)
 
 
 def points_in(mask: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -75,18 +76,15 @@ def test_folds_are_averaged_and_described(tmp_path: Path) -> None:
     assert about["notice"] == "Research software, not a medical device."
 
 
-def network_of(trainer: str) -> str:
-    trial = Trial.make(trainer)
-    return str(trial.trainer.network_spec(trial.plan))
-
-
 # One trainer for each network; those of U-Net and SAM are exported in other tests.
-EXPORTED = {
-    network_of(name): name for name in available(TRAINERS) if name not in ("UNetTrainer", "SAMTrainer")
-}
+EXPORTED = [
+    name
+    for name in available(TRAINERS)
+    if not re.fullmatch("UNetTrainer|SAMTrainer|CervSpineNetDice.*Trainer", name)
+]
 
 
-@pytest.mark.parametrize("trainer", sorted(EXPORTED.values()))
+@pytest.mark.parametrize("trainer", EXPORTED)
 def test_every_trainers_network_is_exported(trainer: str, tmp_path: Path) -> None:
     """The export itself compares the file's answer with the network's."""
     save(Trial.make(trainer), tmp_path / "checkpoint_best.pt")

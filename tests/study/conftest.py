@@ -9,7 +9,7 @@ import pytest
 from cervseg.figures import style
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True, scope="module")
 def few_pixels() -> Iterator[None]:
     """Draw at 60 instead of 220 dots per inch."""
     before, style.DPI = style.DPI, 60
