@@ -19,7 +19,7 @@ from cervseg.core.types import Prediction, PreparedCase, SpacingMm
 from cervseg.networks.checkpoint import ModelDescription, network_from_checkpoint, read_checkpoint
 from cervseg.networks.device import choose_device, choose_precision
 from cervseg.postprocessing.image_grid import to_image_grid
-from cervseg.postprocessing.levels import read_levels, union_probability
+from cervseg.postprocessing.levels import read_levels
 from cervseg.postprocessing.threshold import to_mask
 from cervseg.preprocessing.prepare import prepare
 
@@ -209,19 +209,25 @@ class Predictor:
         case, probabilities = inferred
         if self.show != "labels":
             return self._finish_levels(case, probabilities[: len(self.dataset.foreground)])
-        at_image_size = np.clip(to_image_grid(probabilities, case.placement), 0.0, 1.0)
+        at_image_size = to_image_grid(probabilities, case.placement)
+        np.clip(at_image_size, 0.0, 1.0, out=at_image_size)
         mask = to_mask(at_image_size, labels=self.dataset.trained, auxiliary=self.dataset.auxiliary)
         shown = at_image_size[: len(self.dataset.foreground)]
         return Prediction(mask=mask, probabilities=shown, spacing_mm=case.spacing_mm)
 
     def _finish_levels(self, case: PreparedCase, probabilities: np.ndarray) -> Prediction:
         """Name the parts of a structure; the mask shows their levels, or the structure alone."""
-        at_image_size = np.clip(to_image_grid(probabilities, case.placement), 0.0, 1.0)
-        mask, parts = read_levels(at_image_size)
+        reading = read_levels(probabilities, case.placement)
         if self.show == "structure":
-            mask, at_image_size = (mask > 0).astype(np.uint8), union_probability(at_image_size)[None]
+            mask = ((reading.mask > 0) & ~reading.gaps).astype(np.uint8)
+            planes = reading.union[None]
+        else:
+            mask, planes = reading.mask, to_image_grid(probabilities, case.placement)
         return Prediction(
-            mask=mask, probabilities=at_image_size, spacing_mm=case.spacing_mm, parts=tuple(parts)
+            mask=mask,
+            probabilities=np.clip(planes, 0.0, 1.0, out=planes),
+            spacing_mm=case.spacing_mm,
+            parts=reading.parts,
         )
 
     @torch.inference_mode()

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from cervseg.core.errors import CheckpointError
-from cervseg.networks.checkpoint import load_tensors, read_checkpoint
+from cervseg.networks.checkpoint import SHARED_SUFFIX, load_tensors, read_checkpoint
 
 SAM_PREFIX = "image_encoder."
 LEAST_SHARE = 0.9  # minimum share of a network's tensors that a checkpoint must fill
@@ -49,11 +49,10 @@ def load_pretrained(network: nn.Module, path: Path) -> LoadReport:
     Raises:
         CheckpointError: the file is broken, or less than 90 % of the network's tensors can be loaded.
     """
-    content = load_tensors(path)
-    if any(key.startswith(SAM_PREFIX) for key in content):
+    if path.suffix != SHARED_SUFFIX and any(key.startswith(SAM_PREFIX) for key in load_tensors(path)):
         return load_sam_encoder(network, path)
     state = read_checkpoint(path).state_dict
-    report = _fill(network, state, source=path.name)
+    report = fill(network, state, source=path.name)
     if report.num_loaded < LEAST_SHARE * len(network.state_dict()):
         raise CheckpointError(
             f"only {report.num_loaded} of the network's {len(network.state_dict())} tensors are in this file",
@@ -105,10 +104,17 @@ def load_sam_encoder(network: nn.Module, path: Path) -> LoadReport:
             where=path,
             hint="SAM ViT-B needs embed_dim 768, depth 12, num_heads 12, patch_size 16, out_chans 256",
         )
-    return _fill(encoder, state, source=path.name)
+    return fill(encoder, state, source=path.name)
 
 
-def _fill(module: nn.Module, state: Mapping[str, torch.Tensor], *, source: str) -> LoadReport:
+def fill(module: nn.Module, state: Mapping[str, torch.Tensor], *, source: str) -> LoadReport:
+    """Load the tensors that fit; position embeddings are interpolated, others are left as initialized.
+
+    Args:
+        module: changed in place.
+        state: name -> tensor.
+        source: where they are from, for the report.
+    """
     loaded, resized, left_out = {}, [], []
     for name, own in module.state_dict().items():
         given = state.get(name)

@@ -25,6 +25,7 @@ Fit = Callable[[Sequence[int], Fingerprint], Decision]
 
 PAPER, NNUNET_ITSELF = "Paper", "nnU-Net"
 SAM, IMAGENET = "SAM's ViT-B weights", "ImageNet weights"
+SHIPPED = "the weights of the shipped model"
 USUALLY = "usually fine-tuned at 1e-4 to 3e-4"
 
 
@@ -207,7 +208,7 @@ FAMILIES: Mapping[str, Family] = {
             paper_loss="bce",
             protocol={**PAPER_CNN, "network": "ResNet-50 with ImageNet weights"},
             reference="DeepLabV3+ in the paper",
-            weights=IMAGENET,
+            weights=SHIPPED,
             fine_tuning=f"the encoder is fine-tuned at {LITE_ENCODER_RATE:g} of this rate",
         ),
     )

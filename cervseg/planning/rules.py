@@ -8,7 +8,7 @@ from dataclasses import replace
 from cervseg.core.types import Augmentation, Decision, LabelFingerprint
 from cervseg.planning import constants
 from cervseg.planning.context import Rule, Situation, in_words
-from cervseg.planning.families import IMAGENET, SAM
+from cervseg.planning.families import IMAGENET, SAM, SHIPPED
 from cervseg.planning.frame import input_size
 
 
@@ -78,8 +78,8 @@ def normalization(s: Situation) -> Decision:
         "mean 0 and standard deviation 1 per image, because exposures differ (intensities from "
         f"{low:.0f} to {high:.0f} over all images)"
     )
-    if s.weights == IMAGENET:
-        reason += "; ImageNet weights expect this scale"
+    if s.weights in (IMAGENET, SHIPPED):
+        reason += f"; {s.weights} expect this scale"
     return Decision(value="zscore", reason=s.explain("normalization", reason))
 
 

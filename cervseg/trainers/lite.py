@@ -1,4 +1,4 @@
-"""LiteUNet: a U-Net on EfficientNet-Lite0 (Liu 2020) that starts from ImageNet weights, without a network."""
+"""LiteUNet: a U-Net on EfficientNet-Lite0 (Liu 2020) that starts from the shipped model or from ImageNet."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from torch import nn
 from cervseg.core.types import NetworkSpec, Plan
 from cervseg.networks.lite import LiteUNet
 from cervseg.networks.lite_weights import load_lite_imagenet
+from cervseg.networks.shipped_start import start_from_shipped
 from cervseg.planning.constants import LITE_ENCODER_RATE
 from cervseg.training.freezing import parameter_groups
 from cervseg.training.trainer import Trainer
 
 
 class LiteUNetTrainer(Trainer):
-    """Trains a U-Net on EfficientNet-Lite0; its ImageNet weights are installed with cervseg.
+    """Trains a U-Net on EfficientNet-Lite0; the weights that it starts from are installed with cervseg.
 
     The encoder trains at 0.3 of the learning rate, also from random weights.
     """
@@ -30,7 +31,7 @@ class LiteUNetTrainer(Trainer):
         return NetworkSpec(name="lite_unet", arguments={**self.shape_arguments(plan), **sizes})
 
     def start(self, network: nn.Module, plan: Plan, *, pretrained: bool) -> Mapping[str, str | None]:
-        """ImageNet weights for the encoder.
+        """Load the shipped model, or ImageNet weights for the encoder of a network of another size.
 
         Args:
             network: LiteUNet.
@@ -41,7 +42,10 @@ class LiteUNetTrainer(Trainer):
             CheckpointError: the package with the weights is not installed, or its file has changed.
         """
         assert isinstance(network, LiteUNet)
-        return {"encoder": load_lite_imagenet(network.encoder) if pretrained else None}
+        if not pretrained:
+            return {"encoder": None}
+        shipped = start_from_shipped(network, trainer=LiteUNetTrainer.__name__, labels=plan.dataset.trained)
+        return {"network": shipped} if shipped else {"encoder": load_lite_imagenet(network.encoder)}
 
     def optimizer(self, network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
         """AdamW; the encoder has 0.3 of the learning rate.

@@ -342,7 +342,7 @@ def test_lite(plan: MakePlan, hardware: Hardware, frame: tuple[int, int]) -> Non
     assert lite.network == {"decoder_widths": [128, 64, 48, 32]}
     assert (lite.input_size, lite.loss, lite.normalization) == (frame, "bce_dice", "zscore")
     assert lite.hyperparameters.learning_rate == 2e-3
-    assert "initialized with ImageNet weights" in made.decisions["2d_lite.network"].reason
+    assert "initialized with the weights of the shipped model" in made.decisions["2d_lite.network"].reason
     assert "fine-tuned at 0.3 of this rate" in made.decisions["2d_lite.learning_rate"].reason
 
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
+from cervseg.core.geometry import Placement, as_rows, scale_matrix
 from cervseg.postprocessing import levels
-from cervseg.postprocessing.levels import name_levels, read_levels, union_probability
+from cervseg.postprocessing.levels import Reading, name_levels, union_probability
 
 SIZE = (140, 60)
+
+
+def read_levels(given: np.ndarray, *, times: int = 1) -> Reading:
+    """Read levels for an image whose sides are ``times`` those of the frame."""
+    matrix = scale_matrix(1 / times, 1 / times)
+    placement = Placement(
+        image_size=(times * SIZE[0], times * SIZE[1]), network_size=SIZE, to_network=as_rows(matrix)
+    )
+    return levels.read_levels(given, placement)
 
 
 def planes(*boxes: tuple[int, int, dict[int, float]]) -> np.ndarray:
@@ -23,36 +34,55 @@ def planes(*boxes: tuple[int, int, dict[int, float]]) -> np.ndarray:
 def test_clear_levels_keep_their_names() -> None:
     """Seven boxes of levels 1 to 7: the mask shows them at their pixels, with high confidence."""
     given = planes(*((5 + 18 * k, 10, {k + 1: 0.9}) for k in range(7)))
-    mask, parts = read_levels(given)
-    np.testing.assert_array_equal(mask, np.where(given.max(axis=0) > 0.5, given.argmax(axis=0) + 1, 0))
-    assert [part.level for part in parts] == [1, 2, 3, 4, 5, 6, 7]
-    assert min(part.confidence for part in parts) > 0.9
-    assert parts[2].area_px == 200
-    assert parts[2].centroid == pytest.approx((29.5, 45.5))
+    reading = read_levels(given)
+    expected = np.where(given.max(axis=0) > 0.5, given.argmax(axis=0) + 1, 0)
+    np.testing.assert_array_equal(reading.mask, expected)
+    assert [part.level for part in reading.parts] == [1, 2, 3, 4, 5, 6, 7]
+    assert min(part.confidence for part in reading.parts) > 0.9
+    assert reading.parts[2].area_px == 200
+    assert reading.parts[2].centroid == pytest.approx((29.5, 45.5))
 
 
 def test_order_corrects_a_doubtful_level() -> None:
     """Between C4 and C6 is C5, even where the network prefers C6 for it."""
-    mask, parts = read_levels(planes((10, 10, {4: 0.9}), (40, 10, {5: 0.45, 6: 0.5}), (70, 10, {6: 0.9})))
-    assert [part.level for part in parts] == [4, 5, 6]
-    assert set(np.unique(mask)) == {0, 4, 5, 6}
+    reading = read_levels(planes((10, 10, {4: 0.9}), (40, 10, {5: 0.45, 6: 0.5}), (70, 10, {6: 0.9})))
+    assert [part.level for part in reading.parts] == [4, 5, 6]
+    assert set(np.unique(reading.mask)) == {0, 4, 5, 6}
 
 
 def test_half_a_vote_for_each_level_is_still_the_structure() -> None:
     """A pixel of C5 or C6, each .45, belongs to the structure: the union is .7."""
     given = planes((10, 10, {5: 0.45, 6: 0.45}))
     assert union_probability(given)[15, 30] == pytest.approx(1 - 0.55**2 * 0.99**5, abs=1e-5)
-    mask, parts = read_levels(given)
-    assert len(parts) == 1
-    assert mask[15, 30] > 0
+    reading = read_levels(given)
+    assert len(reading.parts) == 1
+    assert reading.mask[15, 30] > 0
 
 
 def test_touching_parts_are_divided() -> None:
     """C3 directly above C4 is one component of two parts."""
-    mask, parts = read_levels(planes((10, 12, {3: 0.9}), (22, 12, {4: 0.9})))
-    assert [part.level for part in parts] == [3, 4]
-    assert mask[21, 30] == 3
-    assert mask[22, 30] == 4
+    reading = read_levels(planes((10, 12, {3: 0.9}), (22, 12, {4: 0.9})))
+    assert [part.level for part in reading.parts] == [3, 4]
+    assert reading.mask[21, 30] == 3
+    assert reading.mask[22, 30] == 4
+
+
+def test_touching_parts_are_divided_in_an_image_of_another_size() -> None:
+    """At three times the frame's size the border between them is straight; the gap is one pixel wide."""
+    given = planes((10, 12, {3: 0.9}), (22, 12, {4: 0.9}))
+    reading = read_levels(given, times=3)
+    assert reading.mask.shape == (420, 180)
+    assert (reading.mask[65, 65:115] == 3).all()
+    assert (reading.mask[67, 65:115] == 4).all()
+    assert [part.level for part in reading.parts] == [3, 4]
+    assert reading.parts[0].area_px == pytest.approx(9 * 12 * 20, rel=0.05)
+    assert reading.parts[0].centroid == pytest.approx((89, 47), abs=1)
+    rows, columns = np.nonzero(reading.gaps)
+    assert set(rows) <= {65, 66}
+    assert set(range(65, 115)) <= set(columns)
+    count, _ = cv2.connectedComponents(((reading.mask > 0) & ~reading.gaps).astype(np.uint8), connectivity=8)
+    assert count == 3
+    assert not read_levels(planes((10, 10, {3: 0.9}), (40, 10, {4: 0.9})), times=3).gaps.any()
 
 
 def test_halves_beside_each_other_are_one_part() -> None:
@@ -60,33 +90,33 @@ def test_halves_beside_each_other_are_one_part() -> None:
     given = planes((10, 10, {4: 0.9}))
     given[:, 10:20, 28:40] = 0.01
     given[4, 10:20, 28:40] = 0.9
-    mask, parts = read_levels(given)
-    assert len(parts) == 1
-    assert len(np.unique(mask)) == 2
+    reading = read_levels(given)
+    assert len(reading.parts) == 1
+    assert len(np.unique(reading.mask)) == 2
 
 
 def test_a_part_without_evidence_has_no_name() -> None:
     """All levels equally likely: value 8, level None, and the confidence says how unsure it is."""
-    mask, parts = read_levels(planes((10, 10, dict.fromkeys(range(1, 8), 0.2))))
-    assert parts[0].level is None
-    assert parts[0].confidence < 0.5
-    assert mask[15, 30] == 8
+    reading = read_levels(planes((10, 10, dict.fromkeys(range(1, 8), 0.2))))
+    assert reading.parts[0].level is None
+    assert reading.parts[0].confidence < 0.5
+    assert reading.mask[15, 30] == 8
 
 
 def test_specks_are_dropped() -> None:
     """A component of less than 15 % of the median part is not a part."""
     given = planes((10, 10, {3: 0.9}), (40, 10, {4: 0.9}), (70, 10, {5: 0.9}))
     given[5, 100:103, 30:33] = 0.9
-    mask, parts = read_levels(given)
-    assert len(parts) == 3
-    assert not mask[100:103].any()
+    reading = read_levels(given)
+    assert len(reading.parts) == 3
+    assert not reading.mask[100:103].any()
 
 
 def test_an_empty_image_has_no_parts() -> None:
     """Nothing above the threshold: an empty mask."""
-    mask, parts = read_levels(planes())
-    assert not mask.any()
-    assert parts == []
+    reading = read_levels(planes())
+    assert not reading.mask.any()
+    assert reading.parts == ()
 
 
 def test_names_increase() -> None:

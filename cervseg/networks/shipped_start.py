@@ -1,0 +1,68 @@
+"""First weights from a shipped model: what a network has learnt on synthetic radiographs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from cervseg.networks.checkpoint import read_checkpoint
+from cervseg.networks.weights import LEAST_SHARE, fill
+from cervseg.shipped import shipped_models
+
+
+def start_from_shipped(network: nn.Module, *, trainer: str, labels: Mapping[str, int]) -> str | None:
+    """Load the weights of the shipped model of this trainer, if there is one and the network is like its own.
+
+    The planes of the last layer are taken over by the names of their labels; the others stay as initialized.
+
+    Args:
+        network: on the CPU; changed in place.
+        trainer: name of the trainer.
+        labels: name -> value of the labels that the network is trained for, one plane each.
+
+    Returns:
+        The source, in words; None, and an unchanged network, if no shipped model fits.
+    """
+    for folder in shipped_models().values():
+        for fold in folder.trained_folds():
+            checkpoint = read_checkpoint(fold.weights)
+            if checkpoint.model.trainer != trainer:
+                continue
+            planes = _planes(labels, checkpoint.model.dataset.trained)
+            own = network.state_dict()
+            counts = len(labels), len(checkpoint.model.dataset.trained)
+            state = {
+                name: _by_label(own[name], tensor, planes, counts=counts) if name in own else tensor
+                for name, tensor in checkpoint.state_dict.items()
+            }
+            if sum(_fits(own, name, tensor) for name, tensor in state.items()) >= LEAST_SHARE * len(own):
+                report = fill(network, state, source=f"the shipped model {folder.name}")
+                return f"{report}; it has seen synthetic radiographs alone"
+    return None
+
+
+def _planes(labels: Mapping[str, int], given: Mapping[str, int]) -> dict[int, int]:
+    """Own plane -> plane of the shipped model, for labels of the same name."""
+    ordered, others = (sorted(names, key=names.__getitem__) for names in (labels, given))
+    return {ordered.index(name): others.index(name) for name in ordered if name in others}
+
+
+def _by_label(
+    own: torch.Tensor, given: torch.Tensor, planes: Mapping[int, int], *, counts: tuple[int, int]
+) -> torch.Tensor:
+    """Reorder a tensor with one row per label; other tensors are returned as they are."""
+    shapes = (tuple(tensor.shape) for tensor in (own, given))
+    if not all(shape[:1] == (count,) for shape, count in zip(shapes, counts, strict=True)):
+        return given
+    if own.shape[1:] != given.shape[1:]:
+        return given
+    reordered = own.clone()
+    for plane, source in planes.items():
+        reordered[plane] = given[source]
+    return reordered
+
+
+def _fits(own: Mapping[str, torch.Tensor], name: str, tensor: torch.Tensor) -> bool:
+    return name in own and own[name].shape == tensor.shape
