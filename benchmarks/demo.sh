@@ -22,9 +22,9 @@ fi
 step "2/5 fingerprint, plan, preprocess"
 cervseg_plan_and_preprocess -d $DATASET
 step "3/5 train (fold 0 of 5)"
-cervseg_train $DATASET UNetTrainer -f 0 --max-time "${DEMO_MINUTES_CNN:-4}m"
+cervseg_train $DATASET LiteUNetTrainer -f 0 --max-time "${DEMO_MINUTES_CNN:-4}m"
 cervseg_train $DATASET CervSpineNetTrainer -f 0 --max-time "${DEMO_MINUTES_VIT:-5}m"
-for trainer in UNetTrainer CervSpineNetTrainer; do
+for trainer in LiteUNetTrainer CervSpineNetTrainer; do
   step "4/5 predict and score 40 held-out synthetic images: $trainer"
   cervseg_predict -i "$RAW/imagesTs" -o "$TEST/$trainer" -d $DATASET -tr $trainer --overlay
   cervseg_evaluate -p "$TEST/$trainer" -r "$RAW/labelsTs" -o "$TEST/$trainer/summary.json"

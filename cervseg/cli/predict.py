@@ -129,6 +129,12 @@ def act(options: argparse.Namespace) -> int:
 def _print_remarks(report: StreamReport, *, verbose: bool) -> None:
     if report.empty:
         print(f"{len(report.empty)} of {len(report.written)} masks are empty")
+    if report.unnamed:
+        total = sum(number for _, number in report.unnamed)
+        where = f"{total} part(s) in {len(report.unnamed)} mask(s)"
+        print(f"{where} have no level; their value is one above the lowest level's: 8 after C7")
+        for mask, number in report.unnamed if verbose else ():
+            print(f"no level: {number} in {mask.name}")
     if report.skipped:
         print(f"{len(report.skipped)} file(s) are not images and were skipped")
         for path in report.skipped if verbose else ():

@@ -6,9 +6,13 @@ OpenCV. All matrices are 2 x 3 or 3 x 3 float64 and act on column vectors (x, y,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+Box = tuple[float, float, float, float]  # (top, left, bottom, right) as fractions of an image
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,21 +47,30 @@ def scale_matrix(scale_x: float, scale_y: float) -> np.ndarray:
     )
 
 
-def place(*, image_size: tuple[int, int], network_size: tuple[int, int], resize: str) -> Placement:
-    """Place an image in a network frame.
+def place(
+    *,
+    image_size: tuple[int, int],
+    network_size: tuple[int, int],
+    resize: str,
+    crop: Box = WHOLE,
+) -> Placement:
+    """Place an image, or a part of it, in a network frame.
 
     Args:
         image_size: (height, width) of the image in px.
         network_size: (height, width) of the network frame in px.
         resize: "stretch" fills the frame and changes the aspect ratio; "pad" keeps the aspect ratio and
             centres the image, with margins that are equal within one pixel.
+        crop: the part of the image that is placed: (top, left, bottom, right) as fractions of its height and
+            width. With "pad", what lies beyond it in the image shows in the margins.
 
     Raises:
         ValueError: ``resize`` is neither "pad" nor "stretch", or a size is not positive.
     """
-    height, width = image_size
+    top, left, bottom, right = crop
+    height, width = (bottom - top) * image_size[0], (right - left) * image_size[1]
     net_height, net_width = network_size
-    if min(height, width, net_height, net_width) < 1:
+    if min(*image_size, net_height, net_width) < 1 or min(height, width) <= 0:
         raise ValueError(f"sizes must be positive, got {image_size} and {network_size}")
     if resize == "stretch":
         matrix = scale_matrix(net_width / width, net_height / height)
@@ -68,7 +81,22 @@ def place(*, image_size: tuple[int, int], network_size: tuple[int, int], resize:
         matrix[1, 2] += (net_height - scale * height) / 2
     else:
         raise ValueError(f'resize must be "pad" or "stretch", got {resize!r}')
+    # Pixel centres are integers: the crop begins half a pixel before the centre of its first pixel.
+    matrix = matrix @ translation_matrix(-left * image_size[1], -top * image_size[0])
     return Placement(image_size=image_size, network_size=network_size, to_network=as_rows(matrix))
+
+
+def translation_matrix(x: float, y: float) -> np.ndarray:
+    """Build the 3 x 3 matrix of a translation in px."""
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
+
+
+def around(boxes: Sequence[Box]) -> Box | None:
+    """Return the box (top, left, bottom, right) around boxes; None around none."""
+    if not boxes:
+        return None
+    tops, lefts, bottoms, rights = zip(*boxes, strict=True)
+    return min(tops), min(lefts), max(bottoms), max(rights)
 
 
 def as_rows(matrix: np.ndarray) -> tuple[tuple[float, float, float], ...]:

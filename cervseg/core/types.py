@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cervseg.core.geometry import Placement
+from cervseg.core.geometry import WHOLE, Box, Placement
 
 SpacingMm = tuple[float, float]
 Variant = Literal["original", "clahe", "augmented"]
@@ -104,7 +104,8 @@ class LabelFingerprint:
 
     ``mirror_overlap`` is the fraction of the label, summed over all images, that overlaps its mirror image:
     1 if the label is symmetric or images face both ways, 0 if it is always on one side or not measured.
-    ``is_auxiliary``: the label is trained but neither shown nor scored.
+    ``is_auxiliary``: the label is trained but neither shown nor scored. ``extent`` is the box around the
+    label in all images, (top, left, bottom, right) as fractions of their heights and widths.
     """
 
     num_cases: int
@@ -114,6 +115,7 @@ class LabelFingerprint:
     thickness_px: Distribution
     mirror_overlap: float = 0.0
     is_auxiliary: bool = False
+    extent: Box | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,9 +279,10 @@ class Configuration:
     """Settings for the networks of one family.
 
     ``input_size`` is (height, width) in px, each a multiple of 32. ``resize`` is "pad" (keeps the aspect
-    ratio) or "stretch". ``normalization`` is "unit" ([0, 1]), "zscore" (per image: mean 0, standard
-    deviation 1) or "sam" (SAM's pixel mean and standard deviation). ``network`` holds the size arguments of
-    this family's networks, ``loss`` the family's default loss.
+    ratio) or "stretch". ``crop`` is the part of each image that fills the frame: (top, left, bottom, right)
+    as fractions of its height and width. ``normalization`` is "unit" ([0, 1]), "zscore" (per image: mean 0,
+    standard deviation 1) or "sam" (SAM's pixel mean and standard deviation). ``network`` holds the size
+    arguments of this family's networks, ``loss`` the family's default loss.
     """
 
     name: str
@@ -290,6 +293,7 @@ class Configuration:
     loss: str
     hyperparameters: Hyperparameters
     augmentation: Augmentation
+    crop: Box = WHOLE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -142,6 +142,7 @@ def _metadata(model: ModelDescription, *, num_folds: int) -> dict[str, str]:
         "channel_names": model.dataset.channel_names,
         "input_size": configuration.input_size,
         "resize": configuration.resize,
+        "crop": configuration.crop,
         "normalization": configuration.normalization,
         "variant": model.variant,
         "num_folds": num_folds,

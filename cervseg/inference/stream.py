@@ -49,6 +49,7 @@ class StreamReport:
     Args:
         written: masks, in the order of the images.
         empty: those of them without any label.
+        unnamed: those that show parts of unknown level, each with their number.
         failed: images without a mask, each with the reason.
         warnings: images that are unlike the training images, each with the differences.
         at_detector: images whose spacing is measured at the detector, where the patient is magnified.
@@ -58,6 +59,7 @@ class StreamReport:
 
     written: list[Path] = field(default_factory=list)
     empty: list[Path] = field(default_factory=list)
+    unnamed: list[tuple[Path, int]] = field(default_factory=list)
     failed: list[tuple[Path, str]] = field(default_factory=list)
     warnings: list[tuple[Path, str]] = field(default_factory=list)
     at_detector: list[Path] = field(default_factory=list)
@@ -75,6 +77,12 @@ class _Loaded:
     image: RawImage
     prepared: PreparedCase
     differences: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Written:
+    is_empty: bool
+    num_unnamed: int
 
 
 def probabilities_path(mask: Path) -> Path:
@@ -105,19 +113,21 @@ def predict_stream(
     report, started = StreamReport(), time.monotonic()
     bar = progress_bar(total=len(jobs), label="predict", unit="image", show=progress)
     with bar, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        writing: deque[tuple[ImageJob, Future[bool]]] = deque()
+        writing: deque[tuple[ImageJob, Future[_Written]]] = deque()
 
         def settle(limit: int) -> None:
             while len(writing) > limit:
                 job, future = writing.popleft()
                 try:
-                    is_empty = future.result()
+                    written = future.result()
                 except (CervsegError, OSError, ValueError) as problem:
                     _fail(report, job, problem)
                 else:
                     report.written.append(job.mask)
-                    if is_empty:
+                    if written.is_empty:
                         report.empty.append(job.mask)
+                    if written.num_unnamed:
+                        report.unnamed.append((job.mask, written.num_unnamed))
                     if on_done is not None:
                         on_done(job)
                 bar.update()
@@ -173,8 +183,8 @@ def _write(
     image: RawImage,
     inferred: tuple[PreparedCase, np.ndarray],
     options: StreamOptions,
-) -> bool:
-    """Write a mask and the files beside it; True if the mask is empty."""
+) -> _Written:
+    """Write a mask and the files beside it."""
     prediction = predictor.finish(inferred)
     if options.probabilities:
         with atomic_path(probabilities_path(job.mask)) as temporary:
@@ -182,7 +192,10 @@ def _write(
     if options.draw is not None:
         options.draw(image.pixels[0], prediction, job.mask)
     write_mask(job.mask, prediction.mask)  # last, so that a mask implies all files beside it
-    return not prediction.mask.any()
+    unnamed = [part for part in prediction.parts if part.level is None]
+    return _Written(
+        is_empty=not prediction.mask.any(), num_unnamed=len(unnamed) if predictor.show == "levels" else 0
+    )
 
 
 def _note(report: StreamReport, job: ImageJob, loaded: _Loaded) -> None:

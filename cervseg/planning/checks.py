@@ -119,6 +119,10 @@ def check_values(configuration: Configuration, *, where: str = "") -> None:
     if any(side < MULTIPLE_PX or side % MULTIPLE_PX for side in configuration.input_size):
         hint = f"Each side must be a multiple of {MULTIPLE_PX}: take {_near(configuration, MULTIPLE_PX)}."
         _refuse(where, "input_size", _by(configuration.input_size), hint)
+    top, left, bottom, right = configuration.crop
+    if not (0 <= top < bottom <= 1 and 0 <= left < right <= 1):
+        hint = "Give top, left, bottom and right as fractions of the image: crop=0.1,0.2,0.9,0.8."
+        _refuse(where, "crop", str(configuration.crop), hint)
     if configuration.loss not in LOSSES:
         _refuse(where, "loss", repr(configuration.loss), _suggestion(configuration.loss, LOSSES))
     _check_network(configuration, where=where)

@@ -239,6 +239,9 @@ FEWEST_PIXELS: Mapping[str, int] = {LITE: 140_000}
 ACCELERATOR_AS_CORES = 16  # a small GPU, or Apple's, counts as this many cores
 SMALL_LONG_SIDE_PX = 512
 BUDGET_TOLERANCE = 1.1
+# Images are cropped to where the labels of this many lie, plus a margin on each side (fraction of the image's
+# side), if at most this fraction of the image is left.
+CROP_CASES, CROP_MARGIN, CROP_AREA = 40, 0.08, 0.6
 THIN_STRUCTURE_PX = 3.5
 THIN_STRUCTURE_OVERDRAFT = 2.0
 

@@ -24,6 +24,7 @@ class Situation:
     fingerprint: Fingerprint
     hardware: Hardware
     sam_checkpoint: bool
+    is_synthetic: bool = False
     chosen: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -123,6 +123,7 @@ class Family:
 COMMON = {
     "precision": "float32",
     "resize": "stretched",
+    "crop": "whole images",
     "normalization": "scaled to [0, 1]",
     "batch_size": "1",
     "learning_rate": "not given",
@@ -186,6 +187,7 @@ FAMILIES: Mapping[str, Family] = {
             protocol={
                 "precision": "mixed float16 and float32",
                 "resize": "patches at the original resolution",
+                "crop": "borders of value 0 are cut off",
                 "normalization": "the same",
                 "batch_size": "as many as fit into memory, at least 2",
                 "learning_rate": "0.01 with SGD",

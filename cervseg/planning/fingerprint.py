@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from cervseg.core.errors import CervsegError, DatasetError
+from cervseg.core.geometry import Box, around
 from cervseg.core.types import Appearance, Case, Fingerprint, LabelFingerprint, SpacingMm
 from cervseg.core.workers import Outcome, map_cases
 from cervseg.imageio import read_channels, read_mask
@@ -27,13 +28,15 @@ _CELLS = (8, 8)
 class LabelMeasure:
     """One label in one image: fraction of the area and, per component, area in px and thickness in px.
 
-    ``place`` is the fraction of each of 8 x 8 cells of the image that the label covers, (row, column).
+    ``place`` is the fraction of each of 8 x 8 cells of the image that the label covers, (row, column);
+    ``extent`` the box around it, (top, left, bottom, right) as fractions of the image, None without a pixel.
     """
 
     area_fraction: float
     component_area_px: np.ndarray
     thickness_px: np.ndarray
     place: np.ndarray
+    extent: Box | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +177,10 @@ def _measure_label(binary: np.ndarray) -> LabelMeasure:
     left, top, width, height = cv2.boundingRect(binary)
     if width == 0:
         nothing, nowhere = np.empty(0), np.zeros(_CELLS[::-1])
-        return LabelMeasure(area_fraction=0.0, component_area_px=nothing, thickness_px=nothing, place=nowhere)
+        return LabelMeasure(
+            area_fraction=0.0, component_area_px=nothing, thickness_px=nothing, place=nowhere, extent=None
+        )
+    rows, columns = binary.shape
     crop = np.ascontiguousarray(binary[top : top + height, left : left + width])
     num, components, boxes, _ = cv2.connectedComponentsWithStats(crop, connectivity=8, ltype=cv2.CV_32S)
     thickness = np.empty(num - 1)
@@ -190,6 +196,7 @@ def _measure_label(binary: np.ndarray) -> LabelMeasure:
         component_area_px=areas,
         thickness_px=thickness,
         place=cv2.resize(binary * np.uint8(255), _CELLS, interpolation=cv2.INTER_AREA) / 255.0,
+        extent=(top / rows, left / columns, (top + height) / rows, (left + width) / columns),
     )
 
 
@@ -248,6 +255,7 @@ def _label_fingerprint(measures: list[LabelMeasure]) -> LabelFingerprint:
         component_area_px=distribution(_joined([measure.component_area_px for measure in present])),
         thickness_px=distribution(_joined([measure.thickness_px for measure in present])),
         mirror_overlap=_mirror_overlap([measure.place for measure in present]),
+        extent=around([measure.extent for measure in present if measure.extent is not None]),
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from cervseg.core.types import Decision, Fingerprint
+from cervseg.core.geometry import WHOLE, around
+from cervseg.core.types import Decision, Distribution, Fingerprint
 from cervseg.planning import constants
 from cervseg.planning.constants import MULTIPLE_PX, whole_multiple
 from cervseg.planning.context import Situation
@@ -38,6 +39,64 @@ class Room:
         return affordable and height % multiple == width % multiple == 0
 
 
+def crop(s: Situation) -> Decision:
+    """Decide which part of each image the network sees: where labels lie, with a margin, or all of it."""
+    reason = _why_whole(s)
+    labelled = around([label.extent for label in s.fingerprint.shown if label.extent is not None])
+    if reason or labelled is None:
+        return Decision(value=list(WHOLE), reason=s.explain("crop", reason))
+    top, left, bottom, right = labelled
+    value = (*(_rounded(side, -1) for side in (top, left)), *(_rounded(side, 1) for side in (bottom, right)))
+    area = (value[2] - value[0]) * (value[3] - value[1])
+    if area > constants.CROP_AREA:
+        return Decision(value=list(WHOLE), reason=s.explain("crop", "labels lie almost everywhere"))
+    reason = (
+        f"all labels lie between {100 * left:.0f} and {100 * right:.0f} % of the width and between "
+        f"{100 * top:.0f} and {100 * bottom:.0f} % of the height: with a margin, the frame shows "
+        f"{100 * area:.0f} % of an image, and nothing is found elsewhere (crop=0,0,1,1 shows all)"
+    )
+    return Decision(value=list(value), reason=s.explain("crop", reason))
+
+
+def _rounded(side: float, direction: int) -> float:
+    """Move a side of the box outwards by the margin, and on to the next whole percent within the image."""
+    moved = math.ceil(100 * (direction * side + constants.CROP_MARGIN) - 1e-9) / 100 * direction
+    return min(max(moved, 0.0), 1.0)
+
+
+def _why_whole(s: Situation) -> str:
+    """Say why images are not cropped; empty if they may be."""
+    if s.is_synthetic:
+        return "whole images, because radiographs are framed more freely than synthetic images"
+    if max((label.num_cases for label in s.fingerprint.shown), default=0) < constants.CROP_CASES:
+        return f"whole images: fewer than {constants.CROP_CASES} show where labels lie"
+    if aspects_vary(s.fingerprint):
+        return "whole images, because their shapes differ"
+    if any(label.extent is None for label in s.fingerprint.shown):
+        return "whole images: it is not known where labels lie"
+    return ""
+
+
+def cropped(fingerprint: Fingerprint, crop: Sequence[float]) -> Fingerprint:
+    """Return a fingerprint with the sizes of cropped images.
+
+    Args:
+        fingerprint: of whole images.
+        crop: (top, left, bottom, right) as fractions of an image.
+    """
+    height, width = crop[2] - crop[0], crop[3] - crop[1]
+    return replace(
+        fingerprint,
+        height_px=_times(fingerprint.height_px, height),
+        width_px=_times(fingerprint.width_px, width),
+        aspect=_times(fingerprint.aspect, height / width),
+    )
+
+
+def _times(distribution: Distribution, factor: float) -> Distribution:
+    return Distribution(**{name: factor * value for name, value in vars(distribution).items()})
+
+
 def input_size(s: Situation) -> Decision:
     """Decide the (height, width) of the network frame."""
     side = s.published.frame_px
@@ -52,9 +111,10 @@ def input_size(s: Situation) -> Decision:
         budget = max(s.cores * constants.PIXELS_A_CORE[name], constants.FEWEST_PIXELS.get(name, 0))
         reason = f"{s.machine}: about {budget:,} px, sides up to {longest} px"
     room = Room(budget_px=budget, longest_px=longest, multiple_px=s.family.multiple_px)
-    frame = largest_frame(s.fingerprint, room)
-    frame, thin = _for_thin_structures(s.fingerprint, frame, room)
-    reason += f"; {_shape(s.fingerprint)}{thin}"
+    fingerprint = cropped(s.fingerprint, s.chosen["crop"])
+    frame = largest_frame(fingerprint, room)
+    frame, thin = _for_thin_structures(fingerprint, frame, room)
+    reason += f"; {_shape(fingerprint)}{thin}"
     return Decision(value=list(frame), reason=s.explain("input_size", reason))
 
 

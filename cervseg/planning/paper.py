@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cervseg.core.geometry import WHOLE
 from cervseg.core.types import Decision
 from cervseg.planning import rules
 from cervseg.planning.constants import NO_AUGMENTATION, PAPER_LEARNING_RATES
@@ -19,6 +20,11 @@ def precision(s: Situation) -> Decision:
 def resize(s: Situation) -> Decision:
     """Decide how an image is fitted into the network frame."""
     return Decision(value="stretch", reason=f"{_published(s, 'resize')}.")
+
+
+def crop(s: Situation) -> Decision:
+    """Decide which part of each image the network sees."""
+    return Decision(value=list(WHOLE), reason=f"{_published(s, 'crop')}.")
 
 
 def input_size(s: Situation) -> Decision:
@@ -96,6 +102,7 @@ def _published(s: Situation, rule: str) -> str:
 PAPER_RULES: Mapping[str, Rule] = {
     "precision": precision,
     "resize": resize,
+    "crop": crop,
     "input_size": input_size,
     "network": network,
     "normalization": normalization,

@@ -68,6 +68,7 @@ def make_plan(
             fingerprint=fingerprint,
             hardware=hardware,
             sam_checkpoint=sam_checkpoint,
+            is_synthetic=description.synthetic,
         )
         for f in FAMILIES.values()
     ]

@@ -27,7 +27,7 @@ def recommend(plan: Plan) -> Recommendation:
     if plan.preset == "paper":
         return Recommendation(trainer="CervSpineNetTrainer", reason='the network of the preset "paper"')
     if plan.fingerprint.num_cases < FEW_CASES:
-        reason = f"{cases} are few; its encoder starts from ImageNet weights"
+        reason = f"{cases} are few; it starts from the shipped model"
         return Recommendation(trainer="LiteUNetTrainer", reason=reason)
     if plan.hardware.accelerator == "cpu":
         reason = f"{cases} on a CPU; it costs least per pixel"

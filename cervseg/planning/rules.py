@@ -9,7 +9,7 @@ from cervseg.core.types import Augmentation, Decision, LabelFingerprint
 from cervseg.planning import constants
 from cervseg.planning.context import Rule, Situation, in_words
 from cervseg.planning.families import IMAGENET, SAM, SHIPPED
-from cervseg.planning.frame import input_size
+from cervseg.planning.frame import crop, input_size
 
 
 def precision(s: Situation) -> Decision:
@@ -198,6 +198,7 @@ def loss(s: Situation) -> Decision:
 DEFAULT_RULES: Mapping[str, Rule] = {
     "precision": precision,
     "resize": resize,
+    "crop": crop,
     "input_size": input_size,
     "network": network,
     "normalization": normalization,

@@ -14,7 +14,7 @@ from cervseg.planning.checks import check_configuration, choice, nearest, one_of
 from cervseg.planning.constants import AUGMENTATIONS
 
 AUGMENTATION = "augmentation"
-_OWN_FIELDS = ("input_size", "resize", "normalization", "loss")
+_OWN_FIELDS = ("input_size", "resize", "crop", "normalization", "loss")
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 

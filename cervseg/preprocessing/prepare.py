@@ -14,7 +14,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from cervseg.core.geometry import Placement, place, scale_matrix, transform_points
+from cervseg.core.geometry import WHOLE, Box, Placement, place, scale_matrix, transform_points
 from cervseg.core.types import Configuration, PreparedCase, SpacingMm
 from cervseg.preprocessing.variants import apply_variant
 
@@ -34,6 +34,7 @@ class Frame:
         normalization: see :class:`Configuration`.
         network_size: (height, width) of the network frame.
         resize: see :class:`Configuration`.
+        crop: see :class:`Configuration`.
         spacing_mm: the image's spacing.
     """
 
@@ -43,12 +44,18 @@ class Frame:
     normalization: str
     network_size: tuple[int, int]
     resize: str
+    crop: Box = WHOLE
     spacing_mm: SpacingMm | None = None
 
     @property
     def placement(self) -> Placement:
         """The placement of the image in the network frame, without augmentation."""
-        return place(image_size=self.image_size, network_size=self.network_size, resize=self.resize)
+        return place(
+            image_size=self.image_size,
+            network_size=self.network_size,
+            resize=self.resize,
+            crop=self.crop,
+        )
 
     @cached_property
     def label_box(self) -> tuple[int, int, int, int]:
@@ -105,7 +112,10 @@ def make_frame(
     """
     height, width = pixels.shape[1:]
     placement = place(
-        image_size=(height, width), network_size=configuration.input_size, resize=configuration.resize
+        image_size=(height, width),
+        network_size=configuration.input_size,
+        resize=configuration.resize,
+        crop=configuration.crop,
     )
     matrix = placement.matrix_to_network
     # Averaging by integer factors leaves a scale of 1 to 2 for the warp: no aliasing, little blur.
@@ -123,6 +133,7 @@ def make_frame(
         normalization=configuration.normalization,
         network_size=configuration.input_size,
         resize=configuration.resize,
+        crop=configuration.crop,
         spacing_mm=spacing_mm,
     )
 

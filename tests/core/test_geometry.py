@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cervseg.core.geometry import about_centre, place, transform_points
+from cervseg.core.geometry import about_centre, around, place, transform_points
 
 
 @pytest.mark.parametrize("resize", ["pad", "stretch"])
@@ -26,6 +26,23 @@ def test_stretching_fills_the_frame() -> None:
     placement = place(image_size=(50, 80), network_size=(64, 32), resize="stretch")
     corners = transform_points(np.array([[-0.5, -0.5], [79.5, 49.5]]), placement.matrix_to_network)
     np.testing.assert_allclose(corners, [[-0.5, -0.5], [31.5, 63.5]])
+
+
+@pytest.mark.parametrize("resize", ["pad", "stretch"])
+def test_a_crop_fills_the_frame(resize: str) -> None:
+    """The outer edges of the middle half of a square image map to those of a square frame."""
+    placement = place(
+        image_size=(80, 80), network_size=(20, 20), resize=resize, crop=(0.25, 0.25, 0.75, 0.75)
+    )
+    corners = transform_points(np.array([[19.5, 19.5], [59.5, 59.5]]), placement.matrix_to_network)
+    np.testing.assert_allclose(corners, [[-0.5, -0.5], [19.5, 19.5]])
+    assert placement.image_size == (80, 80)
+
+
+def test_boxes_by_hand() -> None:
+    """The box around two boxes; none around none."""
+    assert around([(0.1, 0.5, 0.4, 0.6), (0.2, 0.3, 0.3, 0.9)]) == (0.1, 0.3, 0.4, 0.9)
+    assert around([]) is None
 
 
 def test_unknown_resize_is_refused() -> None:

@@ -77,6 +77,14 @@ def test_every_number_against_brute_force(tmp_path: Path) -> None:
         parts = [brute_components(mask == value) for mask in masks]
         label = found.labels[name]
         areas = sorted(len(part) for image in parts for part in image)
+        where = [np.nonzero(mask == value) for mask in masks if (mask == value).any()]
+        shapes = [size for mask, size in zip(masks, sizes, strict=True) if (mask == value).any()]
+        assert label.extent == (
+            min(rows.min() / size[0] for (rows, _), size in zip(where, shapes, strict=True)),
+            min(columns.min() / size[1] for (_, columns), size in zip(where, shapes, strict=True)),
+            max((rows.max() + 1) / size[0] for (rows, _), size in zip(where, shapes, strict=True)),
+            max((columns.max() + 1) / size[1] for (_, columns), size in zip(where, shapes, strict=True)),
+        )
         assert label.num_cases == sum(bool(image) for image in parts)
         assert label.num_components.mean == pytest.approx(np.mean([len(image) for image in parts if image]))
         assert label.component_area_px.median == np.median(areas)
@@ -104,6 +112,10 @@ def test_mirror_overlap_by_hand(tmp_path: Path) -> None:
     both = left | left[:, ::-1]
     third = both.copy()
     third[32:40, 10:20] = third[48:56, 10:20] = 1
+
+    measured = measure_labels(left, labels=LABELS)
+    assert measured["process"].extent == (0.25, 0.125, 0.5, 0.25)
+    assert measured["body"].extent is None
 
     def overlap(*masks: np.ndarray) -> float:
         cases = [store(tmp_path, f"m{index}", image, mask) for index, mask in enumerate(masks)]

@@ -6,6 +6,7 @@ import pytest
 
 from cervseg.core.geometry import about_centre
 from cervseg.core.types import Augmentation, Configuration, Hyperparameters
+from cervseg.postprocessing.image_grid import to_image_grid
 from cervseg.preprocessing.prepare import (
     label_coverage,
     make_frame,
@@ -131,3 +132,24 @@ def test_a_displaced_target_is_not_cut() -> None:
         expected = warp_target(complete, displacement=field)
         np.testing.assert_array_equal(warp_target(frame, displacement=field), expected)
         assert expected.sum() > 20
+
+
+def test_a_crop_is_seen_larger_and_its_mask_lies_where_it_was() -> None:
+    """A quarter of an image fills the frame: image and target warp together, and predictions find back."""
+    pixels, mask = blob_image((160, 160))
+    rows, columns = np.nonzero(mask)
+    top, left = rows.min() / 160, columns.min() / 160
+    crop = (top, left, min(1.0, top + 0.5), min(1.0, left + 0.5))
+    config = replace(configuration((96, 96)), crop=crop)
+    coverage = label_coverage(mask, labels={"disc": 1}, size=mask.shape)
+    frame = make_frame(pixels[None], configuration=config, image_size=(160, 160), coverage=coverage)
+    whole = make_frame(
+        pixels[None], configuration=configuration((96, 96)), image_size=(160, 160), coverage=coverage
+    )
+    assert warp_target(frame).sum() > 2 * warp_target(whole).sum()
+    back = to_image_grid(warp_target(frame), frame.placement)[0] > 0.5
+    inside = np.zeros_like(mask, dtype=bool)
+    inside[int(160 * crop[0]) : int(160 * crop[2]), int(160 * crop[1]) : int(160 * crop[3])] = True
+    assert (back[inside] == (mask[inside] > 0)).mean() > 0.99
+    case = prepare(pixels[None], configuration=config, variant="original", cache_long_side_px=512)
+    np.testing.assert_array_equal(case.image, normalize(warp_image(frame), "unit"))
