@@ -96,12 +96,9 @@ def measure(raw: Path, *, size: int, start: str, minutes: float) -> dict[str, An
     masks = workspace.root / "masks"
     shutil.rmtree(masks, ignore_errors=True)
     cervseg.predict(raw / "imagesTs", masks, model=model.path, workspace=workspace, progress=False)
-    evaluation = cervseg.evaluate(
-        masks, raw / "labelsTs", output=workspace.root / "summary.json", progress=False
-    )
+    cervseg.evaluate(masks, raw / "labelsTs", output=workspace.root / "summary.json", progress=False)
     finished = json.loads((model.fold("all").path / "finished.json").read_text())
     content = json.loads((workspace.root / "summary.json").read_text())
-    assert evaluation.summary.num_cases == len(content["metric_per_case"])
     return {"dice": dice_of_all(content["metric_per_case"]), "epochs": finished["epochs"]}
 
 
