@@ -4,9 +4,9 @@ python -m benchmarks.learning_curve RAW --sizes 20 50 --starts shipped scratch -
 
 RAW is a dataset folder with labels for its test images (imagesTs, labelsTs). For each size, the first images
 of a fixed order become a dataset of their own, planned like any other; a LiteUNet is trained on all of them
-for the given time, and its checkpoint is scored on the test images, which choose
-nothing. An image without the label counts 1 if its mask is empty, else 0. Results are added to --out; what it
-holds is not measured again. Run it with nothing else on the machine.
+for the given time, and its checkpoint is scored on the test images, which choose nothing. The dataset has one
+label that is shown. An image without it counts 1 if its mask is empty, else 0. Results are added to --out;
+what it holds is not measured again. Run it with nothing else on the machine.
 """
 
 from __future__ import annotations

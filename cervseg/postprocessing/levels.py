@@ -26,6 +26,7 @@ LEAST_CONFIDENCE = 0.5
 LEAST_SHARE = 0.2  # of a component's pixels that a level must have to become a part of its own
 LEAST_AREA = 0.15  # relative to the median part; smaller parts are dropped
 _DROPPED = 255  # number of a part that is dropped
+_MOST_PARTS = 100  # the largest; an image with more shows noise
 _FLOOR = 0.02  # probability that any level keeps, whatever the network says
 _HIGHEST = 0.9999  # the odds of 1 are infinite
 _NO_LEVEL = 0.05  # weight of a part that is no level, relative to one with evidence
@@ -92,6 +93,7 @@ def name_levels(votes: np.ndarray) -> list[tuple[int | None, float]]:
     Returns:
         (level 1 .. L or None, its probability) of each part.
     """
+    votes = votes.astype(np.float64)  # products over a hundred parts are below the range of float32
     evidence = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1e-9) + _FLOOR
     ahead = _weights_above(evidence)
     # The same from the bottom up: parts and levels in reverse order.
@@ -146,8 +148,12 @@ def _parts(probabilities: np.ndarray, inside: np.ndarray) -> list[_Part]:
             parts.append(_Part(pixels=where, votes=votes, is_divided=len(divided) > 1))
     if not parts:
         return []
+    parts.sort(key=lambda part: -len(part.pixels[0]))
     least = LEAST_AREA * np.median([len(part.pixels[0]) for part in parts])
-    parts = [replace(part, is_dropped=len(part.pixels[0]) < least) for part in parts]
+    parts = [
+        replace(part, is_dropped=len(part.pixels[0]) < least or rank >= _MOST_PARTS)
+        for rank, part in enumerate(parts)
+    ]
     return sorted(parts, key=lambda part: float(part.pixels[0].mean()))
 
 
@@ -160,7 +166,7 @@ def _nearest_part(parts: list[_Part], placement: Placement) -> tuple[np.ndarray,
     number = 0
     for part in parts:
         if not part.is_dropped:
-            number = min(number + 1, _DROPPED - 1)
+            number += 1
         numbers[part.pixels] = _DROPPED if part.is_dropped else number
     height, width = placement.image_size
     if not parts:

@@ -112,6 +112,17 @@ def test_specks_are_dropped() -> None:
     assert not reading.mask[100:103].any()
 
 
+def test_noise_of_hundreds_of_parts_is_survived() -> None:
+    """The hundred largest of 480 components are kept: two rows of larger ones among them."""
+    given = np.full((7, *SIZE), 0.01, dtype=np.float32)
+    given[2, 1::4, 1::4] = 0.9
+    given[2, 1:8:4, 2::4] = 0.9
+    reading = read_levels(given)
+    assert len(reading.parts) == 100
+    assert reading.parts[0].area_px == 2
+    assert all(0 < part.confidence <= 1 for part in reading.parts)
+
+
 def test_an_empty_image_has_no_parts() -> None:
     """Nothing above the threshold: an empty mask."""
     reading = read_levels(planes())

@@ -21,7 +21,7 @@ from cervseg.training.checkpoint import save_best
 from cervseg.training.freezing import choose_trained, num_trained, parameter_groups
 from tests.checkpoints import described
 from tests.planning.invented import DESCRIPTION, gpu, images, processor
-from tests.trainers.plans import blob_batch, tiny_plan
+from tests.trainers.plans import blob_batch, overfit, tiny_plan
 
 PARTS = [ablations.PureCNNBasicTrainer(), ablations.PureCNNFullTrainer(), ablations.ViTBasicTrainer()]
 LOSS_TRAINERS = [
@@ -165,3 +165,12 @@ def test_checkpoint_rebuilds_the_network(trainer, tmp_path):
         expected, found = network.eval()(image), again(image)
     assert found.shape == (2, 3, 64, 96)
     assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("trainer", [trainer for trainer, _ in LOSS_TRAINERS])
+def test_every_loss_learns_two_images_by_heart(trainer):
+    """Each subset of the published terms suffices for a small network; the contract tries the networks."""
+    plan = tiny_plan("2d_vit", NETWORK, rate=3e-3)
+    torch.manual_seed(0)
+    network = build_network(trainer.network_spec(plan))
+    assert overfit(trainer, network, plan, num_steps=60) >= 0.9
