@@ -19,27 +19,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 import cervseg
 from benchmarks.images import WORK
+from benchmarks.starts import ImageNetLiteTrainer
 from cervseg.core.errors import DatasetError
 from cervseg.core.registry import TRAINERS, register
-from cervseg.core.types import Plan
-from cervseg.networks.lite import LiteUNet
-from cervseg.networks.lite_weights import load_lite_imagenet
-from cervseg.trainers.lite import LiteUNetTrainer
 
 ORDER_SEED = 0
-
-
-class ImageNetLiteTrainer(LiteUNetTrainer):
-    """LiteUNet whose encoder starts from ImageNet, and the decoder from random weights."""
-
-    def start(self, network: nn.Module, plan: Plan, *, pretrained: bool) -> Mapping[str, str | None]:
-        """Load ImageNet weights into the encoder, unless random weights are asked for."""
-        assert isinstance(network, LiteUNet)
-        return {"encoder": load_lite_imagenet(network.encoder) if pretrained else None}
 
 
 STARTS = {

@@ -291,8 +291,13 @@ def _to_frame(points: np.ndarray, placement: Placement, *, labels: Mapping[str, 
     if not inside.all():
         x, y = given[~inside][0, :2]
         raise ValueError(f"the point ({x:g}, {y:g}) is outside the image of {width} x {height} px")
-    planes = np.searchsorted(values, given[:, 2])
-    return np.column_stack([transform_points(given[:, :2], placement.matrix_to_network), planes])
+    in_frame = transform_points(given[:, :2], placement.matrix_to_network)
+    frame_height, frame_width = placement.network_size
+    seen = ((in_frame >= -0.5) & (in_frame <= (frame_width - 0.5, frame_height - 0.5))).all(axis=1)
+    if not seen.all():
+        x, y = given[~seen][0, :2]
+        raise ValueError(f"the point ({x:g}, {y:g}) is outside the part of the image that the model sees")
+    return np.column_stack([in_frame, np.searchsorted(values, given[:, 2])])
 
 
 def _moved(points: np.ndarray, matrix: np.ndarray, *, size: tuple[int, int]) -> np.ndarray:

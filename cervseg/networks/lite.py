@@ -101,13 +101,16 @@ class LiteEncoder(nn.Module):
     """EfficientNet-Lite0 without its head: 3.4 M parameters.
 
     Takes B x 3 x H x W to five features of 16, 24, 40, 112 and 320 channels at strides 2, 4, 8, 16 and 32.
+
+    Args:
+        num_stages: stages of :data:`STAGES` that are built; with fewer, the last features are missing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, num_stages: int = len(STAGES)) -> None:
         super().__init__()
         self.stem = nn.Sequential(_conv(3, STEM, kernel=3, stride=2), _norm(STEM), nn.ReLU6(inplace=True))
         stages, before = [], STEM
-        for kernel, stride, expansion, after, repeats in STAGES:
+        for kernel, stride, expansion, after, repeats in STAGES[:num_stages]:
             blocks = []
             for number in range(repeats):
                 first = number == 0
@@ -127,7 +130,7 @@ class LiteEncoder(nn.Module):
             feature_BCHW = stage(feature_BCHW)
             if number in SKIPS:
                 features.append(feature_BCHW)
-        return [*features, feature_BCHW]
+        return features if len(self.stages) - 1 in SKIPS else [*features, feature_BCHW]
 
 
 class LiteUNet(nn.Module):

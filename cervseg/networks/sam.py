@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import torch
 from segment_anything import sam_model_registry
@@ -19,7 +19,10 @@ from torch.utils.checkpoint import checkpoint
 
 from cervseg.networks.attention import attend, relative_positions
 from cervseg.networks.base import check_divisible, check_input
+from cervseg.networks.hybrid import LiteTokens
 from cervseg.networks.sizes import VIT_B
+
+Stem = Literal["patch", "lite"]
 
 
 class EncoderArguments(TypedDict, total=False):
@@ -30,11 +33,12 @@ class EncoderArguments(TypedDict, total=False):
     num_heads: int
     global_attn_indexes: tuple[int, ...]
     window_size: int
+    stem: Stem
     checkpoint_blocks: bool
 
 
 # Names of the size arguments in a plan that belong to the encoder; the others belong to a decoder.
-ENCODER_SIZES = (*VIT_B, "checkpoint_blocks")
+ENCODER_SIZES = (*VIT_B, "stem", "checkpoint_blocks")
 
 
 def image_encoder(
@@ -47,6 +51,7 @@ def image_encoder(
     window_size: int = VIT_B["window_size"],
     patch_size: int = VIT_B["patch_size"],
     out_chans: int = VIT_B["out_chans"],
+    stem: Stem = "patch",
     checkpoint_blocks: bool = False,
 ) -> ImageEncoder:
     """Build a SAM image encoder with random weights; the defaults are ViT-B.
@@ -60,6 +65,8 @@ def image_encoder(
         window_size: side of a window in tokens; 0 makes every block global.
         patch_size: side of a token in px.
         out_chans: channels of the result.
+        stem: what makes the tokens: "patch", one linear layer per patch, as in ViT and SAM; or "lite", stages
+            of EfficientNet-Lite0, see :class:`~cervseg.networks.hybrid.LiteTokens`.
         checkpoint_blocks: recompute each block in the backward pass: much less memory, a third more time.
 
     Raises:
@@ -86,6 +93,10 @@ def image_encoder(
             norm_layer=partial(nn.LayerNorm, eps=1e-6),
             use_rel_pos=True,
         )
+    if stem == "lite":
+        layers.patch_embed = LiteTokens(embed_dim, patch_size=patch_size)
+    elif stem != "patch":
+        raise ValueError(f'stem must be "patch" or "lite", not {stem!r}')
     return ImageEncoder(
         layers, input_size=input_size, patch_size=patch_size, checkpoint_blocks=checkpoint_blocks
     )

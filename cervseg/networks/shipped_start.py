@@ -12,15 +12,18 @@ from cervseg.networks.weights import LEAST_SHARE, fill
 from cervseg.shipped import shipped_models
 
 
-def start_from_shipped(network: nn.Module, *, trainer: str, labels: Mapping[str, int]) -> str | None:
-    """Load the weights of the shipped model of this trainer, if there is one and the network is like its own.
+def start_from_shipped(
+    network: nn.Module, *, architecture: str, labels: Mapping[str, int], part: str = ""
+) -> str | None:
+    """Load the weights of the shipped model of this architecture, if there is one of the network's sizes.
 
     The planes of the last layer are taken over by the names of their labels; the others stay as initialized.
 
     Args:
         network: on the CPU; changed in place.
-        trainer: name of the trainer.
+        architecture: registered name of the shipped network, such as "lite_unet".
         labels: name -> value of the labels that the network is trained for, one plane each.
+        part: name of the part of the shipped network that ``network`` is; empty for the whole network.
 
     Returns:
         The source, in words; None, and an unchanged network, if no shipped model fits.
@@ -28,19 +31,25 @@ def start_from_shipped(network: nn.Module, *, trainer: str, labels: Mapping[str,
     for folder in shipped_models().values():
         for fold in folder.trained_folds():
             checkpoint = read_checkpoint(fold.weights)
-            if checkpoint.model.trainer != trainer:
+            if checkpoint.model.network.name != architecture:
                 continue
             planes = _planes(labels, checkpoint.model.dataset.trained)
             own = network.state_dict()
+            shipped = _of_part(checkpoint.state_dict, part)
             counts = len(labels), len(checkpoint.model.dataset.trained)
             state = {
                 name: _by_label(own[name], tensor, planes, counts=counts) if name in own else tensor
-                for name, tensor in checkpoint.state_dict.items()
+                for name, tensor in shipped.items()
             }
             if sum(_fits(own, name, tensor) for name, tensor in state.items()) >= LEAST_SHARE * len(own):
                 report = fill(network, state, source=f"the shipped model {folder.name}")
                 return f"{report}; it has seen synthetic radiographs alone"
     return None
+
+
+def _of_part(state: Mapping[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
+    prefix = f"{part}." if part else ""
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
 
 
 def _planes(labels: Mapping[str, int], given: Mapping[str, int]) -> dict[int, int]:

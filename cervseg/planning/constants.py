@@ -17,6 +17,11 @@ SEGFORMER = "2d_segformer"
 NNUNET = "2d_nnunet"
 LITE = "2d_lite"
 
+# Weights that networks start from, in words.
+SAM, IMAGENET = "SAM's ViT-B weights", "ImageNet weights"
+SHIPPED = "the weights of the shipped model"
+SHIPPED_TOKENS = "convolutions of the shipped model, which make its tokens"
+
 MULTIPLE_PX = 32  # sides of a network frame are multiples of this
 BOTTLENECK_PX = 4  # nnU-Net halves a side as long as this many px are left
 CACHE_LONG_SIDE_PX = 1024  # longest side of preprocessed images
@@ -34,7 +39,7 @@ class Size:
         memory_gib: activations of one image of ``frame_px`` in bfloat16 training, about twice what the
             backward pass keeps; 0 if memory is not a limit.
         frame_px: side of the square frame that this size was published with.
-        light_augmentation: whether it trains with weak augmentation.
+        start: weights that it starts from, in words, where they are not its family's.
     """
 
     network: Mapping[str, Any]
@@ -42,11 +47,12 @@ class Size:
     batch_size: int
     memory_gib: float = 0.0
     frame_px: int = 512
-    light_augmentation: bool = False
+    start: str = ""
 
 
 # SAM's ViT-B encoder with the paper's decoder: 90,457,984 parameters (paper, 2.4).
-# "small" trains from scratch on a CPU within an hour or two; "medium" is for 8 cores and more.
+# Smaller ones take their tokens from pretrained convolutions (stem "lite"): from scratch, a small transformer
+# learns too slowly. "small" is for CPUs and starts from a shipped model; "medium" is for 8 cores and more.
 VIT_SIZES: Mapping[str, Size] = {
     "published": Size(
         network={
@@ -69,10 +75,11 @@ VIT_SIZES: Mapping[str, Size] = {
             "patch_size": 16,
             "out_chans": 192,
             "decoder_widths": [128, 64, 32, 16],
+            "stem": "lite",
         },
         learning_rate=3e-4,
-        batch_size=2,
-        light_augmentation=True,
+        batch_size=4,
+        start=SHIPPED_TOKENS,
     ),
     "small": Size(
         network={
@@ -84,10 +91,11 @@ VIT_SIZES: Mapping[str, Size] = {
             "patch_size": 16,
             "out_chans": 128,
             "decoder_widths": [96, 48, 24, 16],
+            "stem": "lite",
         },
         learning_rate=6e-4,
-        batch_size=2,
-        light_augmentation=True,
+        batch_size=4,
+        start=SHIPPED,
     ),
 }
 
@@ -222,7 +230,10 @@ ENCODER_COSTS: Mapping[str, Mapping[str, EncoderCost]] = {
     },
 }
 COUNTED_DECODER_CHANNELS = 256
-LITE_ENCODER_GFLOP = 14.5  # per megapixel, as torch counts it
+LITE_ENCODER_GFLOP, LITE_TOKENS_GFLOP = (
+    14.5,
+    9.7,
+)  # per megapixel, as torch counts it: whole, and to stride 16
 
 # Without a large GPU: px of the network frame per core, the longest side, and the factors by which the
 # budget may be exceeded to fit the images' shape, or to keep thin structures visible.

@@ -8,9 +8,9 @@ from typing import Any
 
 from cervseg.core.types import Decision, Fingerprint, Hardware
 from cervseg.planning import constants
-from cervseg.planning.constants import Size
+from cervseg.planning.constants import SAM, Size
 from cervseg.planning.cost import pass_seconds
-from cervseg.planning.families import SAM, Family
+from cervseg.planning.families import Family
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +75,8 @@ class Situation:
     @property
     def weights(self) -> str:
         """Published weights that a network of this size starts from, in words; empty if there are none."""
-        if self.family.weights == SAM and not (self.sam_checkpoint and self.size_name == "published"):
-            return ""
-        return self.family.weights
+        wanted = self.size.start or self.family.weights
+        return "" if wanted == SAM and not self.sam_checkpoint else wanted
 
     @property
     def num_training(self) -> int:

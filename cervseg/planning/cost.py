@@ -49,7 +49,11 @@ def _vit_flop(network: Network, pixels: int) -> float:
     tokens = pixels / patch**2
     num_global = len(network["global_attn_indexes"]) if window else depth
     attended = num_global * tokens + (depth - num_global) * window**2
-    encoder = tokens * (24 * width**2 * depth + 4 * width * attended + 2 * 3 * patch**2 * width)
+    encoder = tokens * (24 * width**2 * depth + 4 * width * attended)
+    if network.get("stem") == "lite":
+        encoder += pixels * 1e3 * constants.LITE_TOKENS_GFLOP + tokens * 2 * LITE_WIDTHS[3] * width
+    else:
+        encoder += tokens * 2 * 3 * patch**2 * width
     neck = tokens * 2 * (width * out + 9 * out**2)
     decoder, before = 0.0, out
     for stage, channels in enumerate(network["decoder_widths"]):

@@ -11,11 +11,14 @@ from cervseg.planning.constants import (
     BOTTLENECK_PX,
     CNN,
     DEEPLAB,
+    IMAGENET,
     LITE,
     LITE_ENCODER_RATE,
     MULTIPLE_PX,
     NNUNET,
+    SAM,
     SEGFORMER,
+    SHIPPED,
     SIZES,
     VIT,
     Size,
@@ -24,8 +27,6 @@ from cervseg.planning.constants import (
 Fit = Callable[[Sequence[int], Fingerprint], Decision]
 
 PAPER, NNUNET_ITSELF = "Paper", "nnU-Net"
-SAM, IMAGENET = "SAM's ViT-B weights", "ImageNet weights"
-SHIPPED = "the weights of the shipped model"
 USUALLY = "usually fine-tuned at 1e-4 to 3e-4"
 
 
@@ -90,7 +91,8 @@ class Family:
         paper_loss: name of the loss in the preset "paper".
         protocol: rule -> published value in words; reasons end with it.
         reference: origin of that protocol.
-        weights: published weights that it starts from; empty if there are none.
+        weights: published weights that it starts from; empty if there are none. A smaller size may start
+            from others.
         fine_tuning: how published weights are trained, in words; empty if there are none.
         fixed_frame: on a large GPU, use the published frame for images of every shape.
         fit: network arguments that depend on the frame and the labels, with the reason.

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from cervseg.core.geometry import WHOLE
 from cervseg.core.types import Decision
 from cervseg.planning import rules
-from cervseg.planning.constants import NO_AUGMENTATION, PAPER_LEARNING_RATES
+from cervseg.planning.constants import NO_AUGMENTATION, PAPER_LEARNING_RATES, SAM
 from cervseg.planning.context import Rule, Situation, in_words
-from cervseg.planning.families import PAPER, PAPER_CNN, SAM
+from cervseg.planning.families import PAPER, PAPER_CNN
 
 
 def precision(s: Situation) -> Decision:

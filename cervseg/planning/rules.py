@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from cervseg.core.types import Augmentation, Decision, LabelFingerprint
 from cervseg.planning import constants
+from cervseg.planning.constants import IMAGENET, SAM, SHIPPED, SHIPPED_TOKENS
 from cervseg.planning.context import Rule, Situation, in_words
-from cervseg.planning.families import IMAGENET, SAM, SHIPPED
 from cervseg.planning.frame import crop, input_size
 
 
@@ -58,10 +58,6 @@ def _start(s: Situation) -> str:
     """Name the initial weights."""
     if s.weights or not s.family.weights:
         return f"initialized with {s.weights}" if s.weights else "trained from scratch"
-    if s.sam_checkpoint:
-        return "trained from scratch, because the SAM checkpoint does not fit this size"
-    if s.size_name != "published":
-        return "trained from scratch"
     return (
         "trained FROM SCRATCH, because the SAM checkpoint is missing (run cervseg_download_weights); the "
         f"paper starts from {s.family.weights}"
@@ -78,7 +74,7 @@ def normalization(s: Situation) -> Decision:
         "mean 0 and standard deviation 1 per image, because exposures differ (intensities from "
         f"{low:.0f} to {high:.0f} over all images)"
     )
-    if s.weights in (IMAGENET, SHIPPED):
+    if s.weights in (IMAGENET, SHIPPED, SHIPPED_TOKENS):
         reason += f"; {s.weights} expect this scale"
     return Decision(value="zscore", reason=s.explain("normalization", reason))
 
@@ -154,10 +150,7 @@ def augmentation(s: Situation) -> Decision:
     Auxiliary labels count for the flips: a network cannot learn a label on one side from flipped images.
     """
     value, reason = Augmentation(), ""
-    if s.size.light_augmentation:
-        value = constants.LIGHT_AUGMENTATION
-        reason = "weak, because a small transformer learns slowly from scratch; "
-    elif s.num_training < constants.FEW_CASES:
+    if s.num_training < constants.FEW_CASES:
         value = constants.WIDE_AUGMENTATION
         reason = f'level "wide", because {s.num_training} training images per fold are few; '
     reason += f"rotation up to {value.rotation_deg:.0f} degrees"
@@ -178,13 +171,13 @@ def _is_mirrored(label: LabelFingerprint) -> bool:
 
 def loss(s: Situation) -> Decision:
     """Decide the loss function."""
-    if s.family.loss == "cervspinenet" and s.weights:
+    if s.family.loss == "cervspinenet" and s.weights == SAM:
         value, reason = "cervspinenet", "the published loss, because training starts from SAM's weights"
     elif s.family.loss == "cervspinenet":
         value = "cervspinenet_bce"
         reason = (
-            "the published loss plus BCE; from scratch, the published loss alone may converge to an empty "
-            "mask"
+            "the published loss plus BCE; without SAM's weights, the published loss alone may converge to an "
+            "empty mask"
         )
     else:
         shares = [label.area_fraction.median for label in s.fingerprint.shown]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from torch import nn
+
 from cervseg.core.types import NetworkSpec, Plan
 from cervseg.networks.published import PublishedWeights
 from cervseg.networks.sam import ENCODER_SIZES
@@ -36,6 +38,10 @@ class PureCNNBasicTrainer(CervSpineNetTrainer):
     def pretrained(self, plan: Plan) -> PublishedWeights | None:
         """Return None: there are no published weights of this encoder."""
         return None
+
+    def start(self, network: nn.Module, plan: Plan, *, pretrained: bool) -> Mapping[str, str | None]:
+        """Random weights."""
+        return {}
 
 
 class PureCNNFullTrainer(PureCNNBasicTrainer):

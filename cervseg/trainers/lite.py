@@ -44,7 +44,7 @@ class LiteUNetTrainer(Trainer):
         assert isinstance(network, LiteUNet)
         if not pretrained:
             return {"encoder": None}
-        shipped = start_from_shipped(network, trainer=LiteUNetTrainer.__name__, labels=plan.dataset.trained)
+        shipped = start_from_shipped(network, architecture="lite_unet", labels=plan.dataset.trained)
         return {"network": shipped} if shipped else {"encoder": load_lite_imagenet(network.encoder)}
 
     def optimizer(self, network: nn.Module, plan: Plan) -> torch.optim.Optimizer:

@@ -11,9 +11,11 @@ import torch
 from torch import nn
 
 from cervseg.core.types import NetworkSpec, Plan
+from cervseg.networks.hybrid import load_tokens
 from cervseg.networks.promptable import NO_PROMPT, PromptableSAM
 from cervseg.networks.published import PublishedWeights, sam_vit_b_for
 from cervseg.networks.sam import ENCODER_SIZES
+from cervseg.networks.shipped_start import start_from_shipped
 from cervseg.preprocessing.centroids import find_components
 from cervseg.training.data import Batch
 from cervseg.training.trainer import StepResult, Trainer
@@ -39,6 +41,23 @@ class SAMTrainer(Trainer):
     def pretrained(self, plan: Plan) -> PublishedWeights | None:
         """Return SAM's ViT-B, prompt encoder and mask decoder included, for an encoder of its size."""
         return sam_vit_b_for(self.configured(plan).network)
+
+    def start(self, network: nn.Module, plan: Plan, *, pretrained: bool) -> Mapping[str, str | None]:
+        """Load the encoder of the shipped CervSpineNet; else, the convolutions that make its tokens.
+
+        Args:
+            network: PromptableSAM.
+            plan: as the trainer sees it.
+            pretrained: False for random weights.
+
+        Raises:
+            CheckpointError: the package with the weights is not installed, or its file has changed.
+        """
+        if not pretrained or self.pretrained(plan) is not None:
+            return {}
+        encoder = cast(PromptableSAM, network).encoder
+        shipped = start_from_shipped(encoder, architecture="cervspinenet", labels={}, part="encoder")
+        return {"image_encoder": shipped} if shipped else load_tokens(network)
 
     def step(self, network: nn.Module, loss: nn.Module, batch: Batch) -> StepResult:
         """Compare each point's mask with its own component: mean over an image's points, then over images.

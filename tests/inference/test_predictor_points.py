@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from cervseg.core.geometry import place
+from cervseg.core.geometry import WHOLE, Box, place
 from cervseg.core.types import Augmentation, Configuration, DatasetDescription, Hyperparameters, NetworkSpec
 from cervseg.inference.predictor import Predictor
 from tests.checkpoints import described
@@ -38,7 +38,11 @@ class MarksPoints(nn.Module):
 
 
 def predictor_of(
-    *networks: nn.Module, labels: dict[str, int] | None = None, resize: str = "pad", flips: float = 0.0
+    *networks: nn.Module,
+    labels: dict[str, int] | None = None,
+    resize: str = "pad",
+    flips: float = 0.0,
+    crop: Box = WHOLE,
 ) -> Predictor:
     """A predictor around networks of our own."""
     labels = labels or {"process": 1}
@@ -53,6 +57,7 @@ def predictor_of(
         name="2d_vit",
         input_size=FRAME,
         resize=resize,
+        crop=crop,
         normalization="unit",
         network={},
         loss="bce_dice",
@@ -161,3 +166,13 @@ def test_points_where_they_are_wanted_and_nowhere_else() -> None:
     for wrong in ([1, 2], [[1]], np.zeros((1, 1, 2))):
         with pytest.raises(ValueError, match="label value"):
             predictor_of(MarksPoints()).predict(image, points=wrong)
+
+
+def test_a_point_beyond_the_crop_is_refused() -> None:
+    """The network never sees what is there; a point inside the crop appears where it was."""
+    predictor = predictor_of(MarksPoints(), resize="stretch", crop=(0.0, 0.5, 1.0, 1.0))
+    image = np.zeros((200, 300), np.uint8)
+    prediction = predictor.predict(image, points=np.array([[220.0, 90.0]]))
+    assert centre(prediction.mask) == pytest.approx([220, 90], abs=1)
+    with pytest.raises(ValueError, match=r"the point \(100, 90\) is outside the part of the image"):
+        predictor.predict(image, points=np.array([[220.0, 90.0], [100.0, 90.0]]))

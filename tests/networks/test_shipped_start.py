@@ -20,7 +20,7 @@ def copied(network: torch.nn.Module) -> dict[str, torch.Tensor]:
 def test_the_same_labels_take_over_every_tensor() -> None:
     """A network of the model's own shape and labels becomes the model."""
     network = build_network(CHECKPOINT.model.network)
-    source = start_from_shipped(network, trainer="LiteUNetTrainer", labels=CHECKPOINT.model.dataset.trained)
+    source = start_from_shipped(network, architecture="lite_unet", labels=CHECKPOINT.model.dataset.trained)
     assert source is not None
     assert source.startswith(f"{len(CHECKPOINT.state_dict)} tensors from the shipped model spinous")
     assert "synthetic" in source
@@ -34,7 +34,7 @@ def test_planes_follow_the_names_of_labels() -> None:
     labels = {names[4]: 1, "something_else": 2, names[1]: 3}
     network = LiteUNet(input_size=(128, 96), num_labels=3)
     before = copied(network)
-    assert start_from_shipped(network, trainer="LiteUNetTrainer", labels=labels) is not None
+    assert start_from_shipped(network, architecture="lite_unet", labels=labels) is not None
     for name in ("head.weight", "head.bias"):
         made, given = network.state_dict()[name], CHECKPOINT.state_dict[name]
         assert torch.equal(made[0], given[4])
@@ -44,12 +44,12 @@ def test_planes_follow_the_names_of_labels() -> None:
     assert torch.equal(network.state_dict()[stem], CHECKPOINT.state_dict[stem])
 
 
-def test_another_size_or_trainer_starts_elsewhere() -> None:
-    """No shipped model for the trainer, or one of other widths: None, and nothing has changed."""
-    for network, trainer in (
-        (LiteUNet(input_size=(128, 96), decoder_widths=(32, 16, 16, 8)), "LiteUNetTrainer"),
-        (LiteUNet(input_size=(128, 96)), "UNetTrainer"),
+def test_another_size_or_architecture_starts_elsewhere() -> None:
+    """No shipped model of the architecture, or one of other widths: None, and nothing has changed."""
+    for network, architecture in (
+        (LiteUNet(input_size=(128, 96), decoder_widths=(32, 16, 16, 8)), "lite_unet"),
+        (LiteUNet(input_size=(128, 96)), "unet"),
     ):
         before = copied(network)
-        assert start_from_shipped(network, trainer=trainer, labels={"spine": 1}) is None
+        assert start_from_shipped(network, architecture=architecture, labels={"spine": 1}) is None
         assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())

@@ -11,7 +11,6 @@ from cervseg.core.errors import PlanError
 from cervseg.core.types import Augmentation, Hardware, Plan
 from cervseg.planning import constants
 from cervseg.planning.constants import (
-    LIGHT_AUGMENTATION,
     NO_AUGMENTATION,
     UNET_SIZES,
     VIT_SIZES,
@@ -105,7 +104,7 @@ def test_gpu_cnn(plan: MakePlan) -> None:
 
 
 def test_sam_weights(plan: MakePlan) -> None:
-    """A checkpoint brings SAM's normalization where it fits; without one the plan says "from scratch"."""
+    """A checkpoint brings SAM's normalization at the published size; without one the plan says so."""
     with_sam = plan(hardware=gpu(24), sam_checkpoint=True)
     without, small = plan(hardware=gpu(24)), plan(sam_checkpoint=True)
     assert with_sam.configurations["2d_vit"].normalization == "sam"
@@ -113,7 +112,21 @@ def test_sam_weights(plan: MakePlan) -> None:
     assert without.configurations["2d_vit"].normalization == "zscore"
     assert "FROM SCRATCH" in without.decisions["2d_vit.network"].reason
     assert small.configurations["2d_vit"].normalization == "zscore"
-    assert "does not fit" in small.decisions["2d_vit.network"].reason
+    assert "the weights of the shipped model" in small.decisions["2d_vit.network"].reason
+
+
+def test_small_transformers_start_from_shipped_weights(plan: MakePlan) -> None:
+    """Their tokens come from convolutions; the loss keeps BCE, because the last layer may be new."""
+    for cores, start in (
+        (2, "initialized with the weights of the shipped model"),
+        (16, "convolutions of the"),
+    ):
+        made = plan(hardware=processor(cores))
+        vit, decided = made.configurations["2d_vit"], made.decisions
+        assert (vit.network["stem"], vit.normalization, vit.loss) == ("lite", "zscore", "cervspinenet_bce")
+        assert start in decided["2d_vit.network"].reason
+        assert start in decided["2d_vit.normalization"].reason
+        assert "without SAM's weights" in decided["2d_vit.loss"].reason
 
 
 def test_precision_follows_the_gpu(plan: MakePlan) -> None:
@@ -146,20 +159,19 @@ def test_small_datasets_get_small_batches(plan: MakePlan) -> None:
 
 
 def test_augmentation(plan: MakePlan) -> None:
-    """A small transformer from random weights sees lighter changes; images with a front are not flipped."""
+    """The same on all machines where there are enough images; images with a front are not flipped."""
     small, large = plan().configurations, plan(hardware=gpu(80)).configurations
-    assert (small["2d_vit"].augmentation.rotation_deg, small["2d_cnn"].augmentation.rotation_deg) == (8, 15)
-    assert large["2d_vit"].augmentation.rotation_deg == 15
     for configuration in (*small.values(), *large.values()):
         ranges = configuration.augmentation
+        assert ranges.rotation_deg == 15
         assert (ranges.flip_horizontal, ranges.flip_vertical) == (0, 0)
 
 
 def test_few_images_get_wide_augmentation(plan: MakePlan) -> None:
-    """Unless the network is a small transformer; the reason says why."""
+    """With fewer than 100 per fold; the reason says why."""
     few = plan(images(num_cases=120))
     assert few.configurations["2d_cnn"].augmentation == WIDE_AUGMENTATION
-    assert few.configurations["2d_vit"].augmentation == LIGHT_AUGMENTATION
+    assert few.configurations["2d_vit"].augmentation == WIDE_AUGMENTATION
     assert "96 training images per fold are few" in few.decisions["2d_cnn.augmentation"].reason
     assert plan(images(num_cases=125)).configurations["2d_cnn"].augmentation == Augmentation()
 
