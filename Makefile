@@ -19,7 +19,7 @@ help:
 	@echo "make docs      build the documentation into site/"
 	@echo "make coverage  run the tests and report line coverage (htmlcov/index.html)"
 	@echo "make dist      build wheel and sdist into dist/ and try the wheel in a new environment"
-	@echo "make pretrain  train the shipped model from nothing (hours)"
+	@echo "make pretrain  train the shipped models from nothing (hours)"
 	@echo "make bench     compare speed with nnU-Net, MONAI and segment-anything"
 	@echo "make format    format the code"
 	@echo "make clean     remove environments and caches"

@@ -14,35 +14,36 @@ from torch import nn
 from cervseg.networks.lite import SKIPS, LiteEncoder
 from cervseg.networks.lite_weights import load_lite_imagenet
 from cervseg.networks.shipped_start import start_from_shipped
-from cervseg.networks.sizes import LITE_WIDTHS
+from cervseg.networks.sizes import LITE_WIDTHS, VIT_B
 
-STRIDE = 16
-NUM_STAGES = SKIPS[-1] + 1  # up to stride 16
-CHANNELS = LITE_WIDTHS[3]
+# px per token -> index of EfficientNet-Lite0's last stage at this stride, and its channels.
+LAST_STAGES = {2**n: (stage, width) for n, (stage, width) in enumerate(zip(SKIPS, LITE_WIDTHS), start=1)}
 
 
 class LiteTokens(nn.Module):
-    """EfficientNet-Lite0 up to stride 16, then a 1 x 1 convolution.
+    """EfficientNet-Lite0 up to the stride of a token, then a 1 x 1 convolution.
 
-    It maps images B x 3 x H x W to tokens B x H / 16 x W / 16 x embed_dim.
+    It maps images B x 3 x H x W to tokens B x H / patch_size x W / patch_size x embed_dim.
 
     Args:
         embed_dim: width C of the tokens.
-        patch_size: px per token, 16.
+        patch_size: px per token: 2, 4, 8 or 16.
 
     Raises:
-        ValueError: ``patch_size`` is not 16.
+        ValueError: ``patch_size`` is another number.
     """
 
-    def __init__(self, embed_dim: int, *, patch_size: int = STRIDE) -> None:
+    def __init__(self, embed_dim: int, *, patch_size: int = VIT_B["patch_size"]) -> None:
         super().__init__()
-        if patch_size != STRIDE:
-            raise ValueError(f'stem "lite" has tokens of {STRIDE} px, not {patch_size}')
-        self.features = LiteEncoder(NUM_STAGES)
-        self.proj = nn.Conv2d(CHANNELS, embed_dim, kernel_size=1)
+        if patch_size not in LAST_STAGES:
+            choices = ", ".join(map(str, LAST_STAGES))
+            raise ValueError(f'stem "lite" has a patch_size of {choices}, not {patch_size}')
+        last, channels = LAST_STAGES[patch_size]
+        self.features = LiteEncoder(last + 1)
+        self.proj = nn.Conv2d(channels, embed_dim, kernel_size=1)
 
     def forward(self, image_BCHW: torch.Tensor) -> torch.Tensor:
-        """Compute one token per 16 x 16 px.
+        """Compute one token per patch.
 
         Args:
             image_BCHW: float, of mean 0 and standard deviation 1 where the weights are pretrained.
@@ -51,14 +52,15 @@ class LiteTokens(nn.Module):
         return token_BCHW.permute(0, 2, 3, 1)
 
 
-def load_tokens(network: nn.Module) -> Mapping[str, str]:
+def load_tokens(network: nn.Module) -> Mapping[str, str | None]:
     """Load weights into the convolutions that make tokens: those of the shipped LiteUNet, else ImageNet's.
 
     Args:
         network: on the CPU; changed in place.
 
     Returns:
-        "tokens" -> the source of the weights; empty, and an unchanged network, without such convolutions.
+        "tokens" -> the source of the weights, "other parts" -> None (random weights); empty, and an unchanged
+        network, without such convolutions.
 
     Raises:
         CheckpointError: the package with the ImageNet weights is not installed, or its file has changed.
@@ -66,5 +68,5 @@ def load_tokens(network: nn.Module) -> Mapping[str, str]:
     for module in network.modules():
         if isinstance(module, LiteTokens):
             shipped = start_from_shipped(module.features, architecture="lite_unet", labels={}, part="encoder")
-            return {"tokens": shipped or load_lite_imagenet(module.features)}
+            return {"tokens": shipped or load_lite_imagenet(module.features), "other parts": None}
     return {}

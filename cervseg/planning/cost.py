@@ -38,7 +38,8 @@ def pass_seconds(
     """
     speeds, scaling = constants.GFLOP_PER_S_A_CORE, min(cores, constants.CORES_THAT_SCALE)
     multiplications = constants.BACKWARD_FACTOR * forward_gflop(family, network, input_size)
-    overhead = constants.OVERHEAD_CORE_S_PER_MEGAPIXEL.get(family, 0.0)
+    overheads = constants.OVERHEAD_CORE_S_PER_MEGAPIXEL
+    overhead = overheads.get(family, 0.0) + (overheads[LITE] if network.get("stem") == "lite" else 0.0)
     core_s = multiplications / speeds.get(precision, speeds["float32"])
     return (core_s + overhead * input_size[0] * input_size[1] / 1e6) / scaling
 

@@ -193,8 +193,9 @@ def _outline(spec: NetworkSpec) -> nn.Module:
 
 def _first_weights(trainer: Trainer, plan: Plan) -> str:
     published = trainer.pretrained(plan)
-    downloaded = "" if published is None else f"{published.filename} if downloaded, else random weights"
-    return "; ".join(filter(None, (downloaded, _in_words(trainer, "start")))) or "random weights"
+    if published is not None:
+        return f"{published.filename} if downloaded, else random weights"
+    return _in_words(trainer, "start") or "random weights"
 
 
 def _in_words(trainer: Trainer, hook: str) -> str:

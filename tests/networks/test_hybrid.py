@@ -23,21 +23,22 @@ TINY = {
 }
 
 
-def test_tokens_are_features_of_the_encoder_at_stride_16() -> None:
+@pytest.mark.parametrize(("patch_size", "feature"), [(16, 3), (8, 2), (4, 1), (2, 0)])
+def test_tokens_are_features_of_the_encoder(patch_size: int, feature: int) -> None:
     """The stages have the names and the results of the whole encoder; the projection follows."""
     torch.manual_seed(0)
-    tokens, whole = LiteTokens(24).eval(), LiteEncoder().eval()
+    tokens, whole = LiteTokens(24, patch_size=patch_size).eval(), LiteEncoder().eval()
     whole.load_state_dict(tokens.features.state_dict(), strict=False)
     image = torch.randn(2, 3, 64, 96)
     made = tokens(image)
-    assert made.shape == (2, 4, 6, 24)
-    torch.testing.assert_close(made, tokens.proj(whole(image)[3]).permute(0, 2, 3, 1))
+    assert made.shape == (2, 64 // patch_size, 96 // patch_size, 24)
+    torch.testing.assert_close(made, tokens.proj(whole(image)[feature]).permute(0, 2, 3, 1))
 
 
 def test_other_tokens_are_refused() -> None:
-    """The stages end at stride 16, and there are two stems."""
-    with pytest.raises(ValueError, match="tokens of 16 px, not 8"):
-        CervSpineNet(input_size=(64, 64), stem="lite", patch_size=8, **TINY)
+    """The features have strides of 2 to 16, and there are two stems."""
+    with pytest.raises(ValueError, match="patch_size of 2, 4, 8, 16, not 32"):
+        CervSpineNet(input_size=(64, 64), stem="lite", patch_size=32, decoder_widths=(8,) * 5, **TINY)
     with pytest.raises(ValueError, match='"patch" or "lite"'):
         CervSpineNet(input_size=(64, 64), stem="conv", **TINY)  # type: ignore[arg-type]
 
@@ -66,7 +67,9 @@ def test_weights_fill_the_convolutions_alone(is_shipped: bool, monkeypatch: pyte
         stages = published.state_dict()
     network = CervSpineNet(input_size=(64, 64), stem="lite", **TINY)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    assert ("shipped model spinous" if is_shipped else "ImageNet") in load_tokens(network)["tokens"]
+    started = load_tokens(network)
+    assert ("shipped model spinous" if is_shipped else "ImageNet") in str(started["tokens"])
+    assert started["other parts"] is None
     for name, tensor in network.state_dict().items():
         own = name.startswith(PREFIX)
         assert torch.equal(tensor, stages[name.removeprefix(PREFIX)] if own else before[name]), name

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from cervseg.networks.cervspine import CervSpineNet
 from cervseg.networks.dynunet import DynUNet
 from cervseg.networks.lite import LiteUNet
 from cervseg.networks.unet import UNet
@@ -44,6 +45,16 @@ def test_u_nets_cost_what_torch_counts(family: str, network: dict[str, Any]) -> 
     """The formula agrees with torch's counter on the network itself."""
     counted = counted_gflop(UNet(input_size=(384, 320), **network), channels=1, input_size=(384, 320))
     assert forward_gflop(family, network, (384, 320)) == pytest.approx(counted, rel=0.02)
+
+
+def test_a_hybrid_transformer_costs_what_torch_counts() -> None:
+    """The small size, whose tokens come from convolutions; torch counts the softmax of attention too."""
+    sizes = VIT_SIZES["small"].network
+    network = CervSpineNet(
+        input_size=(352, 288), **{k: tuple(v) if isinstance(v, list) else v for k, v in sizes.items()}
+    )
+    counted = counted_gflop(network, channels=1, input_size=(352, 288))
+    assert forward_gflop("2d_vit", sizes, (352, 288)) == pytest.approx(counted, rel=0.1)
 
 
 @pytest.mark.parametrize("levels", [1, 3, 7])
@@ -136,6 +147,7 @@ SMALL_VIT = {
     [
         ("2d_cnn", UNET, (320, 224), 18.4),
         ("2d_vit", SMALL_VIT, (352, 288), 19.9),
+        ("2d_vit", {**SMALL_VIT, "stem": "lite"}, (352, 288), 29.0),
         ("2d_vit", dict(VIT_SIZES["published"].network), (1024, 1024), 160 * 14.2),
     ],
 )

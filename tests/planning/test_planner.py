@@ -117,10 +117,8 @@ def test_sam_weights(plan: MakePlan) -> None:
 
 def test_small_transformers_start_from_shipped_weights(plan: MakePlan) -> None:
     """Their tokens come from convolutions; the loss keeps BCE, because the last layer may be new."""
-    for cores, start in (
-        (2, "initialized with the weights of the shipped model"),
-        (16, "convolutions of the"),
-    ):
+    starts = {2: "the weights of the shipped model", 16: "convolutions of the shipped model"}
+    for cores, start in starts.items():
         made = plan(hardware=processor(cores))
         vit, decided = made.configurations["2d_vit"], made.decisions
         assert (vit.network["stem"], vit.normalization, vit.loss) == ("lite", "zscore", "cervspinenet_bce")

@@ -53,8 +53,8 @@ def test_they_are_plug_ins_in_cervspinenets_configuration(trainer):
     [
         (ablations.PureCNNBasicTrainer(), 780_833, 263_769),
         (ablations.PureCNNFullTrainer(), 1_175_968, 488_188),
-        (ablations.ViTBasicTrainer(), 90_062_849, 3_246_473),
-        (CervSpineNetTrainer(), 90_457_984, 3_470_892),
+        (ablations.ViTBasicTrainer(), 90_062_849, 3_821_289),
+        (CervSpineNetTrainer(), 90_457_984, 4_045_708),
     ],
 )
 def test_the_planned_network_can_be_built(trainer, published, small):

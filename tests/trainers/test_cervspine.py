@@ -54,8 +54,9 @@ def test_other_sizes_and_networks_start_elsewhere() -> None:
     plan = make_plan(description=DESCRIPTION, fingerprint=images(), hardware=processor(16))
     network = build_network(CervSpineNetTrainer().network_spec(plan))
     started = CervSpineNetTrainer().start(network, plan, pretrained=True)
-    assert list(started) == ["tokens"]
+    assert list(started) == ["tokens", "other parts"]
     assert "the shipped model spinous;" in str(started["tokens"])
+    assert started["other parts"] is None
     cnn = PureCNNFullTrainer()
     assert cnn.start(build_network(cnn.network_spec(plan)), plan, pretrained=True) == {}
     large = make_plan(description=DESCRIPTION, fingerprint=images(), hardware=gpu(80))
