@@ -7,7 +7,7 @@ set -eu
 export CERVSEG_ROOT="${PRETRAIN_ROOT:-pretrain}"
 OUT="${PRETRAIN_OUTPUT:-$CERVSEG_ROOT/shipped}"
 STARTS="$(dirname "$0")/starts.py"
-mkdir -p "$CERVSEG_ROOT"
+mkdir -p "$CERVSEG_ROOT" "$OUT"
 
 # Dataset, its name, labels: phantoms of the same seed, planned.
 phantoms() {
@@ -26,6 +26,6 @@ cervseg_export -d 901 -tr ImageNetLiteTrainer --trainer-file "$STARTS" -f all -o
 
 phantoms 902 PretrainProcess process
 cervseg_train 902 TokensCervSpineNetTrainer --trainer-file "$STARTS" -f all \
-  --set "epochs=${PRETRAIN_EPOCHS_VIT:-3}" ema_decay=0.995 augmentation=wide
+  --set "epochs=${PRETRAIN_EPOCHS_VIT:-3}" ema_decay=0.995 input_size=352x288 augmentation=wide
 rm -rf "$OUT/spinous_cervspinenet"
 cervseg_export -d 902 -tr TokensCervSpineNetTrainer --trainer-file "$STARTS" -f all -o "$OUT/spinous_cervspinenet"
