@@ -11,6 +11,8 @@ from cervseg.networks.checkpoint import read_checkpoint
 from cervseg.networks.weights import LEAST_SHARE, fill
 from cervseg.shipped import shipped_models
 
+HEAD = "head"  # name of the last layer of our networks
+
 
 def start_from_shipped(
     network: nn.Module, *, architecture: str, labels: Mapping[str, int], part: str = ""
@@ -36,9 +38,8 @@ def start_from_shipped(
             planes = _planes(labels, checkpoint.model.dataset.trained)
             own = network.state_dict()
             shipped = _of_part(checkpoint.state_dict, part)
-            counts = len(labels), len(checkpoint.model.dataset.trained)
             state = {
-                name: _by_label(own[name], tensor, planes, counts=counts) if name in own else tensor
+                name: _by_label(own[name], tensor, planes) if name in own and _is_last(name) else tensor
                 for name, tensor in shipped.items()
             }
             if sum(_fits(own, name, tensor) for name, tensor in state.items()) >= LEAST_SHARE * len(own):
@@ -58,13 +59,13 @@ def _planes(labels: Mapping[str, int], given: Mapping[str, int]) -> dict[int, in
     return {ordered.index(name): others.index(name) for name in ordered if name in others}
 
 
-def _by_label(
-    own: torch.Tensor, given: torch.Tensor, planes: Mapping[int, int], *, counts: tuple[int, int]
-) -> torch.Tensor:
-    """Reorder a tensor with one row per label; other tensors are returned as they are."""
-    shapes = (tuple(tensor.shape) for tensor in (own, given))
-    if not all(shape[:1] == (count,) for shape, count in zip(shapes, counts, strict=True)):
-        return given
+def _is_last(name: str) -> bool:
+    """Tell whether a tensor belongs to the last layer, which has one row per label."""
+    return HEAD in name.split(".")
+
+
+def _by_label(own: torch.Tensor, given: torch.Tensor, planes: Mapping[int, int]) -> torch.Tensor:
+    """Take over the rows of a tensor that belong to the same labels."""
     if own.shape[1:] != given.shape[1:]:
         return given
     reordered = own.clone()

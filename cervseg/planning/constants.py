@@ -230,10 +230,8 @@ ENCODER_COSTS: Mapping[str, Mapping[str, EncoderCost]] = {
     },
 }
 COUNTED_DECODER_CHANNELS = 256
-LITE_ENCODER_GFLOP, LITE_TOKENS_GFLOP = (
-    14.5,
-    9.7,
-)  # per megapixel, as torch counts it: whole, and to stride 16
+# Per megapixel, as torch counts it: the whole encoder, and its stages up to stride 16.
+LITE_ENCODER_GFLOP, LITE_TOKENS_GFLOP = 14.5, 9.7
 
 # Without a large GPU: px of the network frame per core, the longest side, and the factors by which the
 # budget may be exceeded to fit the images' shape, or to keep thin structures visible.

@@ -53,3 +53,15 @@ def test_another_size_or_architecture_starts_elsewhere() -> None:
         before = copied(network)
         assert start_from_shipped(network, architecture=architecture, labels={"spine": 1}) is None
         assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
+def test_labels_of_other_names_leave_the_last_layer_alone() -> None:
+    """Everything else is taken over, also tensors whose first side happens to be the number of labels."""
+    checkpoint = read_checkpoint(shipped_models()["spinous_cervspinenet"].trained_folds()[0].weights)
+    network = build_network(checkpoint.model.network)
+    before = copied(network)
+    assert start_from_shipped(network, architecture="cervspinenet", labels={"canine": 1}) is not None
+    assert checkpoint.state_dict["encoder.pos_embed"].shape[0] == 1
+    for name, tensor in network.state_dict().items():
+        given = before if ".head." in name else checkpoint.state_dict
+        assert torch.equal(tensor, given[name]), name
